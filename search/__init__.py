@@ -1,0 +1,1 @@
+"""The search: Ray Tune schedules SWaST trainings, Optuna samples them, MLflow shows the front."""

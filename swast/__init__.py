@@ -1,0 +1,47 @@
+"""SWaST: train a network while tailoring its weights and its samples.
+
+    from swast import TrainConfig, train
+
+    result = train(TrainConfig())
+    print(result.val_accuracy, result.relative_flops)
+
+Source: Wan, Yi, Zhang, Zhou, Jin, "SWaST", AAAI 2026 (arXiv 2511.09901).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from swast.config import TrainConfig, read_config
+from swast.errors import CheckpointError, ConfigError, DataError, DivergedError, SwastError
+
+if TYPE_CHECKING:
+    from swast.result import EpochRecord, TrainResult
+    from swast.train import price, train
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "DivergedError",
+    "EpochRecord",
+    "SwastError",
+    "TrainConfig",
+    "TrainResult",
+    "price",
+    "read_config",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import what needs torch when it is first asked for, so that configurations load at once."""
+    if name in ("train", "price"):
+        import importlib
+
+        return getattr(importlib.import_module("swast.train"), name)
+    if name in ("EpochRecord", "TrainResult"):
+        from swast import result
+
+        return getattr(result, name)
+    raise AttributeError(f"module 'swast' has no attribute {name!r}")

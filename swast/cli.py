@@ -1,0 +1,165 @@
+"""`swast-train`: train what a configuration file says."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from swast.config import TrainConfig, parse_value, read_config
+from swast.errors import CheckpointError, ConfigError, DataError, SwastError
+
+if TYPE_CHECKING:
+    from swast.result import EpochRecord, TrainResult
+
+DONE, FAILED, REFUSED = 0, 1, 2
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that refuses in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave with exit code 2."""
+        self.exit(REFUSED, f"{self.prog}: {message}\n")
+
+
+def parser() -> Parser:
+    """The command's options."""
+    made = Parser(
+        prog="swast-train",
+        description="Train a network while tailoring its weights and its samples.",
+        epilog="example: swast-train knee.toml --set coreset.fraction=0.1 --json result.json",
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        "file", type=Path, help="configuration (TOML), as `swast-search export` writes"
+    )
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="replace a field, as coreset.fraction=0.1; may be repeated",
+    )
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
+    made.add_argument(
+        "--resume",
+        type=Path,
+        metavar="DIR",
+        help="keep a checkpoint in DIR after every epoch, and go on from the one found there",
+    )
+    made.add_argument("--test", action="store_true", help="read the test set, once, at the end")
+    made.add_argument("--quiet", action="store_true", help="no progress bar")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        config = read_config(options.file, read_overrides(options.overrides))
+        for folder in (options.resume, options.json and options.json.parent):
+            check_writable(folder)
+        result = run(config, options)
+        if options.json:
+            options.json.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+    except (ConfigError, DataError, CheckpointError) as error:
+        return complain(str(error), REFUSED)
+    except (SwastError, OSError) as error:
+        return complain(str(error), FAILED)
+    show(result)
+    return DONE
+
+
+def read_overrides(texts: Sequence[str]) -> dict[str, object]:
+    """The ``KEY=VALUE`` of every ``--set``.
+
+    Raises:
+        ConfigError: one has no ``=``.
+    """
+    values = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError([f"--set takes KEY=VALUE, as coreset.fraction=0.1, got {text!r}"])
+        values[key.strip()] = parse_value(value.strip())
+    return values
+
+
+def check_writable(folder: Path | None) -> None:
+    """Refuse a folder in which nothing can be written, before any work is done.
+
+    Raises:
+        ConfigError: naming the folder.
+    """
+    import os
+
+    if folder is None:
+        return
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ConfigError([f"{folder}: cannot be written to"])
+
+
+def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
+    """Train with a progress bar."""
+    from swast.train import train
+
+    with progress(config, quiet=options.quiet) as on_epoch:
+        return train(config, on_epoch=on_epoch, checkpoint_dir=options.resume, test=options.test)
+
+
+@contextmanager
+def progress(config: TrainConfig, *, quiet: bool) -> Iterator[Callable[[EpochRecord], None]]:
+    """A bar over the epochs on the terminal's error stream, nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=quiet or not sys.stderr.isatty()) as bar:
+        task = bar.add_task("epochs", total=config.epochs)
+
+        def on_epoch(record: EpochRecord) -> None:
+            text = f"epoch {record.epoch}/{config.epochs}  accuracy {record.val_accuracy:.4f}"
+            bar.update(task, completed=record.epoch, description=text)
+
+        yield on_epoch
+
+
+def show(result: TrainResult) -> None:
+    """Print accuracy, FLOPs, time, and the ledger as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"validation accuracy {result.val_accuracy:.4f}   loss {result.val_loss:.4f}")
+    if result.test_accuracy is not None:
+        console.print(f"test accuracy       {result.test_accuracy:.4f}")
+    console.print(
+        f"training FLOPs      {result.train_flops:.4g}   "
+        f"{result.relative_flops:.4f} of dense training on all data"
+    )
+    console.print(f"wall time           {result.seconds:.1f} s")
+    table = Table("term", "FLOPs", "share")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for term, flops in result.flops.items():
+        if term != "evaluation":
+            table.add_row(
+                term.replace("_", " "), f"{flops:,}", f"{flops / result.train_flops:.1%}"
+            )
+    table.add_section()
+    table.add_row("total", f"{result.train_flops:,}", "100.0%")
+    table.add_row("evaluation, apart", f"{result.flops['evaluation']:,}", "")
+    console.print(table)
+
+
+def complain(message: str, code: int) -> int:
+    """Say what went wrong on the error stream; returns the exit code."""
+    for line in message.splitlines():
+        sys.stderr.write(f"swast-train: {line}\n")
+    return code

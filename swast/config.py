@@ -1,0 +1,234 @@
+"""The training configuration: what `swast-train` reads and a search varies."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from swast.errors import ConfigError, nearest
+from swast.settings import FieldType, Setting, Table, field_types, from_mapping, setting, subtables
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DataName = Literal["digits"]
+ModelName = Literal["cnn-small", "mlp-small"]
+ScorerName = Literal["random", "el2n", "moderate", "gradmatch"]
+PrunerName = Literal["none", "magnitude", "rigl"]
+ScopeName = Literal["fc", "all"]
+ScheduleName = Literal["one-shot", "linear", "cubic", "cosine", "exponential"]
+DistributionName = Literal["global", "uniform", "erk"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoresetConfig(Table):
+    """Which samples a round trains on."""
+
+    table: ClassVar[str] = "coreset"
+    scorer: ScorerName = setting("gradmatch", "how samples are chosen")
+    fraction: float = setting(
+        0.05, "share of the training samples kept; 1 trains on all", symbol="s", above=0, high=1
+    )
+    balanced: bool = setting(True, "give every class its share of the coreset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PruneConfig(Table):
+    """Which weights are removed, and when."""
+
+    table: ClassVar[str] = "prune"
+    method: PrunerName = setting("rigl", "how weights are chosen; none trains dense")
+    sparsity: float = setting(
+        0.9, "share of the prunable weights removed in the end", symbol="p", low=0, below=1
+    )
+    scope: ScopeName = setting("all", "fc: SWaST-trim, linear layers; all: SWaST-cut, conv too")
+    schedule: ScheduleName = setting("cubic", "how sparsity grows to its target")
+    distribution: DistributionName = setting("erk", "how sparsity is spread over the layers")
+    end: float = setting(
+        0.75, "share of the epochs after which masks stay as they are", above=0, high=1
+    )
+    update_interval: int = setting(
+        0, "RigL: steps between mask updates; 0 takes 100·s, at least 10", symbol="ΔT", low=0
+    )
+    update_fraction: float = setting(
+        0.3,
+        "RigL: share of a layer's weights dropped at the first update",
+        symbol="α",
+        above=0,
+        high=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreserveConfig(Table):
+    """The state-preservation loss."""
+
+    table: ClassVar[str] = "preserve"
+    weight: float = setting(0.1, "weight of the KL term; 0 switches it off", symbol="λ", low=0)
+    reduction: Literal["mean", "sum"] = setting("mean", "of the KL term over a batch")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig(Table):
+    """The optimiser."""
+
+    table: ClassVar[str] = "optim"
+    name: Literal["sgd"] = setting("sgd", "optimiser")
+    lr: float = setting(0.05, "learning rate at the start", above=0)
+    schedule: Literal["cosine", "constant"] = setting(
+        "cosine", "learning rate over the epochs; cosine ends at 0"
+    )
+    momentum: float = setting(0.9, "momentum; 0 for none", low=0, below=1)
+    nesterov: bool = setting(True, "Nesterov momentum, where there is momentum")
+    batch_size: int = setting(32, "samples a step", low=1)
+    weight_decay: float = setting(5e-4, "L2 decay of weights, not of biases", low=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoiseConfig(Table):
+    """Label noise put into the training labels, once, by seed."""
+
+    table: ClassVar[str] = "noise"
+    kind: Literal["symmetric"] = setting("symmetric", "symmetric: any other class, evenly")
+    rate: float = setting(0.0, "share of the training labels replaced", low=0, high=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(Table):
+    """Everything that determines one SWaST training.
+
+    Raises:
+        ConfigError: a value is of the wrong type, out of range, or contradicts another.
+    """
+
+    data: DataName = setting("digits", "data set")
+    model: ModelName = setting("cnn-small", "network")
+    epochs: int = setting(30, "epochs in all", symbol="T", low=1)
+    warmup_epochs: int = setting(3, "dense epochs on all data at the start", symbol="K", low=0)
+    interval: int = setting(5, "epochs from one selection to the next", symbol="R", low=1)
+    seed: int = setting(
+        0, "seed of initialisation, order, noise, selection", low=0, high=2**63 - 1
+    )
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: a GPU if there is one")
+    threads: int = setting(1, "CPU threads; another number may round sums otherwise", low=1)
+    coreset: CoresetConfig = field(default_factory=CoresetConfig)
+    prune: PruneConfig = field(default_factory=PruneConfig)
+    preserve: PreserveConfig = field(default_factory=PreserveConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.warmup_epochs > self.epochs:
+            raise ConfigError(
+                [f"warmup_epochs must be at most epochs ({self.epochs}), got {self.warmup_epochs}"]
+            )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> TrainConfig:
+        """A configuration from nested tables; absent fields take their defaults.
+
+        Raises:
+            ConfigError: naming every unknown field and every bad value.
+        """
+        return from_mapping(cls, values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested tables of plain values, every field present."""
+        return dataclasses.asdict(self)
+
+    def to_toml(self) -> str:
+        """The configuration as TOML; reading it back gives an equal configuration."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_dict())
+
+    def with_values(self, values: Mapping[str, object]) -> TrainConfig:
+        """A copy with the fields at dotted paths set, as ``{"coreset.fraction": 0.1}``.
+
+        Raises:
+            ConfigError: a path is no field, or a value is wrong.
+        """
+        return TrainConfig.from_dict(set_paths(self.to_dict(), values))
+
+    def value(self, path: str) -> Any:  # noqa: ANN401
+        """The value at a dotted path."""
+        found: Any = self
+        for name in path.split("."):
+            found = getattr(found, name)
+        return found
+
+
+@cache
+def setting_paths() -> dict[str, tuple[FieldType, Setting, Any]]:
+    """Every setting by dotted path: its type, its `Setting` and its default."""
+    found = {}
+    for prefix, table in [("", TrainConfig), *subtables(TrainConfig).items()]:
+        types = field_types(table)
+        for each in dataclasses.fields(table):
+            if each.name in types:
+                path = f"{prefix}.{each.name}" if prefix else each.name
+                found[path] = (types[each.name], each.metadata["setting"], each.default)
+    return found
+
+
+def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, Any]:
+    """Set dotted paths in nested tables, in place.
+
+    Raises:
+        ConfigError: a path names no setting, with the nearest one.
+    """
+    unknown = [path for path in values if path not in setting_paths()]
+    if unknown:
+        raise ConfigError(
+            f"{path} is not a field{nearest(path, setting_paths())}" for path in unknown
+        )
+    for path, value in values.items():
+        table, _, name = path.rpartition(".")
+        (tree.setdefault(table, {}) if table else tree)[name] = value
+    return tree
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: there is no such file, or it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file"]) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read as TOML: {error}"]) from None
+
+
+def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> TrainConfig:
+    """The configuration in a TOML file, some of its fields replaced.
+
+    A table ``[provenance]``, which an exported file has, is skipped.
+
+    Raises:
+        ConfigError: what is wrong, led by the file's name.
+    """
+    tables = read_toml(path)
+    tables.pop("provenance", None)
+    try:
+        return TrainConfig.from_dict(set_paths(tables, overrides or {}))
+    except ConfigError as error:
+        raise error.within(str(path)) from None
+
+
+def parse_value(text: str) -> object:
+    """A value as TOML reads it, or the bare text where that is no TOML (``--set k=rigl``)."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,51 @@
+"""What can go wrong in the trainer, as a small tree.
+
+SwastError
+├── ConfigError        a setting is wrong: which one, what it was, what would be right
+├── DataError          a data set is missing or unusable
+├── CheckpointError    a checkpoint is unreadable or belongs to another configuration
+└── DivergedError      the loss stopped being a finite number
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SwastError(Exception):
+    """Base of every error that the trainer raises on purpose."""
+
+
+class ConfigError(SwastError, ValueError):
+    """One or more settings are wrong.
+
+    Attributes:
+        problems: one complete sentence for each wrong setting.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+    def within(self, source: str) -> ConfigError:
+        """The same problems, each said to be in ``source`` (a file, an option)."""
+        return ConfigError(f"{source}: {problem}" for problem in self.problems)
+
+
+class DataError(SwastError):
+    """A data set is missing or unusable."""
+
+
+class CheckpointError(SwastError):
+    """A checkpoint is unreadable or belongs to another configuration."""
+
+
+class DivergedError(SwastError):
+    """The loss stopped being a finite number."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """A hint ``; did you mean 'x'?`` where a valid name is close to ``name``, else nothing."""
+    close = difflib.get_close_matches(name, list(valid), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

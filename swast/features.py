@@ -1,0 +1,84 @@
+"""One pass over the data feeds every scorer: penultimate features and logits.
+
+The pass runs in eval mode, without gradients and without augmentation, so that it neither
+depends on nor disturbs batch-norm statistics, dropout or the training order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from swast.errors import ConfigError
+
+CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Features:
+    """What a scorer sees of n samples.
+
+    Attributes:
+        hidden: inputs h of the last linear layer, n × E.
+        logits: its outputs z, n × C.
+        labels: training labels, n.
+    """
+
+    hidden: torch.Tensor
+    logits: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def errors(self) -> torch.Tensor:
+        """The gradient of the cross-entropy in the logits, softmax(z) − onehot(y), n × C."""
+        errors = self.logits.softmax(dim=1)
+        errors[torch.arange(len(errors), device=errors.device), self.labels] -= 1
+        return errors
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode and no gradients inside the block; each module's own mode is restored after."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def last_linear(model: nn.Module) -> nn.Linear:
+    """The classifier: the last linear layer in the order of definition.
+
+    Raises:
+        ConfigError: the network has none.
+    """
+    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        raise ConfigError(["model must end in a linear layer, and has none"])
+    return linear[-1]
+
+
+def predict_logits(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Logits of all images, n × C, in eval mode and in chunks of 1,024."""
+    with evaluating(model):
+        return torch.cat([model(chunk) for chunk in images.split(CHUNK)])
+
+
+def extract(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Features:
+    """Penultimate features and logits of all images, from one forward pass."""
+    hidden: list[torch.Tensor] = []
+    handle = last_linear(model).register_forward_pre_hook(
+        lambda _, inputs: hidden.append(inputs[0])
+    )
+    try:
+        logits = predict_logits(model, images)
+    finally:
+        handle.remove()
+    return Features(torch.cat(hidden), logits, labels)

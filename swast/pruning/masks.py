@@ -1,0 +1,110 @@
+"""Masks: the one place that knows which weights are alive.
+
+Invariant, after every optimiser step: a masked weight, its gradient and its optimiser state are
+exactly 0. It holds by induction: a mask change clears weight and state, and every step's gradient
+is masked before the optimiser sees it, so neither momentum nor decay can move a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from swast.config import ScopeName
+
+Weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
+
+
+def prunable_weights(model: nn.Module, scope: ScopeName) -> dict[str, torch.Tensor]:
+    """The weight tensors that may be pruned, by layer name. Biases and norms never are."""
+    return {
+        name: module.weight
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear if scope == "fc" else Weighted)
+    }
+
+
+def keep_largest(scores: torch.Tensor, count: int) -> torch.Tensor:
+    """A mask over ``scores`` that is True at its ``count`` largest; ties go to the lower index."""
+    order = scores.flatten().argsort(descending=True, stable=True)
+    mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
+    mask[order[:count]] = True
+    return mask.view_as(scores)
+
+
+class Masks:
+    """Masks over the prunable weights of one network, all alive at first.
+
+    Args:
+        weights: the prunable tensors by layer name.
+        optimizer: the optimiser whose state follows the masks.
+    """
+
+    def __init__(
+        self, weights: Mapping[str, torch.Tensor], optimizer: torch.optim.Optimizer
+    ) -> None:
+        self.weights = dict(weights)
+        self._optimizer = optimizer
+        self._alive = {
+            name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()
+        }
+        self._factors: dict[str, torch.Tensor] = {}
+        self._survivors = {name: weight.numel() for name, weight in weights.items()}
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        """Shape of each prunable tensor."""
+        return {name: weight.shape for name, weight in self.weights.items()}
+
+    @property
+    def num_weights(self) -> int:
+        """Number of prunable weights, alive or not."""
+        return sum(weight.numel() for weight in self.weights.values())
+
+    def alive(self, name: str) -> torch.Tensor:
+        """The mask of a layer: True where a weight lives."""
+        return self._alive[name]
+
+    def survivors(self) -> dict[str, int]:
+        """Living weights of each layer, counted when the masks last changed."""
+        return dict(self._survivors)
+
+    def is_dense(self) -> bool:
+        """Whether every weight lives."""
+        return not self._factors
+
+    def replace(self, masks: Mapping[str, torch.Tensor]) -> None:
+        """Put new masks in force: what dies is cleared, and so is the state of what is born.
+
+        A newborn weight starts at 0, where its mask has held it, with no momentum.
+        """
+        for name, mask in masks.items():
+            weight = self.weights[name]
+            staying = (self._alive[name] & mask).to(weight.dtype)
+            self._alive[name] = mask.clone()
+            self._survivors[name] = int(mask.sum())
+            self._factors.pop(name, None)
+            if self._survivors[name] < mask.numel():
+                self._factors[name] = mask.to(weight.dtype)
+            with torch.no_grad():
+                weight.mul_(staying)
+                for state in self._optimizer.state.get(weight, {}).values():
+                    if isinstance(state, torch.Tensor) and state.shape == weight.shape:
+                        state.mul_(staying)
+
+    def mask_gradients(self) -> None:
+        """Zero the gradients of masked weights; call between backward and the optimiser step."""
+        for name, factor in self._factors.items():
+            gradient = self.weights[name].grad
+            if gradient is not None:
+                gradient.mul_(factor)
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """The masks, by layer name."""
+        return dict(self._alive)
+
+    def load_state_dict(self, masks: Mapping[str, torch.Tensor]) -> None:
+        """Put saved masks in force."""
+        self.replace(masks)

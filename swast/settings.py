@@ -1,0 +1,168 @@
+"""Typed settings: what a field of a configuration may hold, said once and checked once.
+
+A configuration table is a frozen dataclass deriving from `Table` whose fields are made with
+`setting`. Their documentation, range and paper symbol live beside them, for error messages and
+for the reference that is generated from them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar
+
+from swast.errors import ConfigError, nearest
+
+T = TypeVar("T", bound="Table")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one field means and may hold: ``low <= value <= high``, open at ``above``/``below``."""
+
+    doc: str
+    symbol: str = ""
+    low: float | None = None
+    above: float | None = None
+    high: float | None = None
+    below: float | None = None
+
+    def allows(self, value: float) -> bool:
+        """Whether a number lies in the range; NaN and infinities never do."""
+        return (
+            math.isfinite(value)
+            and (self.low is None or value >= self.low)
+            and (self.above is None or value > self.above)
+            and (self.high is None or value <= self.high)
+            and (self.below is None or value < self.below)
+        )
+
+    @property
+    def range(self) -> str:
+        """The range in words a reader expects, as ``in (0, 1]`` or ``at least 1``."""
+        low = self.low if self.above is None else self.above
+        high = self.high if self.below is None else self.below
+        if low is None and high is None:
+            return "finite"
+        if high is None:
+            return f"above {low:g}" if self.above is not None else f"at least {low:g}"
+        opening, closing = "(" if self.above is not None else "[", ")" if self.below else "]"
+        return f"in {opening}{low:g}, {high:g}{closing}"
+
+
+def setting(default: Any, doc: str, **limits: Any) -> Any:  # noqa: ANN401
+    """A dataclass field with its `Setting` attached."""
+    return field(default=default, metadata={"setting": Setting(doc, **limits)})
+
+
+@dataclass(frozen=True)
+class FieldType:
+    """The type of one setting: bool, int, float or str, and the names it may take, if listed."""
+
+    kind: type
+    names: tuple[str, ...] = ()
+
+
+def field_types(table: type[Table]) -> dict[str, FieldType]:
+    """The type of every scalar field of a table, by field name."""
+    types = {}
+    for name, hint in typing.get_type_hints(table).items():
+        if typing.get_origin(hint) is Literal:
+            types[name] = FieldType(str, typing.get_args(hint))
+        elif isinstance(hint, type) and not issubclass(hint, Table):
+            types[name] = FieldType(hint)
+    return types
+
+
+def subtables(table: type[Table]) -> dict[str, type[Table]]:
+    """The nested tables of a table, by field name."""
+    hints = typing.get_type_hints(table)
+    return {
+        name: hint
+        for name, hint in hints.items()
+        if isinstance(hint, type) and issubclass(hint, Table)
+    }
+
+
+def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | None:
+    """What is wrong with a value for the setting at ``path``, or None."""
+    if kind.names:
+        expected = f"one of {', '.join(kind.names)}"
+        right, hint = value in kind.names, nearest(str(value), kind.names)
+    elif kind.kind in (int, float):
+        expected, hint = limits.range, ""
+        right = is_number(value, kind.kind)
+        if not right:
+            expected = f"{'a whole number' if kind.kind is int else 'a number'} {expected}"
+        right = right and limits.allows(typing.cast("float", value))
+    else:
+        expected, hint = {bool: "true or false", str: "a text"}[kind.kind], ""
+        right = isinstance(value, kind.kind)
+    return None if right else f"{path} must be {expected}, got {value!r}{hint}"
+
+
+def is_number(value: object, kind: type) -> bool:
+    """Whether a value is a whole number, or (for ``float``) any number; booleans are neither."""
+    return isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Base of configuration tables: checks every field when made.
+
+    Raises:
+        ConfigError: a field has the wrong type or lies outside its range; all are named.
+    """
+
+    table: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        prefix = f"{self.table}." if self.table else ""
+        types = field_types(type(self))
+        problems = []
+        for each in dataclasses.fields(self):
+            if each.name not in types:
+                continue
+            value = getattr(self, each.name)
+            limits = each.metadata["setting"]
+            problem = check(value, prefix + each.name, types[each.name], limits)
+            if problem:
+                problems.append(problem)
+            elif types[each.name].kind is float:
+                object.__setattr__(self, each.name, float(value))
+        if problems:
+            raise ConfigError(problems)
+
+
+def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -> T:
+    """A table from nested plain values, every problem in them collected.
+
+    Raises:
+        ConfigError: unknown fields (with the nearest valid name) and bad values.
+    """
+    nested, names = subtables(cls), [each.name for each in dataclasses.fields(cls)]
+    problems: list[str] = []
+    arguments: dict[str, Any] = {}
+    for name, value in values.items():
+        path = prefix + name
+        if name not in names:
+            problems.append(f"{path} is not a field{nearest(name, names)}")
+        elif name in nested and not isinstance(value, Mapping):
+            problems.append(f"{path} must be a table of fields, got {value!r}")
+        elif name in nested and isinstance(value, Mapping):
+            try:
+                arguments[name] = from_mapping(nested[name], value, f"{path}.")
+            except ConfigError as error:
+                problems.extend(error.problems)
+        else:
+            arguments[name] = value
+    try:
+        made = cls(**arguments)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from None
+    if problems:
+        raise ConfigError(problems)
+    return made

@@ -1,0 +1,291 @@
+"""SWaST training, Algorithm 1 of Wan et al., AAAI 2026 (arXiv 2511.09901).
+
+Warm up on all data. Then, every R epochs: select a coreset, record what the network says of it,
+prune weights. Train on the coreset, held near what was recorded.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from swast import checkpoint, plan
+from swast.config import TrainConfig
+from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
+from swast.cost import STEP, Ledger, dense_flops, predict, selection_flops
+from swast.data import ArrayData, Samples, load_data
+from swast.errors import CheckpointError, DivergedError
+from swast.features import Features, extract, predict_logits
+from swast.preservation import preservation_loss, weighted_cross_entropy
+from swast.pruning import PRUNERS
+from swast.pruning.rigl import drop_fraction
+from swast.result import EpochRecord, TrainResult
+from swast.rng import generator
+from swast.run import Round, Run
+
+REHEARSED_STEPS = 1000
+
+
+def train(
+    config: TrainConfig,
+    *,
+    data: ArrayData | None = None,
+    on_epoch: Callable[[EpochRecord], None] | None = None,
+    checkpoint_dir: Path | None = None,
+    test: bool = False,
+) -> TrainResult:
+    """Train a network as a configuration says.
+
+    Args:
+        config: what to train.
+        data: the data set, with clean labels; loaded by name where absent.
+        on_epoch: called with each epoch's record; it may raise to stop the run.
+        checkpoint_dir: a folder for a checkpoint after every epoch. If it holds one, the run goes
+            on from there, to the same result, bit for bit, as if it had not been interrupted.
+        test: read the test set, once, at the end.
+
+    Raises:
+        DataError: the data are missing or unusable.
+        CheckpointError: the checkpoint is damaged or of another configuration.
+        DivergedError: the loss stopped being finite; the last good checkpoint stays.
+    """
+    run = Run(config, data or load_data(config.data))
+    if checkpoint_dir is not None:
+        restore(run, checkpoint_dir)
+    for record in epochs(run):
+        if checkpoint_dir is not None:
+            checkpoint.save(checkpoint_dir, run.state_dict())
+        if on_epoch is not None:
+            on_epoch(record)
+    return result(run, test=test)
+
+
+def restore(run: Run, folder: Path) -> None:
+    """Take over the checkpoint in a folder, if there is one.
+
+    Raises:
+        CheckpointError: it is damaged or belongs to another configuration.
+    """
+    state = checkpoint.load(folder)
+    if state is not None:
+        try:
+            run.load_state_dict(state)
+        except CheckpointError as error:
+            raise CheckpointError(f"{folder / checkpoint.FILE}: {error}") from None
+
+
+def epochs(run: Run) -> Iterator[EpochRecord]:
+    """Algorithm 1: train epoch by epoch from where the run stands, yielding each one's record."""
+    config = run.config
+    while run.epoch < config.epochs:
+        with threads(config.threads):
+            started = time.perf_counter()
+            if plan.is_round_start(config, run.epoch):
+                coreset, features = select(run)
+                recorded = record(run, coreset, features)
+                prune(run)
+                run.round = Round(coreset, recorded)
+            loss = train_epoch(run)
+            run.epoch += 1
+            entry = evaluate(run, loss, run.seconds + time.perf_counter() - started)
+            run.history.append(entry)
+        yield entry
+
+
+def select(run: Run) -> tuple[Coreset, Features | None]:
+    """Choose the round's coreset with the current network; all samples where the share is 1."""
+    config, labels = run.config, run.train_set.labels
+    if config.coreset.fraction == 1:
+        return Coreset.of(torch.arange(len(labels), device=run.device)), None
+    scorer = SCORERS[config.coreset.scorer]
+    sizes = group_sizes(run.data.class_counts, run.coreset_size, balanced=config.coreset.balanced)
+    empty = run.train_set.images.new_empty(len(labels), 0)
+    features = Features(empty, empty, labels)
+    if scorer.forward:
+        features = extract(run.model, run.train_set.images, labels)
+        run.ledger.selection += run.forward_flops * len(labels)
+    run.ledger.solver += selection_flops(
+        config, sizes, run.data.num_classes, run.cost.num_features
+    )
+    draw = generator(config.seed, "selection", run.epoch)
+    coreset = scorer.select(features, make_groups(labels, sizes), draw)
+    return coreset, features if scorer.forward else None
+
+
+def record(run: Run, coreset: Coreset, features: Features | None) -> torch.Tensor | None:
+    """The coreset's logits before the prune step, from the selection pass if there was one."""
+    if run.config.preserve.weight == 0:
+        return None
+    if features is not None:
+        return features.logits[coreset.indices]
+    run.ledger.recording += run.forward_flops * len(coreset)
+    return predict_logits(run.model, run.train_set.images[coreset.indices])
+
+
+def prune(run: Run) -> None:
+    """Bring the masks to the sparsity that the schedule asks for now."""
+    settings = run.config.prune
+    if settings.method != "none":
+        sparsity = plan.target_sparsity(run.config, run.epoch)
+        PRUNERS[settings.method].prune(run.masks, sparsity, settings.distribution)
+
+
+def train_epoch(run: Run) -> float:
+    """One epoch on the round's coreset, or on all data before the first round; its mean loss."""
+    epoch = begin_epoch(run)
+    loss = float(torch.stack([train_step(run, places, len(epoch)) for places in epoch]).mean())
+    if not math.isfinite(loss):
+        raise DivergedError(
+            f"the training loss became {loss} in epoch {run.epoch + 1}; "
+            f"try a lower optim.lr than {run.config.optim.lr:g}"
+        )
+    return loss
+
+
+def begin_epoch(run: Run) -> Sequence[torch.Tensor]:
+    """Ready the run for an epoch: its learning rate, and its batches in random order.
+
+    Returns:
+        Places in the coreset (or in all data), a tensor a step.
+    """
+    for group in run.optimizer.param_groups:
+        group["lr"] = plan.learning_rate(run.config, run.epoch)
+    run.model.train()
+    size = len(run.train_set) if run.round is None else len(run.round.coreset)
+    draw = generator(run.config.seed, "order", run.epoch)
+    order = torch.randperm(size, generator=draw).to(run.device)
+    parts: Sequence[torch.Tensor] = order.split(run.config.optim.batch_size)
+    return parts
+
+
+def train_step(run: Run, places: torch.Tensor, steps_per_epoch: int) -> torch.Tensor:
+    """One step on a batch; its loss."""
+    held = run.round
+    indices = places if held is None else held.coreset.indices[places]
+    logits = run.model(run.train_set.images[indices])
+    loss = _loss(run, places, logits, run.train_set.labels[indices])
+    run.optimizer.zero_grad()
+    loss.backward()
+    if held is None:
+        run.ledger.warmup += STEP * run.cost.forward() * len(places)
+        run.optimizer.step()
+    else:
+        run.ledger.training += STEP * run.forward_flops * len(places)
+        _sparse_step(run, len(places), steps_per_epoch)
+        run.step += 1
+    return loss.detach()
+
+
+def _loss(
+    run: Run, places: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """Cross-entropy, weighted by the coreset, and the preservation term where it is on."""
+    held = run.round
+    if held is None:
+        return functional.cross_entropy(logits, labels)
+    loss = weighted_cross_entropy(logits, labels, held.coreset.weights[places])
+    if held.recorded is not None:
+        settings = run.config.preserve
+        drift = preservation_loss(logits, held.recorded[places], settings.reduction)
+        loss = loss + settings.weight * drift
+    return loss
+
+
+def _sparse_step(run: Run, samples: int, steps_per_epoch: int) -> None:
+    """Change the masks where the pruner is due to; else an optimiser step that obeys them."""
+    config = run.config
+    update = PRUNERS[config.prune.method].update if config.prune.method != "none" else None
+    due = update is not None and plan.is_update_step(config, run.step, steps_per_epoch)
+    if update is not None and due and not run.masks.is_dense():
+        run.ledger.dense_gradients += (run.cost.forward() - run.forward_flops) * samples
+        last = plan.last_update_step(config, steps_per_epoch)
+        update(run.masks, drop_fraction(run.step, last, config.prune.update_fraction))
+        run.masks.mask_gradients()
+    else:
+        run.masks.mask_gradients()
+        run.optimizer.step()
+
+
+def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
+    """The epoch's record: the network on the validation set, and the bill so far."""
+    logits = predict_logits(run.model, run.val_set.images)
+    run.ledger.evaluation += run.forward_flops * len(run.val_set)
+    return EpochRecord(
+        epoch=run.epoch,
+        phase="warmup" if run.round is None else "tailored",
+        samples=len(run.train_set) if run.round is None else len(run.round.coreset),
+        sparsity=1 - sum(run.masks.survivors().values()) / run.masks.num_weights,
+        learning_rate=run.optimizer.param_groups[0]["lr"],
+        train_loss=train_loss,
+        val_loss=float(functional.cross_entropy(logits, run.val_set.labels)),
+        val_accuracy=accuracy(logits, run.val_set.labels),
+        train_flops=run.ledger.total,
+        seconds=seconds,
+    )
+
+
+def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
+    """Share of samples whose largest logit is that of their label, in [0, 1]."""
+    return int((logits.argmax(dim=1) == labels).sum()) / len(labels)
+
+
+def result(run: Run, *, test: bool = False) -> TrainResult:
+    """The result of a run that has made all its epochs; reads the test set if asked."""
+    last = run.history[-1]
+    test_accuracy = None
+    if test:
+        with threads(run.config.threads):
+            held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
+            logits = predict_logits(run.model, held_out.images)
+            test_accuracy = accuracy(logits, held_out.labels)
+    return TrainResult(
+        val_accuracy=last.val_accuracy,
+        val_loss=last.val_loss,
+        test_accuracy=test_accuracy,
+        train_flops=run.ledger.total,
+        predicted_flops=price(run.config, run.clean_data).total,
+        relative_flops=run.ledger.total / dense_flops(run.config, run.clean_data),
+        flops=run.ledger.to_dict(),
+        seconds=last.seconds,
+        history=tuple(run.history),
+        config=run.config,
+        state={name: value.detach().cpu() for name, value in run.model.state_dict().items()},
+    )
+
+
+def price(config: TrainConfig, data: ArrayData) -> Ledger:
+    """The bill of a run before it runs, by term.
+
+    It follows from the configuration alone, to the last digit, but for global thresholds: their
+    split over the layers depends on the weights, so the warm-up is rehearsed, 1,000 steps of it
+    at most, and the thresholds are laid on the weights that it ends with.
+    """
+    if config.prune.method == "none" or config.prune.distribution != "global":
+        return predict(config, data)
+    run = Run(config, data)
+    left = REHEARSED_STEPS
+    with threads(config.threads):
+        while run.epoch < config.warmup_epochs and left > 0:
+            epoch = begin_epoch(run)[:left]
+            for places in epoch:
+                train_step(run, places, len(epoch))
+            left -= len(epoch)
+            run.epoch += 1
+    return predict(config, data, run.masks.weights)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with a number of CPU threads inside the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
