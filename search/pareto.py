@@ -1,0 +1,94 @@
+"""The Pareto front of accuracy (up) against training FLOPs (down), in NumPy alone.
+
+A point dominates another if it is at least as good in both objectives and better in one. Equal
+points do not dominate each other: all of them are on the front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+REFERENCE_ACCURACY = 0.0
+REFERENCE_RELATIVE_FLOPS = 1.0
+LEAST_RELATIVE_FLOPS = 1e-4
+"""Where the axes of the hypervolume begin and end, see `hypervolume`."""
+
+
+def reference_point() -> dict[str, float]:
+    """The worst corner of the hypervolume: no accuracy at the FLOPs of dense training."""
+    return {"accuracy": REFERENCE_ACCURACY, "relative_flops": REFERENCE_RELATIVE_FLOPS}
+
+
+def dominates(accuracy: float, flops: float, other_accuracy: float, other_flops: float) -> bool:
+    """Whether one point dominates another."""
+    at_least = accuracy >= other_accuracy and flops <= other_flops
+    return at_least and (accuracy > other_accuracy or flops < other_flops)
+
+
+def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
+    """Positions of the points that no other dominates, by rising FLOPs; n log n.
+
+    Args:
+        accuracy: n numbers, more is better.
+        flops: n numbers, less is better.
+    """
+    up, down = np.asarray(accuracy, dtype=float), np.asarray(flops, dtype=float)
+    chosen: list[int] = []
+    best, at = -np.inf, -np.inf
+    for place in np.lexsort((-up, down)):
+        if up[place] > best:
+            best, at = up[place], down[place]
+            chosen.append(int(place))
+        elif up[place] == best and down[place] == at:
+            chosen.append(int(place))
+    return chosen
+
+
+def hypervolume(accuracy: ArrayLike, relative_flops: ArrayLike) -> float:
+    """The share of the unit square that a set of points dominates, in [0, 1].
+
+    One axis is accuracy from 0 to 1; the other is FLOPs saved on a log scale: log10 of the
+    relative FLOPs, 0 at dense training (1) and 1 at a ten-thousandth of it (1e-4), clipped to
+    that range. The reference point is no accuracy at the cost of dense training, so a point
+    that costs as much as dense training or more adds nothing.
+
+    Args:
+        accuracy: n numbers in [0, 1].
+        relative_flops: n numbers above 0.
+    """
+    up, relative = np.asarray(accuracy, dtype=float), np.asarray(relative_flops, dtype=float)
+    saved = np.clip(np.log10(relative) / np.log10(LEAST_RELATIVE_FLOPS), 0, 1)
+    area, covered = 0.0, 0.0
+    for place in front(up, relative)[::-1]:
+        area += max(0.0, saved[place] - covered) * up[place]
+        covered = max(covered, saved[place])
+    return float(area)
+
+
+def knee(accuracy: Sequence[float], relative_flops: Sequence[float]) -> int:
+    """The position of the front's knee: the best bargain between its two ends.
+
+    The front is scaled to the unit square (accuracy, and log10 of FLOPs); its knee is the point
+    farthest above the straight line from the cheapest to the most accurate one. Where none is
+    above that line, the most accurate point is the knee.
+
+    Args:
+        accuracy: of at least one point, not all of which need to be on the front.
+        relative_flops: of the same points.
+    """
+    places = front(accuracy, relative_flops)
+    up = _unit(np.asarray(accuracy, dtype=float)[places])
+    down = _unit(np.log10(np.asarray(relative_flops, dtype=float)[places]))
+    above = up - down
+    if above.max() <= 0:
+        return places[-1]
+    return places[int(above.argmax())]
+
+
+def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values scaled to [0, 1]; all 0 where they are equal."""
+    span = float(np.ptp(values))
+    return (values - values.min()) / span if span > 0 else np.zeros_like(values)

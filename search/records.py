@@ -1,0 +1,82 @@
+"""What a search knows of one trial, whichever store it was read from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from search.pareto import front, hypervolume
+
+State = Literal["waiting", "running", "complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One trial.
+
+    Attributes:
+        number: its number in the search, from 0.
+        state: only ``complete`` trials made every epoch, and only they can be on the front.
+        params: the searched settings by dotted path.
+        config: the whole training configuration, nested.
+        reference: the name of the reference that it is, if it is one.
+        accuracy: validation accuracy after the last epoch, in [0, 1].
+        train_flops: training FLOPs of the whole schedule.
+        relative_flops: the same over dense training on all data.
+        epochs: epochs made.
+        seconds: wall time of the training.
+        flops: the bill so far by term.
+        run_id: its MLflow run.
+        reason: why it failed or was stopped.
+    """
+
+    number: int
+    state: State
+    params: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    accuracy: float | None = None
+    train_flops: int | None = None
+    relative_flops: float | None = None
+    epochs: int = 0
+    seconds: float | None = None
+    flops: dict[str, int] = field(default_factory=dict)
+    run_id: str | None = None
+    reason: str | None = None
+
+    @property
+    def label(self) -> str:
+        """A short name: its number, and the reference that it is."""
+        return f"#{self.number}" + (f" {self.reference}" if self.reference else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return dataclasses.asdict(self)
+
+
+def finished(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials that made every epoch."""
+    return [trial for trial in trials if trial.state == "complete"]
+
+
+def front_of(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The finished trials that no other finished trial dominates, cheapest first."""
+    done = finished(trials)
+    chosen = front([t.accuracy for t in done], [t.relative_flops for t in done])  # type: ignore[misc]
+    return [done[place] for place in chosen]
+
+
+def hypervolume_of(trials: Sequence[TrialRecord]) -> float:
+    """The hypervolume of the finished trials (see `search.pareto.hypervolume`)."""
+    done = finished(trials)
+    return hypervolume([t.accuracy for t in done], [t.relative_flops for t in done])  # type: ignore[misc]
+
+
+def flops_spent(trials: Sequence[TrialRecord]) -> int:
+    """FLOPs that all trials have cost so far, stopped and failed ones included."""
+    return sum(
+        sum(value for term, value in trial.flops.items() if term != "evaluation")
+        for trial in trials
+    )
