@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from search.pareto import front, hypervolume
+import numpy as np
+from numpy.typing import NDArray
+
+from search.pareto import front, hypervolume, knee
 
 State = Literal["waiting", "running", "complete", "pruned", "failed"]
 
@@ -64,14 +67,24 @@ def finished(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 def front_of(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The finished trials that no other finished trial dominates, cheapest first."""
     done = finished(trials)
-    chosen = front([t.accuracy for t in done], [t.relative_flops for t in done])  # type: ignore[misc]
-    return [done[place] for place in chosen]
+    return [done[place] for place in front(*objectives(done))]
+
+
+def knee_of(trials: Sequence[TrialRecord]) -> TrialRecord:
+    """The knee of the front of at least one finished trial."""
+    done = finished(trials)
+    return done[knee(*objectives(done))]
 
 
 def hypervolume_of(trials: Sequence[TrialRecord]) -> float:
     """The hypervolume of the finished trials (see `search.pareto.hypervolume`)."""
-    done = finished(trials)
-    return hypervolume([t.accuracy for t in done], [t.relative_flops for t in done])  # type: ignore[misc]
+    return hypervolume(*objectives(finished(trials)))
+
+
+def objectives(done: Sequence[TrialRecord]) -> NDArray[np.float64]:
+    """Accuracy and relative FLOPs of finished trials, 2 × n."""
+    pairs = [(trial.accuracy, trial.relative_flops) for trial in done]
+    return np.array(pairs, dtype=float).reshape(-1, 2).T
 
 
 def flops_spent(trials: Sequence[TrialRecord]) -> int:
