@@ -33,6 +33,7 @@ class TrialRecord:
         flops: the bill so far by term.
         run_id: its MLflow run.
         reason: why it failed or was stopped.
+        rejected: proposed and never started, since it would cost too much.
     """
 
     number: int
@@ -48,6 +49,7 @@ class TrialRecord:
     flops: dict[str, int] = field(default_factory=dict)
     run_id: str | None = None
     reason: str | None = None
+    rejected: bool = False
 
     @property
     def label(self) -> str:

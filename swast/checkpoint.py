@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 
 from swast.errors import CheckpointError
+from swast.files import replacing
 
 FILE = "checkpoint.pt"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of ``path`` when the block ends well.
-
-    A reader sees the old content or the new, never a part, even after a crash.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:

@@ -196,18 +196,41 @@ def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, A
     return tree
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
+def flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as values by dotted path; what `set_paths` undoes."""
+    flat: dict[str, Any] = {}
+    for name, value in tables.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
 
     Raises:
-        ConfigError: there is no such file, or it is not TOML.
+        ConfigError: there is no such file, or it is not text.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file"]) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError([f"{path}: cannot be read as TOML: {error}"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises:
+        ConfigError: it is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"not TOML: {error}"]) from None
 
 
 def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> TrainConfig:
@@ -218,9 +241,10 @@ def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> Tr
     Raises:
         ConfigError: what is wrong, led by the file's name.
     """
-    tables = read_toml(path)
-    tables.pop("provenance", None)
+    text = read_text(path)
     try:
+        tables = parse_toml(text)
+        tables.pop("provenance", None)
         return TrainConfig.from_dict(set_paths(tables, overrides or {}))
     except ConfigError as error:
         raise error.within(str(path)) from None

@@ -1,0 +1,136 @@
+"""What the terminal shows while a search runs: a live table, or plain lines where it is none."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from search.records import TrialRecord, front_of
+from search.session import Status
+from swast.config import setting_paths
+
+REFRESH_SECONDS = 0.25
+ENDED = ("complete", "pruned", "failed")
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def update(self, status: Status) -> None:
+        """Nothing to show."""
+
+    def __enter__(self) -> Quiet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Lines(Quiet):
+    """A line for every trial that ends, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._told: set[int] | None = None
+
+    def update(self, status: Status) -> None:
+        """Print what has ended since the last time; what had before the session stays untold."""
+        ended = {t.number: t for t in status.trials if t.state in ENDED and not t.rejected}
+        if self._told is None:
+            self._told = set(ended) if status.finished_here == 0 else set()
+        for number in ended.keys() - self._told:
+            self._told.add(number)
+            sys.stdout.write(f"{progress(status)}  {outcome(ended[number])}\n")
+        sys.stdout.flush()
+
+
+class LiveTable(Quiet):
+    """One line of progress and the front so far, redrawn in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._drawn = 0.0
+
+    def update(self, status: Status) -> None:
+        """Redraw, a few times a second at most."""
+        if time.monotonic() - self._drawn > REFRESH_SECONDS:
+            self._drawn = time.monotonic()
+            line = Text(f"{status.name}: {progress(status)}")
+            table = front_table(front_of(status.trials))
+            self._live.update(Group(line, table), refresh=True)
+
+    def __enter__(self) -> LiveTable:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+
+def choose(*, quiet: bool) -> Quiet | Lines | LiveTable:
+    """The display that fits: none, live on a terminal, else lines."""
+    if quiet:
+        return Quiet()
+    console = Console()
+    return LiveTable(console) if console.is_terminal else Lines()
+
+
+def progress(status: Status) -> str:
+    """Finished, running, budget, front, elapsed and remaining time."""
+    done = status.count(*ENDED) - sum(trial.rejected for trial in status.trials)
+    text = f"[{done}/{status.budget}]  {status.count('running')} running  {clock(status.seconds)}"
+    if status.remaining_seconds is not None:
+        text += f", about {clock(status.remaining_seconds)} left"
+    members = len(front_of(status.trials))
+    return f"{text}  front of {members}"
+
+
+def outcome(trial: TrialRecord) -> str:
+    """How a trial ended, in a few words."""
+    if trial.state == "complete":
+        return (
+            f"{trial.label}: accuracy {trial.accuracy:.2%} at {trial.relative_flops:.4f} "
+            f"of dense FLOPs, {trial.seconds:.1f} s"
+        )
+    return f"{trial.label}: {trial.state} after {trial.epochs} epochs: {trial.reason}"
+
+
+def front_table(members: list[TrialRecord]) -> Table:
+    """The front, cheapest first, as a table."""
+    table = Table(title="Pareto front", title_justify="left", title_style="bold")
+    table.add_column("trial", no_wrap=True)
+    for name in ("accuracy", "FLOPs/dense", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("settings")
+    for trial in members:
+        table.add_row(
+            trial.label,
+            f"{trial.accuracy:.2%}",
+            f"{trial.relative_flops:.4f}",
+            f"{trial.seconds:.1f}",
+            settings(trial),
+        )
+    return table
+
+
+def settings(trial: TrialRecord) -> str:
+    """The searched settings in one line: the paper's letter where there is one, else the value."""
+    words = []
+    for path, value in trial.params.items():
+        symbol = setting_paths()[path][1].symbol
+        if isinstance(value, bool) or not (symbol or isinstance(value, str)):
+            symbol = path.rpartition(".")[2]
+        text = f"{value:.3g}" if isinstance(value, float) else str(value)
+        words.append(f"{symbol}={text}" if symbol else text)
+    return " ".join(words)
+
+
+def clock(seconds: float) -> str:
+    """A duration as 1:02:03 or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

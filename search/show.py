@@ -1,0 +1,95 @@
+"""`list`, `show` and `studies`: what there is, as tables or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from typing import Any
+
+from search.home import Home
+from search.study import read_study, shipped
+
+
+def list_searches(options: Namespace) -> None:
+    """Print every search: its study, how many trials ended, the size of its front."""
+    from search.records import front_of, hypervolume_of
+    from search.sampler import SearchTrials, search_names
+
+    storage = open_home(options)
+    rows: list[dict[str, Any]] = []
+    for name in search_names(storage):
+        trials = SearchTrials.load(storage, name)
+        records = trials.records()
+        rows.append(
+            {
+                "name": name,
+                "study": trials.info.study.name,
+                "budget": trials.info.budget,
+                "complete": sum(record.state == "complete" for record in records),
+                "front": len(front_of(records)),
+                "hypervolume": round(hypervolume_of(records), 6),
+            }
+        )
+    print_rows(rows, as_json=options.json)
+
+
+def show(options: Namespace) -> None:
+    """Print one search: every trial, and which are on the front."""
+    from rich.console import Console
+
+    from search.display import front_table, outcome
+    from search.records import front_of
+    from search.sampler import SearchTrials, describe_search
+
+    trials = SearchTrials.load(open_home(options), options.name)
+    if options.json:
+        sys.stdout.write(json.dumps(describe_search(trials), indent=2) + "\n")
+        return
+    console, records = Console(highlight=False), trials.records()
+    info = trials.info
+    console.print(
+        f"{info.name}: study {info.study.name}, {len(records)} of {info.budget} trials, "
+        f"sampler {info.sampler}, seed {info.seed}"
+    )
+    members = front_of(records)
+    for record in records:
+        mark = "*" if record in members else " "
+        console.print(f" {mark} {outcome(record)}", soft_wrap=True)
+    console.print(front_table(members))
+
+
+def studies(options: Namespace) -> None:
+    """Print the studies that come with the package, a line each."""
+    rows = []
+    for name, path in shipped().items():
+        study = read_study(path)
+        rows.append({"name": name, "description": study.description})
+    print_rows(rows, as_json=options.json)
+
+
+def open_home(options: Namespace) -> str:
+    """URL of the storage that a command reads.
+
+    Raises:
+        RequestError: the home holds no searches.
+    """
+    if options.storage:
+        return str(options.storage)
+    home = Home.find(options.home)
+    home.check_exists()
+    return home.storage
+
+
+def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows of the same fields as a table, or as a JSON list."""
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*(rows[0] if rows else ("no searches",)))
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console(highlight=False).print(table)

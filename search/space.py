@@ -1,0 +1,165 @@
+"""The search space: which fields of a training configuration vary, and over what.
+
+In a study file each searched field is either a list of choices, or a range:
+
+    scorer = ["random", "gradmatch"]
+    fraction = { low = 0.02, high = 0.5, log = true }
+    weight = { low = 0.01, high = 3.0, log = true, also = [0.0] }
+
+``step`` makes a range discrete; ``also`` adds values that lie outside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swast.config import setting_paths
+from swast.errors import ConfigError, nearest
+from swast.settings import check, is_number
+
+RANGE_KEYS = ("low", "high", "log", "step", "also")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of some values."""
+
+    values: tuple[Any, ...]
+
+    def contains(self, value: object) -> bool:
+        """Whether a value is among them."""
+        return value in self.values
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        """The values that validation has to look at."""
+        return self.values
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from ``low`` to ``high``, both included, and further single values.
+
+    Attributes:
+        whole: whole numbers only.
+        log: sampled evenly in the logarithm; ``low`` must be above 0.
+        step: distance between the numbers, from ``low``; None for all of them.
+        also: values outside the range, each as likely as the whole range.
+    """
+
+    low: float
+    high: float
+    whole: bool
+    log: bool = False
+    step: float | None = None
+    also: tuple[Any, ...] = ()
+
+    @property
+    def kind(self) -> type:
+        """The type of its numbers."""
+        return int if self.whole else float
+
+    def contains(self, value: object) -> bool:
+        """Whether a value is in the range, or among the further ones."""
+        if value in self.also:
+            return True
+        if not isinstance(value, int | float) or not is_number(value, self.kind):
+            return False
+        if self.step is not None and abs((value - self.low) / self.step % 1) > 1e-9:
+            return False
+        return self.low <= value <= self.high
+
+    @property
+    def extremes(self) -> tuple[Any, ...]:
+        """The values that validation has to look at."""
+        return (self.low, self.high, *self.also)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What one field, at a dotted path, may take in a search."""
+
+    path: str
+    values: Choices | Range
+
+
+def read_space(tables: Mapping[str, object]) -> tuple[Domain, ...]:
+    """The search space in the ``[space]`` tables of a study.
+
+    Raises:
+        ConfigError: naming every unknown field and every wrong domain.
+    """
+    domains: list[Domain] = []
+    problems: list[str] = []
+    for path, entry in _leaves(tables):
+        try:
+            domains.append(Domain(path, _read_domain(path, entry)))
+        except ConfigError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
+    if not domains:
+        raise ConfigError(["at least one field to search must be named"])
+    return tuple(domains)
+
+
+def _leaves(tables: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Every searched field of nested tables, by dotted path."""
+    for name, entry in tables.items():
+        path = f"{prefix}{name}"
+        nested = isinstance(entry, Mapping) and path not in setting_paths()
+        if nested and any(known.startswith(f"{path}.") for known in setting_paths()):
+            yield from _leaves(entry, f"{path}.")  # type: ignore[arg-type]
+        else:
+            yield path, entry
+
+
+def _read_domain(path: str, entry: object) -> Choices | Range:
+    """The domain of one field.
+
+    Raises:
+        ConfigError: the field is unknown, or an end of the domain is no valid value of it.
+    """
+    if path not in setting_paths():
+        raise ConfigError([f"{path} is not a field{nearest(path, setting_paths())}"])
+    values: Choices | Range
+    if isinstance(entry, list) and entry:
+        values = Choices(tuple(entry))
+    elif isinstance(entry, Mapping):
+        values = _read_range(path, entry)
+    else:
+        raise ConfigError(
+            [f"{path} must be a list of choices or {{ low = …, high = … }}, got {entry!r}"]
+        )
+    kind, limits, _ = setting_paths()[path]
+    problems = [check(value, path, kind, limits) for value in values.extremes]
+    if any(problems):
+        raise ConfigError(problem for problem in problems if problem)
+    return values
+
+
+def _read_range(path: str, entry: Mapping[str, object]) -> Range:
+    """A range from its table."""
+    where = path
+    kind = setting_paths()[path][0].kind
+    unknown = [key for key in entry if key not in RANGE_KEYS]
+    if unknown:
+        hint = nearest(unknown[0], RANGE_KEYS)
+        raise ConfigError([f"{where}.{unknown[0]} is not one of {', '.join(RANGE_KEYS)}{hint}"])
+    if kind not in (int, float):
+        raise ConfigError([f"{where} is no number, so it needs a list of choices, not a range"])
+    low, high, step = entry.get("low"), entry.get("high"), entry.get("step")
+    log, also = entry.get("log", False), entry.get("also", [])
+    for name, value in (("low", low), ("high", high), ("step", step)):
+        if not is_number(value, kind) and not (name == "step" and value is None):
+            raise ConfigError([f"{where}.{name} must be a number, got {value!r}"])
+    if not isinstance(log, bool) or not isinstance(also, list):
+        raise ConfigError([f"{where}: log must be true or false, and also a list"])
+    made = Range(low, high, kind is int, log, step, tuple(also))  # type: ignore[arg-type]
+    if made.low >= made.high or (made.step is not None and made.step <= 0):
+        raise ConfigError([f"{where} must have low < high, and any step above 0"])
+    if made.log and (made.low <= 0 or made.step is not None):
+        raise ConfigError([f"{where}: a log range must have low above 0 and no step"])
+    return made

@@ -1,0 +1,98 @@
+"""`ui`: MLflow's server on the home's store, and a link that lands on the search."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import Namespace
+
+from search.errors import RequestError, SearchFailedError
+from search.home import Home
+from search.sampler import SearchInfo, SearchTrials, search_names
+
+START_SECONDS = 120
+
+
+def ui(options: Namespace) -> None:
+    """Serve MLflow on 127.0.0.1 until interrupted.
+
+    Raises:
+        RequestError: the home holds no searches, or not the one that is named.
+        SearchFailedError: the server did not start.
+    """
+    home = Home.find(options.home)
+    home.check_exists()
+    names = search_names(home.storage)
+    if not names and not options.name:
+        raise RequestError(f"no searches in {home.path}")
+    info = SearchTrials.load(home.storage, options.name or names[-1]).info
+    port = free_port(options.port)
+    server = subprocess.Popen(
+        server_command(home, port),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+    )
+    try:
+        wait_until_up(server, port)
+        sys.stdout.write(f"{link(info, port)}\nplot: {plot_link(info, port)}\nCtrl-C stops it.\n")
+        sys.stdout.flush()
+        server.wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def server_command(home: Home, port: int) -> list[str]:
+    """The command that serves a home's store."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--workers", "1", "--backend-store-uri", home.tracking]
+    return [*command, "--artifacts-destination", home.artifacts.as_uri()]
+
+
+def link(info: SearchInfo, port: int) -> str:
+    """The page of a search's parent run, in MLflow's model-training view."""
+    page = f"experiments/{info.experiment_id}/runs/{info.run_id}"
+    return f"http://127.0.0.1:{port}/#/{page}?workflowType=machine_learning"
+
+
+def plot_link(info: SearchInfo, port: int) -> str:
+    """The page of a search's Pareto plot."""
+    page = f"experiments/{info.experiment_id}/runs/{info.run_id}/artifacts/plots/pareto.html"
+    return f"http://127.0.0.1:{port}/#/{page}?workflowType=machine_learning"
+
+
+def free_port(wanted: int) -> int:
+    """The port wanted, or a free one where it is taken."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise RequestError(f"--port {wanted}: neither it nor any other port can be used")
+
+
+def wait_until_up(server: subprocess.Popen[bytes], port: int) -> None:
+    """Return when the server answers.
+
+    Raises:
+        SearchFailedError: it ended, or did not answer in time.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise SearchFailedError("the MLflow server did not start")
