@@ -16,6 +16,8 @@ import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
 from search.records import TrialRecord, finished, front_of, knee_of
@@ -26,12 +28,13 @@ BLUE, SKY, VERMILLION, BLACK = "#0072B2", "#56B4E9", "#D55E00", "#000000"
 GREEN, ORANGE, PURPLE, YELLOW = "#009E73", "#E69F00", "#CC79A7", "#F0E442"
 INK, FADED, GRID, PAPER = "#222222", "#5F5F5F", "#E8E8E8", "#FFFFFF"
 REFERENCES = (("diamond", GREEN), ("star", ORANGE), ("square", PURPLE), ("triangle-up", YELLOW))
-MARKERS = {"circle": "o", "x-thin": "x", "diamond": "D"}
+MARKERS = {"circle": "o", "x": "X", "diamond": "D"}
 MARKERS |= {"star": "*", "square": "s", "triangle-up": "^"}
 """Symbols: Plotly's names, and matplotlib's."""
 FRONT, KNEE, DOMINATED, STOPPED = "Pareto front", "Knee", "Dominated", "Stopped early"
 X_TITLE, Y_TITLE = "Training FLOPs relative to dense training", "Validation accuracy (%)"
 EMPTY = "No trial has finished yet"
+FONT = "system-ui, sans-serif"
 PLACES = [f"{row} {column}" for row in ("top", "bottom", "middle") for column in ("left", "right")]
 PLACES += ["top center", "bottom center"]
 """Of a label around its marker, the best first: nothing is to the top left of a front."""
@@ -145,8 +148,8 @@ def sort_out(trials: Sequence[TrialRecord]) -> list[Series]:
     own = [trial for trial in done if not trial.reference]
     stopped = [trial for trial in trials if trial.state == "pruned"]
     series = [
-        Series(FRONT, [t for t in own if t.number in best - knee], BLUE),
         Series(KNEE, [t for t in own if t.number in knee], VERMILLION, edge=INK),
+        Series(FRONT, [t for t in own if t.number in best - knee], BLUE),
     ]
     references = dict.fromkeys(trial.reference for trial in done if trial.reference)
     for turn, name in enumerate(references):
@@ -156,7 +159,7 @@ def sort_out(trials: Sequence[TrialRecord]) -> list[Series]:
         series.append(Series(name, same, colour, symbol, edge=INK, diameter=size))
     series += [
         Series(DOMINATED, [t for t in own if t.number not in best], SKY, opacity=0.6),
-        Series(STOPPED, stopped, BLACK, "x-thin", edge=BLACK, opacity=0.35, diameter=7),
+        Series(STOPPED, stopped, BLACK, "x", opacity=0.35, diameter=8),
     ]
     return [each for each in series if each.trials]
 
@@ -196,7 +199,7 @@ def y_bounds(values: Sequence[float], kept: Sequence[float]) -> Range:
     fence = min([lower - 3 * max(upper - lower, 1.0), *kept])
     low, high = min(value for value in values if value >= fence), max(values)
     margin = max(0.07 * (high - low), 0.3)
-    return low - margin, high + margin
+    return low - margin, high + 1.5 * margin
 
 
 def x_ticks(bounds: Range) -> dict[float, str]:
@@ -225,16 +228,18 @@ def place_labels(
     """
     labels: dict[int, tuple[str, str]] = {}
     taken: list[tuple[Array, Array]] = []
+    radii = {number: sizes[number] / np.array([1600, 800]) for number in at}
 
     def clutter(middle: Array, half: Array) -> int:
-        points = np.vstack([*at.values(), line])
-        hidden = int((np.abs(points - middle) < half).all(axis=1).sum())
+        hidden = sum(
+            bool((np.abs(at[each] - middle) < half + radii[each]).all()) for each in at
+        ) + int((np.abs(line - middle) < half).all(axis=1).sum())
         over = sum(bool((np.abs(middle - it) < half + its).all()) for it, its in taken)
         return hidden + 100 * over + 10_000 * bool((np.abs(middle - 0.5) + half > 0.5).any())
 
     for number, text in names.items():
         half = np.array([0.006 * len(text) + 0.005, 0.03])
-        reach = half + sizes[number] / np.array([1800, 900])
+        reach = 1.01 * (half + radii[number])
         boxes = {
             place: (at[number] + reach * [SIDES[column], SIDES[row]], half)
             for place in PLACES
@@ -292,7 +297,7 @@ def _escape(value: object) -> str:
 def pareto_figure(trials: Sequence[TrialRecord], title: str) -> go.Figure:
     """The plot as an interactive figure: trials tell their settings under the pointer."""
     picture, figure = compose(trials), go.Figure()
-    look = {"line": {"color": BLUE, "width": 2}, "legendgroup": FRONT, "zorder": 0}
+    look = {"line": {"color": BLUE, "width": 2}, "legendgroup": FRONT}
     x, y = 10 ** picture.line[:, 0], picture.line[:, 1]
     figure.add_scatter(x=x, y=y, mode="lines", hoverinfo="skip", showlegend=False, **look)
     if len(picture.line):
@@ -302,13 +307,13 @@ def pareto_figure(trials: Sequence[TrialRecord], title: str) -> go.Figure:
         figure.add_annotation(
             text=EMPTY, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5
         )
-    for depth, series in enumerate(picture.series):
-        figure.add_trace(_markers(series, picture, len(picture.series) - depth))
+    for rank, series in reversed(list(enumerate(picture.series))):
+        figure.add_trace(_markers(series, picture)).data[-1].legendrank = 1001 + rank
     _lay_out(figure, picture, _short(title))
     return figure
 
 
-def _markers(series: Series, picture: Picture, zorder: int) -> go.Scatter:
+def _markers(series: Series, picture: Picture) -> go.Scatter:
     """A series of the figure."""
     labels = [picture.labels.get(trial.number, ("", PLACES[0])) for trial in series.trials]
     return go.Scatter(
@@ -318,7 +323,6 @@ def _markers(series: Series, picture: Picture, zorder: int) -> go.Scatter:
         legendgroup=_escape(series.name),
         showlegend=series.name != FRONT,
         mode="markers+text",
-        zorder=zorder,
         marker={
             "color": series.colour,
             "symbol": series.symbol,
@@ -340,12 +344,13 @@ def _lay_out(figure: go.Figure, picture: Picture, title: str) -> None:
     ticks = x_ticks(picture.frame.x)
     figure.update_layout(
         template="simple_white",
-        font={"family": "system-ui, sans-serif", "size": 14, "color": INK},
+        font={"family": FONT, "size": 14, "color": INK},
         title={"text": f"<b>{_escape(title)}</b>", "x": 0, "xref": "paper"},
         title_subtitle={"text": note, "font": {"size": 13, "color": FADED}},
-        legend={"orientation": "h", "y": -0.13, "yanchor": "top", "itemsizing": "constant"},
-        margin={"l": 70, "r": 30, "t": 90, "b": 110},
-        hoverlabel={"bgcolor": PAPER, "align": "left", "font": {"size": 13}},
+        legend={"orientation": "h", "y": 0.01, "yref": "container", "itemsizing": "constant"},
+        legend_yanchor="bottom",
+        margin={"l": 80, "r": 30, "t": 90, "b": 110},
+        hoverlabel={"bgcolor": PAPER, "align": "left", "font": {"family": FONT, "size": 13}},
         hovermode="closest",
         xaxis={"title": X_TITLE, "type": "log", "range": picture.frame.x},
         yaxis={"title": Y_TITLE, "range": picture.frame.y},
@@ -378,7 +383,7 @@ def write_html(figure: go.Figure, path: Path) -> None:
 def write_png(trials: Sequence[TrialRecord], title: str, path: Path) -> None:
     """Write the plot as a still image, 1200 × 750 pixels, in place of what was there."""
     picture = compose(trials)
-    figure = Figure(figsize=(8, 5), dpi=150, layout="constrained")
+    figure = Figure(figsize=(8, 5), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
     axes = figure.add_subplot()
     axes.plot(10 ** picture.line[:, 0], picture.line[:, 1], color=BLUE, linewidth=1.5)
     if len(picture.line):
@@ -427,6 +432,7 @@ def _scatter(axes: Axes, series: Series, picture: Picture, zorder: int) -> None:
                 va={"top": "bottom", "bottom": "top"}.get(row, "center"),
                 fontsize=9,
                 zorder=50,
+                path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
             )
 
 

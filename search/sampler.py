@@ -7,6 +7,7 @@ every epoch is told PRUNED or FAIL, never COMPLETE, so that partial values canno
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,9 @@ class SearchTrials:
                 f"a search named {info.name!r} exists; --resume {info.name} goes on with it, "
                 "--name chooses another name"
             ) from None
-        study.set_metric_names(["val_accuracy", "train_flops"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(["val_accuracy", "train_flops"])
         trials = cls(info, study)
         trials.remember(
             study=info.study.name,
