@@ -15,6 +15,7 @@ REFERENCE_ACCURACY = 0.0
 REFERENCE_RELATIVE_FLOPS = 1.0
 LEAST_RELATIVE_FLOPS = 1e-4
 """Where the axes of the hypervolume begin and end, see `hypervolume`."""
+ROUNDING = 1e-12
 
 
 def reference_point() -> dict[str, float]:
@@ -31,6 +32,8 @@ def dominates(accuracy: float, flops: float, other_accuracy: float, other_flops:
 def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
     """Positions of the points that no other dominates, by rising FLOPs; n log n.
 
+    A point that is not finite in both objectives is on no front.
+
     Args:
         accuracy: n numbers, more is better.
         flops: n numbers, less is better.
@@ -38,7 +41,10 @@ def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
     up, down = np.asarray(accuracy, dtype=float), np.asarray(flops, dtype=float)
     chosen: list[int] = []
     best, at = -np.inf, -np.inf
+    finite = np.isfinite(up) & np.isfinite(down)
     for place in np.lexsort((-up, down)):
+        if not finite[place]:
+            continue
         if up[place] > best:
             best, at = up[place], down[place]
             chosen.append(int(place))
@@ -78,12 +84,17 @@ def knee(accuracy: Sequence[float], relative_flops: Sequence[float]) -> int:
     Args:
         accuracy: of at least one point, not all of which need to be on the front.
         relative_flops: of the same points.
+
+    Raises:
+        ValueError: no point is finite.
     """
     places = front(accuracy, relative_flops)
+    if not places:
+        raise ValueError("a knee needs at least one finite point")
     up = _unit(np.asarray(accuracy, dtype=float)[places])
     down = _unit(np.log10(np.asarray(relative_flops, dtype=float)[places]))
     above = up - down
-    if above.max() <= 0:
+    if above.max() < ROUNDING:
         return places[-1]
     return places[int(above.argmax())]
 

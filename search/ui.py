@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,12 +11,16 @@ import time
 import urllib.error
 import urllib.request
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from search.errors import RequestError, SearchFailedError
 from search.home import Home
 from search.sampler import SearchInfo, SearchTrials, search_names
 
 START_SECONDS = 120
+PLOT = "/artifacts/plots/pareto.html"
+ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def ui(options: Namespace) -> None:
@@ -32,21 +37,34 @@ def ui(options: Namespace) -> None:
         raise RequestError(f"no searches in {home.path}")
     info = SearchTrials.load(home.storage, options.name or names[-1]).info
     port = free_port(options.port)
+    with serving(home, port) as server:
+        wait_until_up(server, port)
+        sys.stdout.write(f"{link(info, port)}\nplot: {link(info, port, PLOT)}\nCtrl-C stops it.\n")
+        sys.stdout.flush()
+        server.wait()
+
+
+@contextmanager
+def serving(home: Home, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """MLflow's server, in a process group of its own that is gone when the block ends.
+
+    An interrupt (Ctrl-C) or a termination ends the block quietly.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     server = subprocess.Popen(
         server_command(home, port),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+        env=os.environ | ENVIRONMENT,
+        start_new_session=True,
     )
     try:
-        wait_until_up(server, port)
-        sys.stdout.write(f"{link(info, port)}\nplot: {plot_link(info, port)}\nCtrl-C stops it.\n")
-        sys.stdout.flush()
-        server.wait()
-    except KeyboardInterrupt:
-        pass
+        with suppress(KeyboardInterrupt):
+            yield server
     finally:
-        server.terminate()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 
@@ -57,15 +75,9 @@ def server_command(home: Home, port: int) -> list[str]:
     return [*command, "--artifacts-destination", home.artifacts.as_uri()]
 
 
-def link(info: SearchInfo, port: int) -> str:
-    """The page of a search's parent run, in MLflow's model-training view."""
-    page = f"experiments/{info.experiment_id}/runs/{info.run_id}"
-    return f"http://127.0.0.1:{port}/#/{page}?workflowType=machine_learning"
-
-
-def plot_link(info: SearchInfo, port: int) -> str:
-    """The page of a search's Pareto plot."""
-    page = f"experiments/{info.experiment_id}/runs/{info.run_id}/artifacts/plots/pareto.html"
+def link(info: SearchInfo, port: int, artifact: str = "") -> str:
+    """The page of a search's parent run, or of one of its artifacts, in the training view."""
+    page = f"experiments/{info.experiment_id}/runs/{info.run_id}{artifact}"
     return f"http://127.0.0.1:{port}/#/{page}?workflowType=machine_learning"
 
 

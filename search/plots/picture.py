@@ -1,55 +1,29 @@
-"""The Pareto plot of a search: interactive with Plotly, still with matplotlib.
-
-`compose` says once what is in the picture, and both renderers only draw it: they cannot disagree.
-"""
+"""What is in the Pareto plot: composed once, so that its two renderers cannot disagree."""
 
 from __future__ import annotations
 
-import html
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
 from search.records import TrialRecord, finished, front_of, knee_of
-from swast.files import replacing
 
 # Okabe and Ito's colours, which the colour-blind tell apart.
 BLUE, SKY, VERMILLION, BLACK = "#0072B2", "#56B4E9", "#D55E00", "#000000"
 GREEN, ORANGE, PURPLE, YELLOW = "#009E73", "#E69F00", "#CC79A7", "#F0E442"
 INK, FADED, GRID, PAPER = "#222222", "#5F5F5F", "#E8E8E8", "#FFFFFF"
 REFERENCES = (("diamond", GREEN), ("star", ORANGE), ("square", PURPLE), ("triangle-up", YELLOW))
-MARKERS = {"circle": "o", "x": "X", "diamond": "D"}
-MARKERS |= {"star": "*", "square": "s", "triangle-up": "^"}
-"""Symbols: Plotly's names, and matplotlib's."""
 FRONT, KNEE, DOMINATED, STOPPED = "Pareto front", "Knee", "Dominated", "Stopped early"
 X_TITLE, Y_TITLE = "Training FLOPs relative to dense training", "Validation accuracy (%)"
 EMPTY = "No trial has finished yet"
-FONT = "system-ui, sans-serif"
 PLACES = [f"{row} {column}" for row in ("top", "bottom", "middle") for column in ("left", "right")]
 PLACES += ["top center", "bottom center"]
 """Of a label around its marker, the best first: nothing is to the top left of a front."""
 SIDES = {"left": -1, "center": 0, "right": 1, "bottom": -1, "middle": 0, "top": 1}
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>body {{ margin: 0 }} .plotly-graph-div {{ min-height: 420px }}</style>
-</head>
-<body>{plot}</body>
-</html>
-"""
 
 Array = NDArray[np.float64]
 Range = tuple[float, float]
@@ -115,11 +89,12 @@ def point(trial: TrialRecord) -> Range:
 
 def compose(trials: Sequence[TrialRecord]) -> Picture:
     """Decide all that the plot shows."""
-    series = sort_out([trial for trial in trials if all(map(math.isfinite, point(trial)))])
+    placed = [trial for trial in trials if all(map(math.isfinite, point(trial)))]
+    series, shown = sort_out(placed), finished(placed)
     drawn = [trial for each in series for trial in each.trials]
-    shown = finished(drawn)
     names = {trial.number: trial.reference for trial in shown if trial.reference}
-    for knee in [knee_of(shown)] if shown else []:
+    if shown:
+        knee = knee_of(shown)
         names[knee.number] = f"{knee.reference or knee.label} (knee)"
     named = [point(trial)[1] for trial in shown if trial.number in names]
     frame = Frame(
@@ -176,7 +151,7 @@ def diameters(series: Sequence[Series]) -> dict[int, float]:
     usual = float(np.median([trial.seconds for trial in timed if trial.seconds] or [1.0]))
     sizes = {trial.number: each.diameter or 12 for each in series for trial in each.trials}
     for trial in timed:
-        sizes[trial.number] = min(max(12 * math.sqrt((trial.seconds or usual) / usual), 8), 28)
+        sizes[trial.number] = min(max(12 * math.sqrt((trial.seconds or usual) / usual), 9), 28)
     return sizes
 
 
@@ -238,7 +213,7 @@ def place_labels(
         return hidden + 100 * over + 10_000 * bool((np.abs(middle - 0.5) + half > 0.5).any())
 
     for number, text in names.items():
-        half = np.array([0.006 * len(text) + 0.005, 0.03])
+        half = np.array([0.0048 * len(text) + 0.003, 0.03])
         reach = 1.01 * (half + radii[number])
         boxes = {
             place: (at[number] + reach * [SIDES[column], SIDES[row]], half)
@@ -273,183 +248,6 @@ def _note(trials: Sequence[TrialRecord], series: Sequence[Series], hidden: int, 
     return " · ".join(parts)
 
 
-def hover(trial: TrialRecord) -> str:
-    """What the figure says of a trial under the pointer, in Plotly's HTML."""
-    rows = {
-        "accuracy": f"{point(trial)[1]:.2f} %",
-        "relative FLOPs": trial.relative_flops,
-        "training FLOPs": None if trial.train_flops is None else float(trial.train_flops),
-        "seconds": trial.seconds,
-        "stopped": (trial.reason or f"epoch {trial.epochs}") if trial.state == "pruned" else None,
-    }
-    lines = [f"<b>{_escape(trial.label)}</b>"]
-    lines += [f"{name}: {_escape(value)}" for name, value in rows.items() if value is not None]
-    lines += [f"{_escape(name)} = {_escape(value)}" for name, value in trial.params.items()]
-    return "<br>".join(lines)
-
-
-def _escape(value: object) -> str:
-    """A value as text without markup; Plotly would show an escaped quote as it is."""
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return html.escape(text, quote=False)
-
-
-def pareto_figure(trials: Sequence[TrialRecord], title: str) -> go.Figure:
-    """The plot as an interactive figure: trials tell their settings under the pointer."""
-    picture, figure = compose(trials), go.Figure()
-    look = {"line": {"color": BLUE, "width": 2}, "legendgroup": FRONT}
-    x, y = 10 ** picture.line[:, 0], picture.line[:, 1]
-    figure.add_scatter(x=x, y=y, mode="lines", hoverinfo="skip", showlegend=False, **look)
-    if len(picture.line):
-        look |= {"mode": "lines+markers", "marker": {"size": 11}, "name": FRONT}
-        figure.add_scatter(x=[None], y=[None], **look)
-    else:
-        figure.add_annotation(
-            text=EMPTY, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5
-        )
-    for rank, series in reversed(list(enumerate(picture.series))):
-        figure.add_trace(_markers(series, picture)).data[-1].legendrank = 1001 + rank
-    _lay_out(figure, picture, _short(title))
-    return figure
-
-
-def _markers(series: Series, picture: Picture) -> go.Scatter:
-    """A series of the figure."""
-    labels = [picture.labels.get(trial.number, ("", PLACES[0])) for trial in series.trials]
-    return go.Scatter(
-        x=[trial.relative_flops for trial in series.trials],
-        y=[point(trial)[1] for trial in series.trials],
-        name=_escape(series.name),
-        legendgroup=_escape(series.name),
-        showlegend=series.name != FRONT,
-        mode="markers+text",
-        marker={
-            "color": series.colour,
-            "symbol": series.symbol,
-            "size": [picture.sizes[trial.number] for trial in series.trials],
-            "opacity": series.opacity,
-            "line": {"color": series.edge, "width": 1},
-        },
-        text=[_escape(text) for text, _ in labels],
-        textposition=[place for _, place in labels],
-        textfont={"size": 13, "color": INK, "shadow": f"0 0 3px {PAPER}, 0 0 3px {PAPER}"},
-        hovertext=[hover(trial) for trial in series.trials],
-        hoverinfo="text",
-    )
-
-
-def _lay_out(figure: go.Figure, picture: Picture, title: str) -> None:
-    """Set all of a figure that is not data."""
-    note = picture.note + (" (double-click to see all)" if picture.hidden else "")
-    ticks = x_ticks(picture.frame.x)
-    figure.update_layout(
-        template="simple_white",
-        font={"family": FONT, "size": 14, "color": INK},
-        title={"text": f"<b>{_escape(title)}</b>", "x": 0, "xref": "paper"},
-        title_subtitle={"text": note, "font": {"size": 13, "color": FADED}},
-        legend={"orientation": "h", "y": 0.01, "yref": "container", "itemsizing": "constant"},
-        legend_yanchor="bottom",
-        margin={"l": 80, "r": 30, "t": 90, "b": 110},
-        hoverlabel={"bgcolor": PAPER, "align": "left", "font": {"family": FONT, "size": 13}},
-        hovermode="closest",
-        xaxis={"title": X_TITLE, "type": "log", "range": picture.frame.x},
-        yaxis={"title": Y_TITLE, "range": picture.frame.y},
-    )
-    figure.update_xaxes(tickvals=list(ticks), ticktext=list(ticks.values()), gridcolor=GRID)
-    figure.update_xaxes(showgrid=True)
-    figure.update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False)
-
-
-def _short(title: str) -> str:
+def one_line(title: str) -> str:
     """A title on one line."""
     return textwrap.shorten(title, 80, placeholder=" …")
-
-
-def write_html(figure: go.Figure, path: Path) -> None:
-    """Write a figure as a page that needs no network, in place of what was there."""
-    plot = figure.to_html(
-        full_html=False,
-        include_plotlyjs=True,
-        config={"responsive": True, "displaylogo": False},
-        default_height="100vh",
-        div_id="pareto",
-    )
-    title = figure.layout.title.text or FRONT
-    plain = html.escape(html.unescape(title.removeprefix("<b>").removesuffix("</b>")))
-    with replacing(path) as file:
-        file.write(PAGE.format(title=plain, plot=plot).encode())
-
-
-def write_png(trials: Sequence[TrialRecord], title: str, path: Path) -> None:
-    """Write the plot as a still image, 1200 × 750 pixels, in place of what was there."""
-    picture = compose(trials)
-    figure = Figure(figsize=(8, 5), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
-    axes = figure.add_subplot()
-    axes.plot(10 ** picture.line[:, 0], picture.line[:, 1], color=BLUE, linewidth=1.5)
-    if len(picture.line):
-        axes.plot([], [], "-o", color=BLUE, label=FRONT)
-    else:
-        axes.text(0.5, 0.5, EMPTY, transform=axes.transAxes, ha="center")
-    for depth, series in enumerate(picture.series):
-        _scatter(axes, series, picture, 10 + len(picture.series) - depth)
-    _finish(axes, picture, _short(title))
-    if picture.series:
-        figure.legend(
-            loc="outside lower center",
-            ncols=min(len(picture.series) + 1, 4),
-            frameon=False,
-            fontsize=9,
-        )
-    with replacing(path) as file:
-        figure.savefig(file, format="png")
-
-
-def _scatter(axes: Axes, series: Series, picture: Picture, zorder: int) -> None:
-    """Draw a series and its labels; 0.7 makes points of pixels."""
-    axes.scatter(
-        [trial.relative_flops or math.nan for trial in series.trials],
-        [point(trial)[1] for trial in series.trials],
-        s=[(0.7 * picture.sizes[trial.number]) ** 2 for trial in series.trials],
-        c=series.colour,
-        marker=MARKERS[series.symbol],
-        alpha=series.opacity,
-        linewidths=0.8,
-        edgecolors=series.edge,
-        zorder=zorder,
-        label=None if series.name == FRONT else _plain(series.name),
-    )
-    for trial in series.trials:
-        if trial.number in picture.labels:
-            text, place = picture.labels[trial.number]
-            row, column = place.split()
-            reach = 0.35 * picture.sizes[trial.number] + 1
-            axes.annotate(
-                _plain(text),
-                (trial.relative_flops or math.nan, point(trial)[1]),
-                (SIDES[column] * reach, SIDES[row] * reach),
-                textcoords="offset points",
-                ha={"left": "right", "right": "left"}.get(column, "center"),
-                va={"top": "bottom", "bottom": "top"}.get(row, "center"),
-                fontsize=9,
-                zorder=50,
-                path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
-            )
-
-
-def _finish(axes: Axes, picture: Picture, title: str) -> None:
-    """Set all of the still image that is not data."""
-    ticks, (left, right) = x_ticks(picture.frame.x), picture.frame.x
-    axes.set(xscale="log", xlim=(10**left, 10**right), ylim=picture.frame.y)
-    axes.set(xlabel=X_TITLE, ylabel=Y_TITLE)
-    axes.set_xticks(list(ticks), list(ticks.values()))
-    axes.minorticks_off()
-    axes.grid(color=GRID)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(_plain(title), loc="left", pad=20, fontweight="bold", fontsize=11)
-    axes.text(0, 1.02, picture.note, transform=axes.transAxes, color=FADED, fontsize=8.5)
-
-
-def _plain(text: str) -> str:
-    """Text in which matplotlib sees no formula."""
-    return text.replace("$", r"\$")

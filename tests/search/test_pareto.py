@@ -1,0 +1,248 @@
+"""The Pareto front against brute force: every definition is spelt out again, slowly, here."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.pareto import (
+    LEAST_RELATIVE_FLOPS,
+    dominates,
+    front,
+    hypervolume,
+    knee,
+    reference_point,
+)
+
+# A few levels only, so that ties and exact duplicates are common, and any numbers.
+levels = st.tuples(
+    st.integers(0, 8).map(lambda step: step / 8),
+    st.integers(-1, 10).map(lambda step: 10 ** (-step / 2)),
+)
+anywhere = st.tuples(st.floats(0, 1), st.floats(1e-6, 10))
+Point = tuple[float, float]
+point = levels | anywhere
+points = st.lists(levels, max_size=25) | st.lists(anywhere, max_size=25)
+
+
+def split(cloud: list[Point]) -> tuple[list[float], list[float]]:
+    return [accuracy for accuracy, _ in cloud], [flops for _, flops in cloud]
+
+
+def front_points(cloud: list[Point]) -> list[Point]:
+    return [cloud[place] for place in front(*split(cloud))]
+
+
+def undominated(cloud: list[Point]) -> list[int]:
+    return [
+        place
+        for place, (accuracy, flops) in enumerate(cloud)
+        if not any(
+            (up >= accuracy and down <= flops) and (up, down) != (accuracy, flops)
+            for up, down in cloud
+        )
+    ]
+
+
+def saved(flops: float) -> float:
+    return min(max(-math.log10(flops) / 4, 0.0), 1.0)
+
+
+def union_area(cloud: list[Point]) -> float:
+    """The union of the rectangles from the origin, cell by cell of the grid of their edges."""
+    corners = [(saved(flops), accuracy) for accuracy, flops in cloud]
+    across = sorted({0.0, *(x for x, _ in corners)})
+    upward = sorted({0.0, *(y for _, y in corners)})
+    return math.fsum(
+        (right - left) * (top - bottom)
+        for left, right in itertools.pairwise(across)
+        for bottom, top in itertools.pairwise(upward)
+        if any(x >= right and y >= top for x, y in corners)
+    )
+
+
+class TestDominates:
+    @pytest.mark.parametrize(
+        ("one", "other", "expected"),
+        [
+            ((0.9, 1.0), (0.8, 2.0), True),
+            ((0.9, 1.0), (0.9, 2.0), True),
+            ((0.9, 1.0), (0.8, 1.0), True),
+            ((0.9, 1.0), (0.9, 1.0), False),
+            ((0.9, 2.0), (0.8, 1.0), False),
+            ((0.8, 1.0), (0.9, 2.0), False),
+            ((0.8, 2.0), (0.9, 1.0), False),
+        ],
+    )
+    def test_better_in_one_and_worse_in_none(self, one, other, expected):
+        assert dominates(*one, *other) is expected
+
+    @given(one=point, other=point, third=point)
+    def test_is_a_strict_partial_order(self, one, other, third):
+        assert not dominates(*one, *one)
+        assert not (dominates(*one, *other) and dominates(*other, *one))
+        if dominates(*one, *other) and dominates(*other, *third):
+            assert dominates(*one, *third)
+
+
+class TestFront:
+    @given(points)
+    def test_is_what_no_other_point_dominates(self, cloud):
+        places = front(*split(cloud))
+        assert sorted(places) == undominated(cloud)
+        assert sorted(places) == [
+            place
+            for place, each in enumerate(cloud)
+            if not any(dominates(*other, *each) for other in cloud)
+        ]
+
+    @given(points)
+    def test_rises_in_flops_and_accuracy_together(self, cloud):
+        chosen = front_points(cloud)
+        for (accuracy, flops), (next_accuracy, next_flops) in itertools.pairwise(chosen):
+            assert (accuracy, flops) == (next_accuracy, next_flops) or (
+                accuracy < next_accuracy and flops < next_flops
+            )
+
+    @given(st.data())
+    def test_does_not_depend_on_the_order(self, data):
+        cloud = data.draw(points)
+        shuffled = data.draw(st.permutations(cloud))
+        assert front_points(cloud) == front_points(shuffled)
+
+    @given(points)
+    def test_of_itself_is_itself(self, cloud):
+        chosen = front_points(cloud)
+        assert front(*split(chosen)) == list(range(len(chosen)))
+
+    @given(points)
+    def test_every_other_point_is_dominated_from_it(self, cloud):
+        places = front(*split(cloud))
+        for place in set(range(len(cloud))) - set(places):
+            assert any(dominates(*cloud[chosen], *cloud[place]) for chosen in places)
+
+    def test_keeps_every_duplicate(self):
+        assert front([0.5, 0.9, 0.9, 0.4, 0.9], [1, 2, 2, 2, 3]) == [0, 1, 2]
+
+    def test_of_nothing_is_nothing(self):
+        assert front([], []) == []
+
+    def test_never_holds_a_diverged_trial(self):
+        assert front([math.nan, 0.5, math.nan], [0.1, 0.2, 0.3]) == [1]
+
+    def test_holds_whole_counts_of_flops_apart(self):
+        assert front([0.5, 0.6], [10**15, 10**15 + 1]) == [0, 1]
+
+
+class TestHypervolume:
+    @given(points)
+    def test_is_the_area_of_the_union_of_rectangles(self, cloud):
+        assert hypervolume(*split(cloud)) == pytest.approx(union_area(cloud), abs=1e-12)
+
+    @given(points, point)
+    def test_never_falls_when_a_point_is_added(self, cloud, extra):
+        before, after = hypervolume(*split(cloud)), hypervolume(*split([*cloud, extra]))
+        assert 0 <= before <= after + 1e-12
+        assert after <= 1 + 1e-12
+
+    @given(points)
+    def test_counts_the_front_only(self, cloud):
+        assert hypervolume(*split(cloud)) == hypervolume(*split(front_points(cloud)))
+
+    @given(
+        st.lists(st.tuples(st.floats(0, 0.85), st.floats(1e-3, 10)), max_size=10),
+        st.floats(0.9, 1),
+        st.floats(2e-4, 5e-4),
+    )
+    def test_grows_by_a_point_that_dominates_all_others(self, cloud, accuracy, flops):
+        assert hypervolume(*split([*cloud, (accuracy, flops)])) > hypervolume(*split(cloud))
+
+    def test_of_nothing_is_zero(self):
+        assert hypervolume([], []) == 0.0
+
+    @given(st.lists(st.tuples(st.floats(0, 1), st.floats(1.0, 1e6)), max_size=10))
+    def test_of_points_at_the_cost_of_dense_training_or_more_is_zero(self, cloud):
+        assert hypervolume(*split(cloud)) == 0.0
+
+    @given(st.floats(1e-300, LEAST_RELATIVE_FLOPS))
+    def test_of_a_perfect_point_below_the_least_cost_is_one(self, flops):
+        assert hypervolume([1.0], [flops]) == 1.0
+
+    @given(st.lists(st.tuples(st.floats(0, 1), st.floats(1e-6, 10)), min_size=1, max_size=10))
+    def test_is_one_for_no_other_set(self, cloud):
+        perfect = any(up == 1.0 and down <= LEAST_RELATIVE_FLOPS for up, down in cloud)
+        if perfect:
+            assert hypervolume(*split(cloud)) == 1.0
+        elif not any(up > 1 - 1e-9 and down < 1.0001e-4 for up, down in cloud):
+            assert hypervolume(*split(cloud)) < 1.0
+
+    @given(st.floats(0, 1), st.floats(1e-9, 1e-4))
+    def test_rewards_nothing_beyond_its_axis(self, accuracy, flops):
+        assert hypervolume([accuracy], [flops]) == hypervolume([accuracy], [1e-4])
+
+    def test_by_hand(self):
+        # Saved 0.75, 0.5, 0.25 of four decades: 0.25·0.9 + 0.25·0.8 + 0.25·0.6; then two points
+        # that add nothing, one dominated and one dearer than dense training.
+        accuracy, flops = [0.6, 0.8, 0.9, 0.7, 0.99], [1e-3, 1e-2, 1e-1, 2e-2, 1.5]
+        assert hypervolume(accuracy, flops) == pytest.approx(0.575)
+
+    def test_the_reference_point_is_worth_nothing_and_makes_no_difference(self):
+        corner = reference_point()
+        assert hypervolume([corner["accuracy"]], [corner["relative_flops"]]) == 0.0
+        assert corner == {"accuracy": 0.0, "relative_flops": 1.0}
+
+
+class TestKnee:
+    def test_of_one_point_is_that_point(self):
+        assert knee([0.3], [0.5]) == 0
+
+    def test_of_two_points_is_the_more_accurate(self):
+        assert knee([0.9, 0.5], [1.0, 0.1]) == 0
+        assert knee([0.5, 0.9], [0.1, 1.0]) == 1
+
+    def test_of_equal_points_is_one_of_them(self):
+        assert knee([0.9, 0.9], [0.1, 0.1]) in (0, 1)
+
+    def test_is_the_clear_elbow(self):
+        assert knee([0.97, 0.2, 0.95, 0.96], [1.0, 0.001, 0.01, 0.1]) == 2
+
+    def test_is_the_most_accurate_point_of_a_sagging_front(self):
+        assert knee([0.1, 0.15, 0.9], [0.01, 0.1, 1.0]) == 2
+
+    def test_ignores_dominated_points(self):
+        # The second would be far above the line if it cost what the elbow costs; the last is a
+        # worst corner that would stretch both scales.
+        accuracy, flops = [0.2, 0.94, 0.95, 0.97, 0.0], [0.001, 0.5, 0.01, 1.0, 50.0]
+        assert knee(accuracy, flops) == 2
+
+    def test_scales_flops_by_their_logarithm(self):
+        # Half of the accuracy at a tenth of three decades; linear FLOPs would choose the third.
+        assert knee([0.5, 0.75, 0.8, 1.0], [1e-3, 2e-3, 1e-1, 1.0]) == 1
+
+    @given(points.filter(len))
+    def test_is_the_farthest_above_the_line_between_the_ends(self, cloud):
+        accuracy, flops = split(cloud)
+        chosen = knee(accuracy, flops)
+        places = front(accuracy, flops)
+        assert chosen in places
+        (low, cheap), (high, dear) = cloud[places[0]], cloud[places[-1]]
+        if high == low:
+            return
+
+        def above(place: int) -> float:
+            run = (math.log10(flops[place]) - math.log10(cheap)) / math.log10(dear / cheap)
+            return accuracy[place] - (low + (high - low) * run)
+
+        tolerance = 1e-6
+        if math.log10(dear / cheap) > tolerance and high - low > tolerance:
+            assert above(chosen) >= max(map(above, places)) - tolerance
+
+    @given(st.floats(1e-3, 1e20))
+    def test_does_not_depend_on_the_unit_of_flops(self, unit):
+        flops = np.array([1.0, 0.001, 0.01, 0.1]) * unit
+        assert knee([0.97, 0.2, 0.95, 0.96], flops) == 2
