@@ -154,7 +154,7 @@ def make_limit(max_flops: float | None, data: ArrayData) -> Limit | None:
     """The limit on a trial's cost, if one is asked for."""
     if max_flops is None:
         return None
-    from swast.train import price
+    from swast.training import price
 
     return Limit(max_flops, lambda config: price(config, data).total)
 

@@ -9,7 +9,7 @@ from search.sampler import sample
 from search.study import Study
 from swast.cost import dense_flops
 from swast.data import ArrayData
-from swast.train import price
+from swast.training import price
 
 SAMPLES = 200
 

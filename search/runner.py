@@ -34,7 +34,7 @@ from swast.config import TrainConfig
 from swast.data import ArrayData
 from swast.errors import SwastError
 from swast.run import Run
-from swast.train import epochs, result
+from swast.training import epochs, result
 
 
 @dataclass(frozen=True)

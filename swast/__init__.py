@@ -17,7 +17,7 @@ from swast.errors import CheckpointError, ConfigError, DataError, DivergedError,
 
 if TYPE_CHECKING:
     from swast.result import EpochRecord, TrainResult
-    from swast.train import price, train
+    from swast.training import price, train
 
 __all__ = [
     "CheckpointError",
@@ -37,9 +37,9 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Import what needs torch when it is first asked for, so that configurations load at once."""
     if name in ("train", "price"):
-        import importlib
+        from swast import training
 
-        return getattr(importlib.import_module("swast.train"), name)
+        return getattr(training, name)
     if name in ("EpochRecord", "TrainResult"):
         from swast import result
 

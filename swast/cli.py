@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from swast.config import TrainConfig, parse_value, read_config
 from swast.errors import CheckpointError, ConfigError, DataError, SwastError
+from swast.files import replacing
 
 if TYPE_CHECKING:
     from swast.result import EpochRecord, TrainResult
@@ -63,11 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         config = read_config(options.file, read_overrides(options.overrides))
-        for folder in (options.resume, options.json and options.json.parent):
-            check_writable(folder)
+        check_writable(options.resume, folder=True)
+        check_writable(options.json, folder=False)
         result = run(config, options)
         if options.json:
-            options.json.write_text(json.dumps(result.to_dict(), indent=2) + "\n")
+            with replacing(options.json) as file:
+                file.write((json.dumps(result.to_dict(), indent=2) + "\n").encode())
     except (ConfigError, DataError, CheckpointError) as error:
         return complain(str(error), REFUSED)
     except (SwastError, OSError) as error:
@@ -91,24 +94,28 @@ def read_overrides(texts: Sequence[str]) -> dict[str, object]:
     return values
 
 
-def check_writable(folder: Path | None) -> None:
-    """Refuse a folder in which nothing can be written, before any work is done.
+def check_writable(path: Path | None, *, folder: bool) -> None:
+    """Refuse a file or folder that could not be written, before any work is done.
+
+    Args:
+        path: of the file or folder, which need not exist; None asks for nothing.
+        folder: which of the two it is to be.
 
     Raises:
-        ConfigError: naming the folder.
+        ConfigError: naming it.
     """
-    import os
-
-    if folder is None:
+    if path is None:
         return
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise ConfigError([f"{folder}: cannot be written to"])
+    place = path if folder else path.absolute().parent
+    nearest = next(each for each in (place.absolute(), *place.absolute().parents) if each.exists())
+    taken = not folder and path.is_dir()
+    if taken or not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError([f"{path}: cannot be written to"])
 
 
 def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
     """Train with a progress bar."""
-    from swast.train import train
+    from swast.training import train
 
     with progress(config, quiet=options.quiet) as on_epoch:
         return train(config, on_epoch=on_epoch, checkpoint_dir=options.resume, test=options.test)

@@ -192,7 +192,10 @@ def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, A
         )
     for path, value in values.items():
         table, _, name = path.rpartition(".")
-        (tree.setdefault(table, {}) if table else tree)[name] = value
+        place = tree.setdefault(table, {}) if table else tree
+        if not isinstance(place, dict):
+            raise ConfigError([f"{table} must be a table of fields, got {place!r}"])
+        place[name] = value
     return tree
 
 
@@ -229,7 +232,7 @@ def parse_toml(text: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigError([f"not TOML: {error}"]) from None
 
 
@@ -254,5 +257,5 @@ def parse_value(text: str) -> object:
     """A value as TOML reads it, or the bare text where that is no TOML (``--set k=rigl``)."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return text

@@ -103,7 +103,7 @@ def predict(
     """The ledger of a run before it runs.
 
     Exact for layer-wise distributions. How a global threshold splits over the layers depends on
-    the weights when it falls; it is estimated from the weights given (see `swast.train.price`).
+    the weights when it falls; it is estimated from the weights given (see `swast.training.price`).
 
     Args:
         config: the configuration.

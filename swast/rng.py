@@ -32,5 +32,5 @@ def seeded(seed: int, purpose: str) -> Iterator[None]:
     Only for code that cannot take a generator: the constructors of `torch.nn` modules.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, purpose))  # noqa: TID251
+        torch.default_generator.manual_seed(derive(seed, purpose))
         yield

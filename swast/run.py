@@ -99,10 +99,17 @@ class Run:
         """Take over saved state.
 
         Raises:
-            CheckpointError: it is that of another configuration, or of another kind.
+            CheckpointError: it is that of another configuration, or lacks a part.
         """
         if state.get("config") != self.config.to_dict():
             raise CheckpointError("belongs to another configuration")
+        try:
+            self._restore(state)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            cause = str(error).splitlines()[0]
+            raise CheckpointError(f"does not fit this version of the trainer: {cause}") from error
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
         self.epoch, self.step = state["epoch"], state["step"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -8,7 +8,7 @@ for the reference that is generated from them.
 from __future__ import annotations
 
 import dataclasses
-import math
+import sys
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class Setting:
     def allows(self, value: float) -> bool:
         """Whether a number lies in the range; NaN and infinities never do."""
         return (
-            math.isfinite(value)
+            abs(value) <= sys.float_info.max
             and (self.low is None or value >= self.low)
             and (self.above is None or value > self.above)
             and (self.high is None or value <= self.high)
@@ -49,7 +49,10 @@ class Setting:
             return "finite"
         if high is None:
             return f"above {low:g}" if self.above is not None else f"at least {low:g}"
-        opening, closing = "(" if self.above is not None else "[", ")" if self.below else "]"
+        opening, closing = (
+            "(" if self.above is not None else "[",
+            ")" if self.below is not None else "]",
+        )
         return f"in {opening}{low:g}, {high:g}{closing}"
 
 
@@ -104,6 +107,12 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
     return None if right else f"{path} must be {expected}, got {value!r}{hint}"
 
 
+def check_table(value: object, path: str, table: type[Table]) -> list[str]:
+    """What is wrong with a value for a nested table."""
+    right = isinstance(value, table)
+    return [] if right else [f"{path} must be a {table.__name__}, got {value!r}"]
+
+
 def is_number(value: object, kind: type) -> bool:
     """Whether a value is a whole number, or (for ``float``) any number; booleans are neither."""
     return isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
@@ -121,10 +130,11 @@ class Table:
 
     def __post_init__(self) -> None:
         prefix = f"{self.table}." if self.table else ""
-        types = field_types(type(self))
+        types, nested = field_types(type(self)), subtables(type(self))
         problems = []
         for each in dataclasses.fields(self):
-            if each.name not in types:
+            if each.name in nested:
+                problems += check_table(getattr(self, each.name), each.name, nested[each.name])
                 continue
             value = getattr(self, each.name)
             limits = each.metadata["setting"]

@@ -140,12 +140,21 @@ def train_epoch(run: Run) -> float:
     """One epoch on the round's coreset, or on all data before the first round; its mean loss."""
     epoch = begin_epoch(run)
     loss = float(torch.stack([train_step(run, places, len(epoch)) for places in epoch]).mean())
+    check_finite(loss, "training", run.epoch + 1, run.config)
+    return loss
+
+
+def check_finite(loss: float, kind: str, epoch: int, config: TrainConfig) -> None:
+    """Stop a run whose loss is no number any more.
+
+    Raises:
+        DivergedError: saying where, and what to try.
+    """
     if not math.isfinite(loss):
         raise DivergedError(
-            f"the training loss became {loss} in epoch {run.epoch + 1}; "
-            f"try a lower optim.lr than {run.config.optim.lr:g}"
+            f"the {kind} loss became {loss} in epoch {epoch}; "
+            f"try a lower optim.lr than {config.optim.lr:g}"
         )
-    return loss
 
 
 def begin_epoch(run: Run) -> Sequence[torch.Tensor]:
@@ -215,6 +224,8 @@ def _sparse_step(run: Run, samples: int, steps_per_epoch: int) -> None:
 def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
     """The epoch's record: the network on the validation set, and the bill so far."""
     logits = predict_logits(run.model, run.val_set.images)
+    loss = float(functional.cross_entropy(logits, run.val_set.labels))
+    check_finite(loss, "validation", run.epoch, run.config)
     run.ledger.evaluation += run.forward_flops * len(run.val_set)
     return EpochRecord(
         epoch=run.epoch,
@@ -223,7 +234,7 @@ def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
         sparsity=1 - sum(run.masks.survivors().values()) / run.masks.num_weights,
         learning_rate=run.optimizer.param_groups[0]["lr"],
         train_loss=train_loss,
-        val_loss=float(functional.cross_entropy(logits, run.val_set.labels)),
+        val_loss=loss,
         val_accuracy=accuracy(logits, run.val_set.labels),
         train_flops=run.ledger.total,
         seconds=seconds,

@@ -1,0 +1,30 @@
+"""random: an even draw, made anew every round."""
+
+from __future__ import annotations
+
+import torch
+
+from swast.coresets import group_sizes, make_groups
+from swast.coresets.random import RANDOM
+from swast.features import Features
+from swast.rng import generator
+
+
+def draw(index: int) -> list[int]:
+    labels = torch.arange(40) % 4
+    groups = make_groups(labels, group_sizes([10] * 4, 12, balanced=True))
+    empty = torch.empty(40, 0)
+    stream = generator(0, "selection", index)
+    return RANDOM.select(Features(empty, empty, labels), groups, stream).indices.tolist()
+
+
+def test_every_round_draws_anew():
+    assert len({tuple(draw(index)) for index in range(20)}) == 20
+
+
+def test_every_sample_is_drawn_about_equally_often():
+    """3 of 10 a class: over 1,000 draws a count has mean 300 and standard deviation 14.5."""
+    counts = torch.zeros(40)
+    for index in range(1000):
+        counts[draw(index)] += 1
+    assert (counts - 300).abs().max() < 5 * 14.5

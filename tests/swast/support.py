@@ -1,0 +1,113 @@
+"""What the trainer's tests share: a few digits, tiny configurations, and a look into each step."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import math
+import random
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from swast.config import TrainConfig
+from swast.data import ArrayData
+from swast.data import digits as digits_file
+from swast.run import Run
+
+# The module itself, so that tests can stand in for its functions.
+TRAINING = importlib.import_module("swast.training")
+epochs, price, train = TRAINING.epochs, TRAINING.price, TRAINING.train
+
+TINY = {
+    "model": "mlp-small",
+    "epochs": 6,
+    "warmup_epochs": 1,
+    "interval": 2,
+    "coreset.fraction": 0.3,
+    "prune.update_interval": 2,
+    "optim.batch_size": 16,
+}
+"""Rounds at the epochs 1, 3 and 5, where pruning is at 0, ½ and 1 of its way."""
+
+
+def tiny(values: Mapping[str, object] | None = None, **more: object) -> TrainConfig:
+    """A configuration that trains in some 50 ms; dotted paths replace its fields."""
+    return TrainConfig().with_values({**TINY, **(values or {}), **more})
+
+
+@functools.cache
+def digits() -> ArrayData:
+    """The digits data, whatever a test has registered under their name."""
+    return digits_file.load()
+
+
+@functools.cache
+def few_digits(train: int = 120, val: int = 40) -> ArrayData:
+    """The first digits of each part; the class sizes differ."""
+    full = digits()
+    return dataclasses.replace(
+        full,
+        train_images=full.train_images[:train],
+        train_labels=full.train_labels[:train],
+        clean_train=full.clean_train[:train],
+        val_images=full.val_images[:val],
+        val_labels=full.val_labels[:val],
+        test_images=full.test_images[:val],
+        test_labels=full.test_labels[:val],
+    )
+
+
+def started(config: TrainConfig, *, after: int = 0) -> Run:
+    """A run on a few digits that has made some epochs."""
+    run = Run(config, few_digits())
+    steps = epochs(run)
+    for _ in range(after):
+        next(steps)
+    return run
+
+
+def restless_mlp(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """A network that draws and keeps statistics in training mode."""
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(math.prod(shape), 32),
+        nn.BatchNorm1d(32),
+        nn.ReLU(),
+        nn.Dropout(0.3),
+        nn.Linear(32, classes),
+    )
+
+
+def after_each_step(monkeypatch: pytest.MonkeyPatch, look: Callable[[Run], None]) -> None:
+    """Have ``look`` called with the run after every training step."""
+    plain = TRAINING.train_step
+
+    def step(run: Run, *rest: object) -> torch.Tensor:
+        loss = plain(run, *rest)
+        look(run)
+        return loss
+
+    monkeypatch.setattr(TRAINING, "train_step", step)
+
+
+def same_bits(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    """Whether two sets of named tensors agree to the last bit."""
+    return one.keys() == other.keys() and all(
+        value.numpy().tobytes() == other[name].numpy().tobytes() for name, value in one.items()
+    )
+
+
+def copied(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """A copy of a network's parameters and buffers."""
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def global_generators() -> tuple[object, ...]:
+    """The state of every global random generator on the CPU."""
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), name, keys.tobytes(), *rest

@@ -1,0 +1,132 @@
+"""The selection pass: what it sees is the network at rest, and it leaves no trace."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from swast import features as module
+from swast.errors import ConfigError
+from swast.features import Features, evaluating, extract, last_linear, predict_logits
+from swast.models import MODELS, build_model
+from tests.swast.support import copied, global_generators, same_bits
+
+IMAGES = torch.randn(30, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(30) % 10
+
+
+def restless() -> nn.Module:
+    """A network whose training mode differs from its evaluation mode, partly frozen."""
+    model = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(64, 16),
+        nn.BatchNorm1d(16),
+        nn.Sequential(nn.ReLU(), nn.Dropout(0.5)),
+        nn.BatchNorm1d(16),
+        nn.Linear(16, 10),
+    ).train()
+    model[4].eval()
+    return model
+
+
+def modes(model: nn.Module) -> list[bool]:
+    return [each.training for each in model.modules()]
+
+
+class TestTheNetworkIsAtRest:
+    def test_logits_are_those_of_evaluation_mode(self):
+        model = restless()
+        model(IMAGES)
+        before = copied(model)
+        features = extract(model, IMAGES, LABELS)
+        asleep = restless().eval()
+        asleep.load_state_dict(before)
+        with torch.no_grad():
+            torch.testing.assert_close(features.logits, asleep(IMAGES))
+            torch.testing.assert_close(features.hidden, asleep[:-1](IMAGES))
+        assert features.labels is LABELS
+
+    def test_no_gradient_is_recorded(self):
+        features = extract(restless(), IMAGES, LABELS)
+        assert not features.logits.requires_grad
+        assert not features.hidden.requires_grad
+
+    def test_the_pass_is_the_same_each_time(self):
+        model = restless()
+        first, second = extract(model, IMAGES, LABELS), extract(model, IMAGES, LABELS)
+        assert torch.equal(first.logits, second.logits)
+
+
+class TestNoTraceIsLeft:
+    def test_parameters_and_buffers_keep_their_bits(self):
+        model = restless()
+        before = copied(model)
+        extract(model, IMAGES, LABELS)
+        assert same_bits(copied(model), before)
+
+    def test_each_module_gets_its_own_mode_back(self):
+        model = restless()
+        before = modes(model)
+        assert len(set(before)) == 2
+        extract(model, IMAGES, LABELS)
+        assert modes(model) == before
+
+    def test_modes_and_gradients_come_back_after_an_error(self):
+        model = restless()
+        before = modes(model)
+        with pytest.raises(ZeroDivisionError), evaluating(model):
+            _ = 1 / 0
+        assert modes(model) == before
+        assert torch.is_grad_enabled()
+
+    def test_no_hook_stays(self):
+        model = restless()
+        extract(model, IMAGES, LABELS)
+        with pytest.raises(RuntimeError):
+            extract(model, IMAGES[:, :, :3], LABELS)
+        assert not model[-1]._forward_pre_hooks
+
+    def test_global_generators_stay_where_they_were(self):
+        before = global_generators()
+        extract(restless_without_drawing(), IMAGES, LABELS)
+        assert global_generators() == before
+
+
+def restless_without_drawing() -> nn.Module:
+    with torch.random.fork_rng():
+        return restless()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_hidden_features_are_what_the_last_layer_sees(name):
+    model = build_model(name, (1, 8, 8), 10, 0)
+    features = extract(model, IMAGES, LABELS)
+    layer = last_linear(model)
+    torch.testing.assert_close(
+        features.hidden @ layer.weight.T + layer.bias, features.logits, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_chunks_come_together_in_order(monkeypatch):
+    model = build_model("mlp-small", (1, 8, 8), 10, 0)
+    whole = extract(model, IMAGES, LABELS)
+    monkeypatch.setattr(module, "CHUNK", 7)
+    parts = extract(model, IMAGES, LABELS)
+    torch.testing.assert_close(parts.logits, whole.logits)
+    torch.testing.assert_close(parts.hidden, whole.hidden)
+    torch.testing.assert_close(predict_logits(model, IMAGES), whole.logits)
+
+
+def test_errors_are_the_gradient_of_the_loss_in_the_logits():
+    logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    labels = torch.tensor([0, 3, 1, 1, 2, 0])
+    functional.cross_entropy(logits, labels, reduction="sum").backward()
+    features = Features(torch.zeros(6, 1), logits.detach(), labels)
+    torch.testing.assert_close(features.errors, logits.grad)
+
+
+def test_a_network_without_a_linear_layer_is_refused():
+    with pytest.raises(ConfigError, match="must end in a linear layer"):
+        last_linear(nn.Sequential(nn.Conv2d(1, 1, 1)))

@@ -1,0 +1,41 @@
+"""The same training on a GPU, where there is one."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from swast.coresets import SCORERS
+from swast.pruning import PRUNERS
+from swast.result import EpochRecord
+from tests.swast.support import few_digits, price, same_bits, tiny, train
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+@pytest.mark.parametrize("pruner", ["none", *PRUNERS])
+def test_a_run_stopped_at_any_epoch_goes_on_there(tmp_path, scorer, pruner):
+    """Checkpoints are read onto the CPU; every part must find its way back to the GPU."""
+    config = tiny({"device": "cuda", "coreset.scorer": scorer, "prune.method": pruner})
+    unbroken = train(config, data=few_digits())
+    assert price(config, few_digits()).total == unbroken.train_flops
+
+    def stop(entry: EpochRecord) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(config.epochs):
+        with pytest.raises(KeyboardInterrupt):
+            train(config, data=few_digits(), checkpoint_dir=tmp_path, on_epoch=stop)
+    resumed = train(config, data=few_digits(), checkpoint_dir=tmp_path)
+    assert same_bits(resumed.state, unbroken.state)
+    for one, other in zip(resumed.history, unbroken.history, strict=True):
+        assert dataclasses.replace(one, seconds=0) == dataclasses.replace(other, seconds=0)
+
+
+def test_a_gpu_is_taken_where_there_is_one():
+    result = train(tiny({"device": "auto"}), data=few_digits())
+    assert {value.device.type for value in result.state.values()} == {"cpu"}
+    assert result.val_accuracy == train(tiny({"device": "cuda"}), data=few_digits()).val_accuracy

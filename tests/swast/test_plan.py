@@ -1,0 +1,125 @@
+"""The plan: when a run selects, how far it prunes, when RigL updates."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from swast import plan
+from swast.config import TrainConfig
+from swast.pruning.schedules import SCHEDULES
+
+
+@st.composite
+def plans(draw) -> TrainConfig:
+    epochs = draw(st.integers(1, 60))
+    return TrainConfig().with_values(
+        {
+            "epochs": epochs,
+            "warmup_epochs": draw(st.integers(0, epochs)),
+            "interval": draw(st.integers(1, 70)),
+            "prune.end": draw(st.floats(0.01, 1)),
+            "prune.schedule": draw(st.sampled_from(list(SCHEDULES))),
+            "prune.sparsity": draw(st.floats(0, 0.99)),
+        }
+    )
+
+
+def rounds(config: TrainConfig) -> list[int]:
+    return [epoch for epoch in range(config.epochs) if plan.is_round_start(config, epoch)]
+
+
+@given(plans())
+def test_rounds_start_at_the_end_of_warm_up_and_every_interval_from_there(config):
+    assert rounds(config) == list(range(config.warmup_epochs, config.epochs, config.interval))
+
+
+@given(plans())
+def test_the_last_round_prunes_to_exactly_the_target(config):
+    assume(rounds(config))
+    assert plan.target_sparsity(config, rounds(config)[-1]) == config.prune.sparsity
+
+
+@given(plans())
+def test_sparsity_never_falls_from_round_to_round(config):
+    targets = [plan.target_sparsity(config, epoch) for epoch in rounds(config)]
+    for before, after in pairwise(targets):
+        assert after >= before - 1e-12
+
+
+@given(plans())
+def test_the_target_holds_from_the_end_of_pruning_on(config):
+    for epoch in rounds(config):
+        if epoch >= plan.prune_end(config):
+            assert plan.target_sparsity(config, epoch) == config.prune.sparsity
+
+
+@given(plans())
+def test_without_a_pruner_nothing_is_pruned(config):
+    config = config.with_values({"prune.method": "none"})
+    assert all(plan.target_sparsity(config, epoch) == 0 for epoch in rounds(config))
+
+
+def test_sparsity_follows_the_share_of_the_way_to_the_end_of_pruning():
+    """K = 10, T = 100, end 0.75: a round at epoch 36 is 26 / 65 = 0.4 of the way."""
+    config = TrainConfig().with_values(
+        {
+            "epochs": 100,
+            "warmup_epochs": 10,
+            "interval": 26,
+            "prune.schedule": "linear",
+            "prune.sparsity": 0.8,
+        }
+    )
+    assert plan.prune_end(config) == 75
+    assert [plan.target_sparsity(config, epoch) for epoch in (10, 36, 62, 88)] == pytest.approx(
+        [0, 0.8 * 26 / 65, 0.8 * 52 / 65, 0.8]
+    )
+
+
+def test_pruning_ends_not_before_the_warm_up():
+    config = TrainConfig().with_values({"epochs": 10, "warmup_epochs": 9, "prune.end": 0.5})
+    assert plan.prune_end(config) == 9
+    assert plan.target_sparsity(config, 9) == config.prune.sparsity
+
+
+@pytest.mark.parametrize(
+    ("fraction", "stated", "steps"),
+    [(1, 0, 100), (0.3, 0, 30), (0.05, 0, 10), (0.3, 7, 7)],
+)
+def test_the_update_interval_shrinks_with_the_coreset_unless_it_is_given(fraction, stated, steps):
+    config = TrainConfig().with_values(
+        {"coreset.fraction": fraction, "prune.update_interval": stated}
+    )
+    assert plan.update_interval(config) == steps
+
+
+def test_updates_come_every_interval_but_not_at_the_start_nor_from_the_end_on():
+    """K = 2, end of pruning at epoch 8: (8 − 2) · 3 steps = 18."""
+    config = TrainConfig().with_values(
+        {"epochs": 10, "warmup_epochs": 2, "prune.end": 0.8, "prune.update_interval": 6}
+    )
+    assert plan.last_update_step(config, 3) == 18
+    assert [step for step in range(30) if plan.is_update_step(config, step, 3)] == [6, 12]
+
+
+@given(st.integers(1, 500), st.integers(1, 600))
+def test_the_steps_of_an_epoch_are_the_batches_that_a_split_gives(samples, batch):
+    assert plan.num_steps(samples, batch) == len(torch.arange(samples).split(batch))
+
+
+def test_the_cosine_rate_starts_at_lr_halves_in_the_middle_and_would_end_at_0():
+    config = TrainConfig().with_values({"epochs": 8, "optim.lr": 0.4})
+    rates = [plan.learning_rate(config, epoch) for epoch in range(9)]
+    assert rates == pytest.approx([0.2 * (1 + math.cos(math.pi * e / 8)) for e in range(9)])
+    assert (rates[0], rates[4], rates[8]) == pytest.approx((0.4, 0.2, 0))
+
+
+def test_the_constant_rate_stays():
+    config = TrainConfig().with_values({"optim.schedule": "constant", "optim.lr": 0.4})
+    assert {plan.learning_rate(config, epoch) for epoch in range(config.epochs)} == {0.4}

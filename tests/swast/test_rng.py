@@ -1,0 +1,63 @@
+"""Random streams: told apart by seed, purpose and index, and nobody else's business."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swast.rng import derive, generator, seeded
+from tests.swast.support import global_generators
+
+KEYS = st.tuples(
+    st.integers(0, 2**63 - 1), st.sampled_from(["init", "order", "noise"]), st.integers(0, 300)
+)
+
+
+def draws(stream: torch.Generator) -> list[int]:
+    return torch.randint(2**62, (4,), generator=stream).tolist()
+
+
+@given(KEYS, KEYS)
+def test_streams_are_the_same_only_where_seed_purpose_and_index_are(one, other):
+    assert (draws(generator(*one)) == draws(generator(*other))) == (one == other)
+
+
+@given(KEYS)
+def test_a_derived_seed_fits_every_library(key):
+    assert 0 <= derive(*key) < 2**63
+
+
+def test_a_stream_leaves_the_global_generators_alone():
+    before = global_generators()
+    draws(generator(0, "order", 1))
+    assert global_generators() == before
+
+
+def test_a_seeded_block_draws_the_same_whatever_came_before_and_restores_what_was_there():
+    def drawn() -> list[float]:
+        with seeded(3, "init"):
+            return torch.rand(4).tolist()
+
+    first = drawn()
+    torch.rand(7)
+    before = global_generators()
+    assert drawn() == first
+    assert global_generators() == before
+
+
+def test_a_seeded_block_restores_the_generator_after_an_error():
+    before = global_generators()
+    with pytest.raises(IndexError), seeded(3, "init"):
+        _ = torch.rand(4)[4]
+    assert global_generators() == before
+
+
+def test_a_seeded_block_does_not_reseed_the_generators_of_gpus(monkeypatch):
+    """They are not restored afterwards, so they must not be touched."""
+    reseeded = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", reseeded.append)
+    with seeded(3, "init"):
+        torch.rand(4)
+    assert reseeded == []

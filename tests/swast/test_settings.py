@@ -1,0 +1,69 @@
+"""A setting's range: what it allows, what it refuses, and how it says so."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swast.settings import FieldType, Setting, check
+
+NUMBERS = st.floats(allow_nan=False) | st.integers()
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({}, "finite"),
+        ({"low": 1}, "at least 1"),
+        ({"above": 0}, "above 0"),
+        ({"low": 0, "high": 1}, "in [0, 1]"),
+        ({"above": 0, "high": 1}, "in (0, 1]"),
+        ({"low": 0, "below": 1}, "in [0, 1)"),
+        ({"above": -1, "below": 0}, "in (-1, 0)"),
+    ],
+)
+def test_a_range_is_said_in_the_usual_notation(limits, words):
+    assert Setting("", **limits).range == words
+
+
+@given(NUMBERS)
+def test_a_half_open_range_holds_its_closed_end_only(value):
+    allows = Setting("", above=0, high=1).allows(value)
+    assert allows == (0 < value <= 1)
+
+
+@given(NUMBERS)
+def test_a_range_without_bounds_holds_every_finite_number(value):
+    assert Setting("").allows(value) == (abs(value) < math.inf)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("limits", [{}, {"low": 0}, {"low": 0, "high": 1}])
+def test_no_range_holds_nan_or_infinity(value, limits):
+    assert not Setting("", **limits).allows(value)
+
+
+def test_a_whole_number_too_large_for_a_float_is_judged_all_the_same():
+    assert not Setting("", low=0, high=1).allows(10**400)
+    assert check(10**400, "f", FieldType(float), Setting("")) is not None
+
+
+@pytest.mark.parametrize("kind", [int, float])
+def test_a_truth_value_is_no_number(kind):
+    assert "got True" in check(True, "field", FieldType(kind), Setting("", low=0))
+
+
+def test_a_number_is_no_truth_value():
+    assert check(1, "field", FieldType(bool), Setting("")) == (
+        "field must be true or false, got 1"
+    )
+
+
+def test_a_whole_number_passes_for_a_number_and_not_the_other_way_round():
+    assert check(1, "field", FieldType(float), Setting("")) is None
+    assert check(1.0, "field", FieldType(int), Setting("", low=0)) == (
+        "field must be a whole number at least 0, got 1.0"
+    )
