@@ -49,7 +49,7 @@ def search_parser() -> Parser:
         "extend a finished one with a larger --budget",
     )
     made.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="default: tpe")
-    made.add_argument("--seed", type=int, default=0, help="seed of the sampler (default: 0)")
+    made.add_argument("--seed", type=seed, default=0, help="seed of the sampler (default: 0)")
     made.add_argument(
         "--max-flops",
         type=positive,
@@ -94,7 +94,7 @@ def command_parser(command: str) -> Parser:
     )
     if command == "ui":
         made.add_argument("name", nargs="?", help="search to land on (default: the last)")
-        made.add_argument("--port", type=count, default=5000, help="default: 5000, or a free one")
+        made.add_argument("--port", type=port, default=5000, help="default: 5000, or a free one")
     elif command in ("show", "export"):
         made.add_argument("name", help="of the search")
     if command in ("list", "show", "studies"):
@@ -179,5 +179,7 @@ class Number:
 
 whole = Number(int, lambda value: value >= 1, "a whole number, at least 1")
 count = Number(int, lambda value: value >= 0, "a whole number, at least 0")
+seed = Number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")
+port = Number(int, lambda value: 0 <= value < 2**16, "a whole number from 0 to 65535")
 positive = Number(float, lambda value: 0 < value < math.inf, "a number above 0")
 share = Number(float, lambda value: 0 <= value <= 1, "a number in [0, 1]")

@@ -81,8 +81,8 @@ def choose(*, quiet: bool) -> Quiet | Lines | LiveTable:
 
 def progress(status: Status) -> str:
     """Finished, running, budget, front, elapsed and remaining time."""
-    done = status.count(*ENDED) - sum(trial.rejected for trial in status.trials)
-    text = f"[{done}/{status.budget}]  {status.count('running')} running  {clock(status.seconds)}"
+    running = f"{status.count('running')} running"
+    text = f"[{status.ended}/{status.budget}]  {running}  {clock(status.seconds)}"
     if status.remaining_seconds is not None:
         text += f", about {clock(status.remaining_seconds)} left"
     members = len(front_of(status.trials))
@@ -96,7 +96,8 @@ def outcome(trial: TrialRecord) -> str:
             f"{trial.label}: accuracy {trial.accuracy:.2%} at {trial.relative_flops:.4f} "
             f"of dense FLOPs, {trial.seconds:.1f} s"
         )
-    return f"{trial.label}: {trial.state} after {trial.epochs} epochs: {trial.reason}"
+    text = f"{trial.label}: {trial.state} after {trial.epochs} epochs"
+    return f"{text}: {trial.reason}" if trial.reason else text
 
 
 def front_table(members: list[TrialRecord]) -> Table:

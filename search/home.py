@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from search.errors import RequestError
+from swast.files import writable
 
 DEFAULT = "swast-home"
 
@@ -77,8 +80,7 @@ class Home:
         Raises:
             RequestError: naming the folder.
         """
-        existing = next(place for place in (self.path, *self.path.parents) if place.exists())
-        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        if not writable(self.path, folder=True):
             raise RequestError(
                 f"--home {self.path} cannot be written to; choose another folder "
                 "with --home or SWAST_HOME"
@@ -94,3 +96,42 @@ class Home:
             raise RequestError(
                 f"no searches in {self.path}; --home or SWAST_HOME names another folder"
             )
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite URL; None for other databases and servers."""
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def check_store(what: str, url: str, *, new: bool) -> None:
+    """Refuse a store that cannot be used, as far as that can be told without making anything.
+
+    Args:
+        what: to call it in the message.
+        url: of a database or server; of SQLite, the file is looked at.
+        new: whether one that does not exist yet will be made.
+
+    Raises:
+        RequestError: naming it and the reason.
+    """
+    path, reason = sqlite_file(url), None
+    if "://" not in url or url.startswith("file:"):
+        reason = "it must be a URL as sqlite:///FILE, postgresql+psycopg://… or http://…"
+    elif path is not None and path.exists():
+        reason = _damage(path)
+    elif path is not None and not new:
+        reason = "there is no such file"
+    elif path is not None and not writable(path, folder=False):
+        reason = "it cannot be written to"
+    if reason:
+        raise RequestError(f"{what} {url} cannot be used: {reason}")
+
+
+def _damage(path: Path) -> str | None:
+    """Why a file is no SQLite database, or None if it is one."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+            database.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        return str(error)
+    return None

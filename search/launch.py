@@ -6,19 +6,25 @@ import json
 import time
 from argparse import Namespace
 from contextlib import ExitStack
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from search import display
 from search.errors import RequestError, SearchFailedError
-from search.home import Home
+from search.home import Home, check_store, sqlite_file
 from search.records import front_of, hypervolume_of
+from search.resources import Resources
 from search.sampler import SearchInfo, SearchTrials, describe_search, search_names
 from search.session import Limit, Session, Status
-from search.study import Study, check_name, find_study
+from search.study import Study, check_name, find_study, shipped
 from swast.data import ArrayData, load_data
+from swast.files import replacing, writable
+
+if TYPE_CHECKING:
+    from search.tracking import Tracker
+
+DEFAULT_BUDGET = 50
 
 
 def launch(options: Namespace) -> None:
@@ -29,26 +35,112 @@ def launch(options: Namespace) -> None:
         SearchFailedError: no trial finished.
     """
     home = Home.find(options.home)
-    home.check_writable()
     gpus = count_gpus(options)
     if options.dry_run:
-        study = find_study(options.study or default_study(gpus))
+        study = find_study(default_study(gpus) if options.study is None else options.study)
         show_price(study, options.budget or DEFAULT_BUDGET, options.seed)
         return
-    storage = options.storage or home.storage
-    with ExitStack() as stack:
-        trials = open_search(options, home, storage, gpus, stack)
-        status = run(trials, options, home, gpus)
+    check_places(options, home)
+    trials, status = search(options, home, gpus)
     summary = describe_search(trials) | {"seconds": status.seconds}
     if options.json:
-        options.json.write_text(json.dumps(summary, indent=2) + "\n")
+        with replacing(options.json) as file:
+            file.write((json.dumps(summary, indent=2) + "\n").encode())
     if not options.quiet:
         show_end(trials, home, status)
     if not summary["front"]:
         raise SearchFailedError(f"no trial of {trials.info.name!r} finished")
 
 
-DEFAULT_BUDGET = 50
+def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Status]:
+    """Run a search; returns its trials, and how it stands at the end.
+
+    All that can be refused is refused before anything is made: what the request says, then what
+    Ray has not got.
+    """
+    from search.runner import concurrency, ray_running, run_trials
+    from search.tracking import Tracker
+
+    storage = options.storage or home.storage
+    with ExitStack() as stack:
+        if options.resume is None:
+            info = new_info(options, storage, gpus)
+        else:
+            info = SearchTrials.load(storage, options.resume).info
+            stack.enter_context(home.lock(info.name))
+        data = load_data(info.study.fixed.data)
+        resources = make_resources(options, gpus)
+        stack.enter_context(ray_running(resources))
+        concurrent = concurrency(resources)
+        tracker = Tracker(options.tracking_uri or home.tracking, home.artifacts)
+        if options.resume is None:
+            trials = SearchTrials.create(storage, info)
+            stack.enter_context(home.lock(info.name))
+        else:
+            trials = SearchTrials.load(storage, info.name)
+            trials.remember(budget=options.budget or info.budget)
+        begin_tracking(trials, tracker)
+        shown = stack.enter_context(display.choose(quiet=options.quiet))
+        limit = make_limit(options.max_flops, data)
+        session = Session(trials, tracker, shown, home.search(info.name), limit)
+        try:
+            run_trials(session, data, resources, concurrent, options.time_budget)
+        finally:
+            session.close()
+    return trials, session.status
+
+
+def check_places(options: Namespace, home: Home) -> None:
+    """Refuse places that cannot be written to, and stores that cannot be used.
+
+    Raises:
+        RequestError: naming the option.
+    """
+    home.check_writable()
+    if options.json and not writable(options.json, folder=False):
+        raise RequestError(f"--json {options.json}: cannot be written to")
+    if options.resume is not None:
+        check_name(options.resume, "--resume")
+        if not options.storage:
+            home.check_exists()
+    check_store("the search database", options.storage or home.storage, new=options.resume is None)
+    check_store("the MLflow store", options.tracking_uri or home.tracking, new=True)
+
+
+def new_info(options: Namespace, storage: str, gpus: int) -> SearchInfo:
+    """What the search that is asked for will be.
+
+    Raises:
+        RequestError: there is no such study, or the name is wrong or taken.
+    """
+    study = find_study(default_study(gpus) if options.study is None else options.study)
+    stamped = f"{study.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = stamped if options.name is None else options.name
+    check_name(name, "--name")
+    path = sqlite_file(storage)
+    if (path is None or path.exists()) and name in search_names(storage):
+        raise RequestError(
+            f"a search named {name!r} exists; --resume {name} goes on with it, "
+            "--name chooses another name"
+        )
+    return SearchInfo(
+        name=name,
+        study=study,
+        device="cuda" if gpus else "cpu",
+        sampler=options.sampler,
+        seed=options.seed,
+        budget=options.budget or DEFAULT_BUDGET,
+    )
+
+
+def make_resources(options: Namespace, gpus: int) -> Resources:
+    """What the search may use."""
+    return Resources(
+        gpus=gpus,
+        cpus_per_trial=options.cpus_per_trial,
+        gpus_per_trial=options.gpus_per_trial or (1.0 if gpus else 0.0),
+        address=options.address,
+    )
 
 
 def count_gpus(options: Namespace) -> int:
@@ -71,81 +163,16 @@ def count_gpus(options: Namespace) -> int:
 
 
 def default_study(gpus: int) -> str:
-    """The study that runs where none is named."""
-    return "cifar10-resnet18" if gpus else "digits"
+    """The study that runs where none is named; without one for GPUs, that for CPUs."""
+    wanted = "cifar10-resnet18" if gpus else "digits"
+    return wanted if wanted in shipped() else "digits"
 
 
-def open_search(
-    options: Namespace, home: Home, storage: str, gpus: int, stack: ExitStack
-) -> SearchTrials:
-    """Make the search that is asked for, or take up the one to resume, and hold it."""
-    if options.resume:
-        check_name(options.resume, "--resume")
-        if not options.storage:
-            home.check_exists()
-        trials = SearchTrials.load(storage, options.resume)
-        stack.enter_context(home.lock(options.resume))
-        budget = options.budget or trials.info.budget
-        trials.remember(budget=budget)
-        trials.info = replace(trials.info, budget=budget)
-        return trials
-    study = find_study(options.study or default_study(gpus))
-    name = options.name or f"{study.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    check_name(name, "--name")
-    info = SearchInfo(
-        name=name,
-        study=study,
-        device="cuda" if gpus else "cpu",
-        sampler=options.sampler,
-        seed=options.seed,
-        budget=options.budget or DEFAULT_BUDGET,
-    )
-    refuse_existing(storage, name, home)
-    stack.enter_context(home.lock(name))
-    return SearchTrials.create(storage, info)
-
-
-def refuse_existing(storage: str, name: str, home: Home) -> None:
-    """Refuse a name that is taken, without making a database that is not there yet."""
-    new = storage == home.storage and not (home.path / "optuna.db").exists()
-    if not new and name in search_names(storage):
-        raise RequestError(
-            f"a search named {name!r} exists; --resume {name} goes on with it, "
-            "--name chooses another name"
-        )
-
-
-def run(trials: SearchTrials, options: Namespace, home: Home, gpus: int) -> Status:
-    """Run the trials; returns how the search stands at the end."""
-    from search.runner import Resources, ray_running, run_trials
-    from search.tracking import Tracker
-
-    resources = Resources(
-        gpus=gpus,
-        cpus_per_trial=options.cpus_per_trial,
-        gpus_per_trial=options.gpus_per_trial or (1.0 if gpus else 0.0),
-        address=options.address,
-    )
-    data = load_data(trials.info.study.fixed.data)
-    with ray_running(resources), display.choose(quiet=options.quiet) as shown:
-        tracker = Tracker(options.tracking_uri or home.tracking, home.artifacts)
-        begin_tracking(trials, tracker)
-        limit = make_limit(options.max_flops, data)
-        folder = home.search(trials.info.name)
-        session = Session(trials, tracker, shown, folder, limit)
-        try:
-            run_trials(session, data, resources, options.time_budget)
-        finally:
-            session.close()
-    return session.status
-
-
-def begin_tracking(trials: SearchTrials, tracker: Any) -> None:  # noqa: ANN401
+def begin_tracking(trials: SearchTrials, tracker: Tracker) -> None:
     """Make the search's parent run, or open it again."""
     if trials.info.run_id is None:
         experiment_id, run_id = tracker.start_search(trials.info)
         trials.remember(experiment_id=experiment_id, run_id=run_id)
-        trials.info = replace(trials.info, experiment_id=experiment_id, run_id=run_id)
     else:
         tracker.reopen_search(trials.info.run_id)
 

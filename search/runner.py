@@ -29,29 +29,13 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from search.errors import RequestError
+from search.resources import Resources
 from search.session import Session
 from swast.config import TrainConfig
 from swast.data import ArrayData
 from swast.errors import SwastError
 from swast.run import Run
 from swast.training import epochs, result
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What a search may use.
-
-    Attributes:
-        gpus: GPUs in all; 0 trains on CPUs.
-        cpus_per_trial: CPU cores a trial.
-        gpus_per_trial: GPUs a trial, fractions allowed.
-        address: of a running Ray cluster; None starts Ray on this machine.
-    """
-
-    gpus: int
-    cpus_per_trial: float
-    gpus_per_trial: float
-    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,17 +125,21 @@ class SessionSearcher(Searcher):  # type: ignore[misc]
 
 
 def run_trials(
-    session: Session, data: ArrayData, resources: Resources, time_budget: float | None
+    session: Session,
+    data: ArrayData,
+    resources: Resources,
+    concurrent: int,
+    time_budget: float | None,
 ) -> None:
     """Run a session's trials until its budget, or the time, is used up.
 
     Args:
         session: proposes trials and is told of them.
         data: the data set, put into the object store once.
-        resources: what the trials may use; Ray is running already.
+        resources: what a trial uses; Ray is running already.
+        concurrent: trials at a time.
         time_budget: seconds, None for no limit.
     """
-    concurrent = concurrency(resources)
     needs = {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
     trainable = tune.with_resources(tune.with_parameters(TrialActor, data=data), needs)
     with tempfile.TemporaryDirectory(prefix="swast-tune-") as scratch:

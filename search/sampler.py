@@ -6,17 +6,19 @@ every epoch is told PRUNED or FAIL, never COMPLETE, so that partial values canno
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from search.errors import RequestError
+from search.home import check_store, sqlite_file
 from search.pareto import reference_point
 from search.records import State, TrialRecord, flops_spent, front_of, hypervolume_of
 from search.space import Choices, Domain, Range
@@ -44,6 +46,8 @@ OUTCOME = (
     "rejected",
 )
 RANGE = "range"
+UNUSABLE = (SQLAlchemyError, RuntimeError, ImportError, ValueError, OSError)
+"""What opening a storage may raise."""
 
 
 def _tpe(seed: int, budget: int) -> optuna.samplers.BaseSampler:
@@ -173,13 +177,16 @@ class SearchTrials:
             run_id=kept.get("run_id"),
         )
         drawn = len(study.get_trials(deepcopy=False))
-        study.sampler = SAMPLERS[info.sampler](info.seed + drawn, info.budget)
+        study.sampler = SAMPLERS[info.sampler]((info.seed + drawn) % 2**32, info.budget)
         return cls(info, study)
 
     def remember(self, **values: Any) -> None:  # noqa: ANN401
         """Keep facts about the search with it."""
         for key, value in values.items():
             self._study.set_user_attr(key, value)
+        known = {field.name for field in dataclasses.fields(SearchInfo)} - {"study"}
+        changed = {key: value for key, value in values.items() if key in known}
+        self.info = dataclasses.replace(self.info, **changed)
 
     def ask(self) -> Proposal:
         """The next trial to run: a reference that waits, else what the sampler proposes."""
@@ -239,9 +246,10 @@ class SearchTrials:
         trial = self._asked[record.number]
         values = None
         if record.state == "complete":
-            values = [float(record.accuracy or "nan"), float(record.train_flops or "nan")]
-            if not all(math.isfinite(value) for value in values):
-                raise ValueError(f"trial {record.number} is complete without values: {values}")
+            found = (record.accuracy, record.train_flops)
+            values = [float(value) for value in found if value is not None]
+            if len(values) < len(found) or not all(map(math.isfinite, values)):
+                raise ValueError(f"trial {record.number} is complete without values: {found}")
         trial.set_user_attr("outcome", outcome)
         self._study.tell(trial, values, TOLD[record.state])
         del self._asked[record.number]
@@ -273,13 +281,13 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
     Raises:
         RequestError: it cannot be opened, or holds something else.
     """
-    import sqlalchemy.exc
-
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    check_store("the search database", url, new=True)
+    path = sqlite_file(url)
     try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         return optuna.storages.RDBStorage(url)
-    except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, ImportError, ValueError) as error:
+    except UNUSABLE as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise RequestError(f"the search database {url} cannot be used: {cause}") from None
 

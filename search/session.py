@@ -51,11 +51,17 @@ class Status:
         return sum(trial.state in states for trial in self.trials)
 
     @property
+    def ended(self) -> int:
+        """Number of trials that ended, without those that were never started."""
+        started = [trial for trial in self.trials if not trial.rejected]
+        return sum(trial.state in ("complete", "pruned", "failed") for trial in started)
+
+    @property
     def remaining_seconds(self) -> float | None:
         """An estimate from the trials that ended here, or None before the first."""
         if not self.finished_here:
             return None
-        left = self.budget - self.count("complete", "pruned", "failed")
+        left = self.budget - self.ended
         return self.seconds / self.finished_here * left
 
 
@@ -232,7 +238,7 @@ class Session:
     def close(self) -> None:
         """Settle trials that were cut off, and close the parent run."""
         for number in self._trials.running():
-            self.on_end(number, None, "cut off when the search ended")
+            self.on_end(number, None, None)
         run_id = self._trials.info.run_id
         if run_id:
             complete = self.status.count("complete")

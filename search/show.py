@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from search.home import Home
+from search.home import Home, check_store
 from search.study import read_study, shipped
 
 
@@ -75,6 +75,7 @@ def open_home(options: Namespace) -> str:
         RequestError: the home holds no searches.
     """
     if options.storage:
+        check_store("the search database", options.storage, new=False)
         return str(options.storage)
     home = Home.find(options.home)
     home.check_exists()

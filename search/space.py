@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from swast.config import setting_paths
 from swast.errors import ConfigError, nearest
-from swast.settings import check, is_number
+from swast.settings import Setting, check, is_number
 
+ROUNDING = 1e-9
 RANGE_KEYS = ("low", "high", "log", "step", "also")
 
 
@@ -67,9 +68,11 @@ class Range:
             return True
         if not isinstance(value, int | float) or not is_number(value, self.kind):
             return False
-        if self.step is not None and abs((value - self.low) / self.step % 1) > 1e-9:
-            return False
-        return self.low <= value <= self.high
+        if self.step is None:
+            return self.low <= value <= self.high
+        steps = (value - self.low) / self.step
+        most = round((self.high - self.low) / self.step)
+        return abs(steps - round(steps)) < ROUNDING and 0 <= round(steps) <= most
 
     @property
     def extremes(self) -> tuple[Any, ...]:
@@ -142,24 +145,32 @@ def _read_domain(path: str, entry: object) -> Choices | Range:
 
 def _read_range(path: str, entry: Mapping[str, object]) -> Range:
     """A range from its table."""
-    where = path
     kind = setting_paths()[path][0].kind
-    unknown = [key for key in entry if key not in RANGE_KEYS]
-    if unknown:
-        hint = nearest(unknown[0], RANGE_KEYS)
-        raise ConfigError([f"{where}.{unknown[0]} is not one of {', '.join(RANGE_KEYS)}{hint}"])
+    for key in entry:
+        if key not in RANGE_KEYS:
+            hint = nearest(key, RANGE_KEYS)
+            raise ConfigError([f"{path}.{key} is not one of {', '.join(RANGE_KEYS)}{hint}"])
     if kind not in (int, float):
-        raise ConfigError([f"{where} is no number, so it needs a list of choices, not a range"])
-    low, high, step = entry.get("low"), entry.get("high"), entry.get("step")
+        raise ConfigError([f"{path} is no number, so it needs a list of choices, not a range"])
+    for name in ("low", "high", "step"):
+        if not is_number(entry.get(name), kind) and (name in entry or name != "step"):
+            raise ConfigError([f"{path}.{name} must be a number, got {entry.get(name)!r}"])
     log, also = entry.get("log", False), entry.get("also", [])
-    for name, value in (("low", low), ("high", high), ("step", step)):
-        if not is_number(value, kind) and not (name == "step" and value is None):
-            raise ConfigError([f"{where}.{name} must be a number, got {value!r}"])
     if not isinstance(log, bool) or not isinstance(also, list):
-        raise ConfigError([f"{where}: log must be true or false, and also a list"])
-    made = Range(low, high, kind is int, log, step, tuple(also))  # type: ignore[arg-type]
-    if made.low >= made.high or (made.step is not None and made.step <= 0):
-        raise ConfigError([f"{where} must have low < high, and any step above 0"])
+        raise ConfigError([f"{path}: log must be true or false, and also a list"])
+    low, high, step = (cast("Any", entry.get(name)) for name in ("low", "high", "step"))
+    return _checked(path, Range(low, high, kind is int, log, step, tuple(also)))
+
+
+def _checked(path: str, made: Range) -> Range:
+    """A range whose parts fit each other."""
+    step = 1.0 if made.step is None else made.step
+    if made.low >= made.high or not Setting("", above=0).allows(step):
+        raise ConfigError([f"{path} must have low < high, and any step above 0"])
     if made.log and (made.low <= 0 or made.step is not None):
-        raise ConfigError([f"{where}: a log range must have low above 0 and no step"])
+        raise ConfigError([f"{path}: a log range must have low above 0 and no step"])
+    if made.step is not None and not made.contains(made.high):
+        raise ConfigError(
+            [f"{path} must have a step that leads from low to high, got {made.step}"]
+        )
     return made

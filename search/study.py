@@ -14,6 +14,7 @@ coreset.fraction = 1.0
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from typing import Any
 
 from search.errors import RequestError
 from search.space import Domain, read_space
-from swast.config import TrainConfig, flatten, parse_toml, read_text, setting_paths
+from swast.config import TrainConfig, flatten, parse_toml, read_text
 from swast.errors import ConfigError, nearest
 
 TABLES = ("description", "fixed", "space", "references")
@@ -103,7 +104,7 @@ def parse_study(name: str, source: str) -> Study:
     tables = parse_toml(source)
     unknown = [key for key in tables if key not in TABLES]
     problems = [f"{key} is not a table{nearest(key, TABLES)}" for key in unknown]
-    parts: dict[str, Any] = {}
+    parts: dict[str, Any] = {"fixed": TrainConfig(), "space": ()}
     readers: dict[str, Callable[[Mapping[str, Any]], object]]
     readers = {"fixed": TrainConfig.from_dict, "space": read_space}
     for part, read in readers.items():
@@ -113,8 +114,6 @@ def parse_study(name: str, source: str) -> Study:
             problems += [f"{part}.{each}" for each in error.problems]
     if not problems:
         problems = _conflicts(parts["fixed"], parts["space"])
-    if problems:
-        raise ConfigError(problems)
     references: dict[str, TrainConfig] = {}
     named = _table(tables, "references")
     for key in named:
@@ -148,14 +147,13 @@ def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _conflicts(fixed: TrainConfig, space: tuple[Domain, ...]) -> list[str]:
-    """What the ends of each domain contradict in the fixed settings, one field at a time."""
-    problems = []
-    paths = setting_paths()
-    for domain in space:
-        for value in domain.values.extremes:
-            whole = paths[domain.path][0].kind is int
+    """What the ends of any two domains contradict, in each other or in what is fixed."""
+    first = {domain.path: domain.values.extremes[0] for domain in space}
+    problems: dict[str, None] = {}
+    for one, other in itertools.combinations_with_replacement(space, 2):
+        for value, beside in itertools.product(one.values.extremes, other.values.extremes):
             try:
-                fixed.with_values({domain.path: int(value) if whole else value})
+                fixed.with_values(first | {other.path: beside, one.path: value})
             except ConfigError as error:
-                problems += [f"space.{each}" for each in error.problems]
-    return problems
+                problems.update({f"space.{each}": None for each in error.problems})
+    return list(problems)

@@ -23,8 +23,10 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_RUN_NOTE,
     MLFLOW_SOURCE_NAME,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 from search.errors import RequestError
+from search.home import check_store
 from search.plots import pareto_figure, write_html, write_png
 from search.records import TrialRecord, flops_spent, front_of, hypervolume_of
 from search.sampler import Proposal, SearchInfo
@@ -151,8 +153,13 @@ class Tracker:
             self._client.log_artifact(info.run_id, str(folder / name), "plots")
 
     def reopen_search(self, run_id: str) -> None:
-        """Show the parent run of a resumed search as running again."""
+        """Show the parent run of a resumed search as running again, and learn its front."""
         self._client.update_run(run_id, status="RUNNING")
+        members = self._client.search_runs(
+            [self._client.get_run(run_id).info.experiment_id],
+            f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}' and tags.pareto = 'true'",
+        )
+        self._on_front = {run.info.run_id for run in members}
 
     def end_search(self, run_id: str, *, failed: bool) -> None:
         """Close the parent run."""
@@ -220,10 +227,11 @@ def front_table(members: Sequence[TrialRecord]) -> str:
 
 
 def _client(uri: str) -> MlflowClient:
+    check_store("the MLflow store", uri, new=True)
     try:
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         cause = str(error).splitlines()[0]
         raise RequestError(f"the MLflow store {uri} cannot be used: {cause}") from None
     return client

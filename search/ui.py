@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from search.errors import RequestError, SearchFailedError
 from search.home import Home
 from search.sampler import SearchInfo, SearchTrials, search_names
+from search.show import open_home
 
 START_SECONDS = 120
 PLOT = "/artifacts/plots/pareto.html"
@@ -30,12 +31,11 @@ def ui(options: Namespace) -> None:
         RequestError: the home holds no searches, or not the one that is named.
         SearchFailedError: the server did not start.
     """
-    home = Home.find(options.home)
-    home.check_exists()
-    names = search_names(home.storage)
+    home, storage = Home.find(options.home), open_home(options)
+    names = search_names(storage)
     if not names and not options.name:
-        raise RequestError(f"no searches in {home.path}")
-    info = SearchTrials.load(home.storage, options.name or names[-1]).info
+        raise RequestError(f"no searches in {storage}")
+    info = SearchTrials.load(storage, options.name or names[-1]).info
     port = free_port(options.port)
     with serving(home, port) as server:
         wait_until_up(server, port)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from swast.config import TrainConfig, parse_value, read_config
 from swast.errors import CheckpointError, ConfigError, DataError, SwastError
-from swast.files import replacing
+from swast.files import replacing, writable
 
 if TYPE_CHECKING:
     from swast.result import EpochRecord, TrainResult
@@ -97,19 +96,10 @@ def read_overrides(texts: Sequence[str]) -> dict[str, object]:
 def check_writable(path: Path | None, *, folder: bool) -> None:
     """Refuse a file or folder that could not be written, before any work is done.
 
-    Args:
-        path: of the file or folder, which need not exist; None asks for nothing.
-        folder: which of the two it is to be.
-
     Raises:
         ConfigError: naming it.
     """
-    if path is None:
-        return
-    place = path if folder else path.absolute().parent
-    nearest = next(each for each in (place.absolute(), *place.absolute().parents) if each.exists())
-    taken = not folder and path.is_dir()
-    if taken or not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+    if path is not None and not writable(path, folder=folder):
         raise ConfigError([f"{path}: cannot be written to"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,3 +26,21 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def writable(path: Path, *, folder: bool) -> bool:
+    """Whether a file or folder could be written, by trying, with nothing left behind.
+
+    Args:
+        path: of the file or folder; neither it nor the folders above it need to exist.
+        folder: which of the two it is to be.
+    """
+    if not folder and path.is_dir():
+        return False
+    place = path.absolute() if folder else path.absolute().parent
+    existing = next(each for each in (place, *place.parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return True
+    except OSError:
+        return False

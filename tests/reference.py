@@ -33,12 +33,16 @@ def last_layer_gradients(hidden: np.ndarray, errors: np.ndarray) -> np.ndarray:
 
 @dataclass
 class Pursued:
-    """What a matching pursuit ends with: atoms kept in order of picking, and those taken out."""
+    """What a matching pursuit ends with: atoms kept in order of picking, and those taken out.
+
+    ``at_once`` is the largest number that one pick has thrown out.
+    """
 
     kept: list[int]
     weights: np.ndarray
     taken_out: list[int]
     residual: float
+    at_once: int
 
 
 def matching_pursuit(gradients: np.ndarray, quota: int, ridge: float) -> Pursued:
@@ -46,7 +50,7 @@ def matching_pursuit(gradients: np.ndarray, quota: int, ridge: float) -> Pursued
     target = gradients.sum(axis=0)
     kept: list[int] = []
     taken_out: list[int] = []
-    weights = np.zeros(0)
+    weights, at_once = np.zeros(0), 0
     for _ in range(quota):
         gains = gradients @ (target - weights @ gradients[kept])
         gains[kept + taken_out] = -np.inf
@@ -54,12 +58,14 @@ def matching_pursuit(gradients: np.ndarray, quota: int, ridge: float) -> Pursued
         if gains[best] <= 0:
             break
         kept.append(best)
+        before = len(taken_out)
         weights = ridge_weights(gradients[kept], target, ridge)
         while (weights < 0).any():
             taken_out.append(kept.pop(int(weights.argmin())))
             weights = ridge_weights(gradients[kept], target, ridge)
-    left = target - weights @ gradients[kept]
-    return Pursued(kept, weights, taken_out, float(np.linalg.norm(left) / np.linalg.norm(target)))
+        at_once = max(at_once, len(taken_out) - before)
+    left = np.linalg.norm(target - weights @ gradients[kept])
+    return Pursued(kept, weights, taken_out, float(left / np.linalg.norm(target)), at_once)
 
 
 def ridge_weights(atoms: np.ndarray, target: np.ndarray, ridge: float) -> np.ndarray:

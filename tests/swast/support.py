@@ -24,6 +24,7 @@ TRAINING = importlib.import_module("swast.training")
 epochs, price, train = TRAINING.epochs, TRAINING.price, TRAINING.train
 
 TINY = {
+    "device": "cpu",
     "model": "mlp-small",
     "epochs": 6,
     "warmup_epochs": 1,

@@ -211,6 +211,7 @@ class TestPrediction:
     def test_it_holds_for_any_configuration(self, data):
         epoch_count = data.draw(st.integers(1, 7), label="epochs")
         draw = {
+            "device": st.just("cpu"),
             "model": st.sampled_from(list(MODELS)),
             "epochs": st.just(epoch_count),
             "warmup_epochs": st.integers(0, epoch_count),
@@ -243,7 +244,7 @@ class TestPrediction:
     @pytest.mark.parametrize("method", PRUNERS)
     def test_under_a_global_threshold_it_is_close_at_the_defaults(self, method):
         config = TrainConfig().with_values(
-            {"prune.distribution": "global", "prune.method": method}
+            {"device": "cpu", "prune.distribution": "global", "prune.method": method}
         )
         result = train(config, data=digits())
         assert result.predicted_flops == pytest.approx(result.train_flops, rel=0.02)

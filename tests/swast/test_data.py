@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from swast.config import NoiseConfig, TrainConfig
+from swast.config import NoiseConfig
 from swast.data import add_noise, load_data
 from swast.data.noise import symmetric
 from swast.run import Run
-from tests.swast.support import digits, few_digits, global_generators
+from tests.swast.support import digits, few_digits, global_generators, tiny
 
 PARTS = ("train", "val", "test")
 
@@ -68,7 +68,7 @@ class TestDigits:
 
     @pytest.mark.parametrize("seed", [0, 1, 7])
     def test_the_split_is_the_same_whatever_the_seed(self, seed):
-        run = Run(TrainConfig(seed=seed, model="mlp-small"), digits())
+        run = Run(tiny(seed=seed), digits())
         assert np.array_equal(run.train_set.images, images("train"))
         assert np.array_equal(run.val_set.images, images("val"))
 
@@ -120,6 +120,6 @@ class TestNoise:
 
     def test_a_run_trains_on_the_noisy_labels_and_is_judged_by_clean_ones(self):
         data = few_digits()
-        run = Run(TrainConfig(seed=3, noise=NoiseConfig(rate=0.5)), data)
+        run = Run(tiny({"noise.rate": 0.5}, seed=3), data)
         assert np.array_equal(run.train_set.labels, symmetric(data.train_labels, 10, 0.5, 3))
         assert np.array_equal(run.val_set.labels, data.val_labels)

@@ -274,7 +274,7 @@ class TestHistory:
 
     def test_it_learns(self):
         """At the defaults, on a network a tenth as dense and a twentieth of the samples."""
-        result = train(TrainConfig().with_values({"model": "mlp-small"}))
+        result = train(TrainConfig(model="mlp-small", device="cpu"))
         assert result.val_accuracy > 0.9
         assert result.relative_flops < 0.2
 

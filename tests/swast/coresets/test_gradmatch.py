@@ -80,14 +80,16 @@ class TestAgainstThePlainPursuit:
         assert not pursuit.free[0][expected.taken_out].any()
 
     def test_groups_take_out_different_samples_at_different_steps(self, monkeypatch):
-        """A small ridge makes negative weights common: up to six in one pursuit."""
+        """A small ridge makes negative weights common: six in a pursuit, two after one pick."""
         monkeypatch.setattr(gradmatch, "RIDGE", 1e-3)
-        parts = [some_features(seed, 30, 3, 3) for seed in (24, 10, 37, 58)]
+        parts = [some_features(seed, 30, 3, 3) for seed in (24, 10, 119, 123)]
         features = Features(*(torch.cat(each) for each in zip(*map(fields, parts), strict=True)))
-        groups = [Group(torch.arange(30) + 30 * part, 20 - part) for part in range(4)]
+        quotas = [20, 17, 20, 20]
+        groups = [Group(torch.arange(30) + 30 * part, quotas[part]) for part in range(4)]
         expected = [explicit_pursuit(features, group, ridge=1e-3) for group in groups]
         counts = [len(each.taken_out) for each in expected]
         assert max(counts) > 3
+        assert max(each.at_once for each in expected) == 2
         assert len(set(counts)) > 2
         pursuit = pursue(features, groups)
         for row, each in enumerate(expected):

@@ -1,0 +1,686 @@
+"""`swast-search` and `swast-train` as their users run them: real commands in their own processes.
+
+A search costs some 20 s of processor time, most of it the start of Ray and its workers. So the
+tests share a few stories, each told once, two at a time, and look at what is left of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import optuna
+import pytest
+from mlflow.tracking import MlflowClient
+
+from tests.search.support import TINY, tree
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),  # for a story and those before it, on a busy machine
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own
+]
+
+LIMIT_SECONDS = 200
+STEADY = TINY.replace("epochs = 4", "epochs = 40", 1) + (
+    "\n[references.broken]\noptim.lr = 1e30\ncoreset.fraction = 0.1\n"
+)
+"""Trials of a second or two, of which one diverges."""
+ENDLESS = """
+[fixed]
+model = "mlp-small"
+epochs = 5000
+warmup_epochs = 1
+
+[space]
+interval = { low = 1, high = 3 }
+
+[references.quick]
+epochs = 2
+"""
+"""One trial that ends and others that do not."""
+MLFLOW_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+OPTUNA_STATE = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+
+
+class Place:
+    """A folder to run commands in, with a home and a folder for temporary files of its own.
+
+    The latter has a short path, since the names of Ray's sockets must stay under 107 letters.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.home = folder, folder / "home"
+        self.scratch = Path(tempfile.mkdtemp(prefix="e2e", dir="/tmp"))
+        hidden = ("SWAST_HOME", "RAY_ADDRESS", "COLUMNS", "FORCE_COLOR")
+        self.environment = {key: os.environ[key] for key in os.environ if key not in hidden}
+        self.environment |= {"TMPDIR": str(self.scratch)}
+
+    def start(self, *words):
+        """Start a command, in a process group of its own as a shell does."""
+        program, *rest = [str(word) for word in words]
+        return subprocess.Popen(
+            [Path(sys.executable).with_name(program), *rest],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *words):
+        """Run a command to its end."""
+        return ended(self.start(*words))
+
+    def trials(self, name="trip"):
+        """The trials of a search as Optuna has them."""
+        return optuna.load_study(
+            study_name=name, storage=f"sqlite:///{self.home}/optuna.db"
+        ).trials
+
+    def parent(self, name="trip"):
+        """The parent run of a search, and MLflow's client."""
+        client = MlflowClient(f"sqlite:///{self.home}/mlflow.db")
+        kept = optuna.load_study(study_name=name, storage=f"sqlite:///{self.home}/optuna.db")
+        return client.get_run(kept.user_attrs["run_id"]), client
+
+    def children(self, name="trip"):
+        """The runs of a search's trials."""
+        parent, client = self.parent(name)
+        return client.search_runs(
+            [parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+        )
+
+    def states(self):
+        """States of all trials in the database, by number, and which have a run; none if new."""
+        query = (
+            "SELECT number, state, EXISTS (SELECT 1 FROM trial_user_attributes AS kept "
+            "WHERE kept.trial_id = trials.trial_id AND key = 'run_id') FROM trials"
+        )
+        return self.read("optuna.db", query)
+
+    def steps(self):
+        """The last epoch that any run has told MLflow of."""
+        told = self.read("mlflow.db", "SELECT step FROM metrics WHERE key = 'val_accuracy'")
+        return max((step for (step,) in told), default=0)
+
+    def read(self, name, query):
+        """Rows of a database that a search is writing; none where it has not got that far."""
+        try:
+            database = sqlite3.connect(f"file:{self.home / name}?mode=ro", uri=True)
+            with contextlib.closing(database):
+                return database.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+    def processes(self):
+        """Command lines of the processes that the commands here have left."""
+        mine = f"TMPDIR={self.scratch}\0".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mine in (folder / "environ").read_bytes() + b"\0":
+                    found.append((folder / "cmdline").read_text().replace("\0", " "))
+        return [line for line in found if line]
+
+    def leftovers(self):
+        """Processes and folders of a search that are still there a while after its end."""
+        until(lambda: not self.processes(), seconds=15)
+        names = [path.name for path in self.scratch.iterdir()]
+        return self.processes() + [each for each in names if each.startswith("swast-")]
+
+
+def ended(process):
+    """What a command wrote and its exit code."""
+    try:
+        out, err = process.communicate(timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        pytest.fail(f"did not end in {LIMIT_SECONDS} s: {process.args}\n{out}\n{err}")
+    return SimpleNamespace(code=process.returncode, out=out, err=err)
+
+
+def until(holds, seconds=LIMIT_SECONDS, process=None):
+    """Wait until something holds; whether it does."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and (process is None or process.poll() is None):
+        if holds():
+            return True
+        time.sleep(0.02)
+    return holds()
+
+
+def search(*more, study="tiny.toml"):
+    return (
+        *("swast-search", "--study", study, "--gpus", "0", "--home", "home", "--name", "trip"),
+        *more,
+    )
+
+
+def tell_whole(place):
+    """A search from its start to its end; then every pick exported and trained again."""
+    done = place.run(*search("--budget", "5", "--json", "summary.json"))
+    leftovers, homely = place.leftovers(), sorted(path.name for path in place.home.iterdir())
+    exported = {
+        pick: place.run(
+            *("swast-search", "export", "trip", "--home", "home"),
+            *("--pick", pick, "--out", f"out-{pick}"),
+        )
+        for pick in ("knee", "best", "cheapest", "front")
+    }
+    files = [place.folder / line for each in exported.values() for line in each.out.splitlines()]
+    trained = {}
+    for path in files:
+        number = exported_trial(path)
+        if number not in trained:
+            trained[number] = place.run("swast-train", path, "--quiet", "--json", "again.json")
+            trained[number].result = (place.folder / "again.json").read_text()
+    return SimpleNamespace(
+        place=place,
+        done=done,
+        leftovers=leftovers,
+        homely=homely,
+        exported=exported,
+        trained=trained,
+    )
+
+
+def exported_trial(path):
+    """The number of the trial that an exported file says it is."""
+    return int(re.search(r"^trial = (\d+)$", path.read_text(), re.MULTILINE)[1])
+
+
+def tell_killed(place):
+    """A search whose driver is killed when two trials have ended and others run; then resumed."""
+    driver = place.start(*search("--budget", "6", study="steady.toml"))
+
+    def in_the_middle():
+        states = place.states()
+        settled = [number for number, state, _ in states if state in ("COMPLETE", "FAIL")]
+        runs = [has_run for _, state, has_run in states if state == "RUNNING"]
+        return len(settled) >= 2 and runs and all(runs)
+
+    reached = until(in_the_middle, process=driver)
+    driver.kill()
+    killed = ended(driver)
+    before, children = place.trials(), place.children()
+    done = place.run("swast-search", "--resume", "trip", "--home", "home", "--quiet")
+    return SimpleNamespace(
+        place=place,
+        reached=reached,
+        killed=killed,
+        before=before,
+        children=children,
+        done=done,
+    )
+
+
+def tell_interrupted(place):
+    """A search that is interrupted while a trial runs on; then extended for some seconds."""
+    driver = place.start(*search("--budget", "3", study="endless.toml"))
+
+    def one_has_ended_and_another_runs():
+        states = [state for _, state, _ in place.states()]
+        return "COMPLETE" in states and place.steps() > 2
+
+    reached = until(one_has_ended_and_another_runs, process=driver)
+    os.killpg(driver.pid, signal.SIGINT)
+    done = ended(driver)
+    leftovers, trials, (parent, _) = place.leftovers(), place.trials(), place.parent()
+    extended = place.run(
+        *("swast-search", "--resume", "trip", "--home", "home", "--json", "summary.json"),
+        *("--budget", "5", "--time-budget", "6"),
+    )
+    return SimpleNamespace(
+        place=place,
+        reached=reached,
+        done=done,
+        leftovers=leftovers,
+        trials=trials,
+        parent=parent,
+        extended=extended,
+    )
+
+
+def tell_hasty(place):
+    """A search that is interrupted before its first trial."""
+    driver = place.start(*search("--budget", "3"))
+    reached = until((place.home / "searches" / "trip" / "lock").exists, process=driver)
+    os.killpg(driver.pid, signal.SIGINT)
+    done = ended(driver)
+    return SimpleNamespace(place=place, reached=reached, done=done, leftovers=place.leftovers())
+
+
+STORIES = {
+    "whole": tell_whole,
+    "killed": tell_killed,
+    "interrupted": tell_interrupted,
+    "hasty": tell_hasty,
+}
+
+
+@pytest.fixture(scope="session")
+def stories(request, tmp_path_factory):
+    """Every story that a test of this session asks for, told two at a time."""
+    wanted = {name for item in request.session.items for name in item.fixturenames}
+    places = {}
+    with ThreadPoolExecutor(2) as pool:
+        told = {}
+        for name in STORIES:
+            if name in wanted:
+                places[name] = Place(tmp_path_factory.mktemp(name))
+                for study, source in [("tiny", TINY), ("steady", STEADY), ("endless", ENDLESS)]:
+                    (places[name].folder / f"{study}.toml").write_text(source)
+                told[name] = pool.submit(STORIES[name], places[name])
+        yield told
+    for place in places.values():
+        shutil.rmtree(place.scratch, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def whole(stories):
+    return stories["whole"].result()
+
+
+@pytest.fixture(scope="session")
+def killed(stories):
+    return stories["killed"].result()
+
+
+@pytest.fixture(scope="session")
+def interrupted(stories):
+    return stories["interrupted"].result()
+
+
+@pytest.fixture(scope="session")
+def hasty(stories):
+    return stories["hasty"].result()
+
+
+@pytest.fixture(scope="session")
+def summary(whole):
+    return json.loads((whole.place.folder / "summary.json").read_text())
+
+
+def complete(summary):
+    return [trial for trial in summary["trials"] if trial["state"] == "complete"]
+
+
+def undominated(trials):
+    """The front by brute force: numbers of the trials that no other dominates."""
+
+    def dominates(one, other):
+        up = one["accuracy"] - other["accuracy"]
+        down = other["train_flops"] - one["train_flops"]
+        return up >= 0 and down >= 0 and (up > 0 or down > 0)
+
+    return {
+        trial["number"] for trial in trials if not any(dominates(other, trial) for other in trials)
+    }
+
+
+def only(runs, number):
+    """The one run of a trial."""
+    (run,) = [run for run in runs if run.data.tags["trial"] == str(number)]
+    return run
+
+
+class TestASearch:
+    def test_ends_well_with_a_plain_line_a_trial_and_the_front(self, whole):
+        assert (whole.done.code, whole.done.err) == (0, "")
+        out = whole.done.out
+        assert "\x1b" not in out
+        assert "\r" not in out
+        told = re.findall(r"^\[(\d)/5\] .* (#\d)[ :]", out, re.MULTILINE)
+        assert [count for count, _ in told] == ["1", "2", "3", "4", "5"]
+        assert {number for _, number in told} == {f"#{number}" for number in range(5)}
+        assert "Pareto front" in out
+        assert "swast-search export trip --pick knee" in out
+
+    def test_has_the_summary_that_scripts_rely_on(self, summary):
+        assert {key: summary[key] for key in ("name", "study", "budget", "sampler", "seed")} == {
+            "name": "trip",
+            "study": "tiny",
+            "budget": 5,
+            "sampler": "tpe",
+            "seed": 0,
+        }
+        assert summary["reference_point"] == {"accuracy": 0.0, "relative_flops": 1.0}
+        assert [trial["number"] for trial in summary["trials"]] == [0, 1, 2, 3, 4]
+        for trial in summary["trials"]:
+            assert trial["state"] == "complete"
+            assert 0.3 < trial["accuracy"] <= 1
+            assert isinstance(trial["train_flops"], int)
+            assert trial["train_flops"] > 0
+            assert 0 < trial["relative_flops"] <= 1.2
+            assert trial["seconds"] > 0
+            assert trial["epochs"] == 4
+
+    def test_trains_the_references_first(self, summary):
+        small, dense, *others = summary["trials"]
+        assert [small["reference"], dense["reference"]] == ["small", "dense"]
+        assert dense["relative_flops"] == 1.0
+        assert small["params"]["coreset.fraction"] == 0.1
+        assert [trial["reference"] for trial in others] == [None] * 3
+        for trial in others:
+            assert trial["params"]["interval"] in (1, 2, 3)
+            assert 0.05 <= trial["params"]["coreset.fraction"] <= 0.5
+
+    def test_has_the_front_that_brute_force_finds(self, summary):
+        done = complete(summary)
+        assert set(summary["front"]) == undominated(done)
+        cost = [done[number]["train_flops"] for number in summary["front"]]
+        assert cost == sorted(cost)
+
+    def test_has_the_hypervolume_of_that_front(self, summary):
+        """Areas between the steps of the front, right to left, by hand."""
+        points = sorted(
+            (-math.log10(trial["relative_flops"]) / 4, trial["accuracy"])
+            for trial in complete(summary)
+        )
+        steps = [(0.0, 0.0), *points]
+        area = sum(
+            (right - left) * max(accuracy for saved, accuracy in points if saved >= right)
+            for (left, _), (right, _) in itertools.pairwise(steps)
+        )
+        assert summary["hypervolume"] == pytest.approx(area, abs=1e-12)
+
+    def test_adds_up_what_it_has_spent(self, summary):
+        assert summary["flops_spent"] == sum(trial["train_flops"] for trial in summary["trials"])
+        for trial in summary["trials"]:
+            terms = {term: value for term, value in trial["flops"].items() if term != "evaluation"}
+            assert sum(terms.values()) == trial["train_flops"]
+
+    def test_is_the_same_in_optuna(self, whole, summary):
+        for frozen, trial in zip(whole.place.trials(), summary["trials"], strict=True):
+            assert frozen.state.name == OPTUNA_STATE[trial["state"]]
+            assert frozen.values == [trial["accuracy"], trial["train_flops"]]
+            assert frozen.user_attrs["config"] == trial["config"]
+
+    def test_is_the_same_in_mlflow(self, whole, summary):
+        runs = whole.place.children()
+        assert len(runs) == 5
+        for trial in summary["trials"]:
+            run = only(runs, trial["number"])
+            assert run.info.run_id == trial["run_id"]
+            assert run.info.status == MLFLOW_STATUS[trial["state"]]
+            assert run.data.metrics["val_accuracy"] == trial["accuracy"]
+            assert run.data.metrics["relative_flops"] == trial["relative_flops"]
+            assert run.data.params["coreset.fraction"] == str(
+                trial["config"]["coreset"]["fraction"]
+            )
+            member = trial["number"] in summary["front"]
+            assert run.data.tags.get("pareto") == ("true" if member else None)
+        parent, _ = whole.place.parent()
+        assert parent.info.status == "FINISHED"
+        assert parent.data.metrics["hypervolume"] == pytest.approx(summary["hypervolume"])
+        assert parent.data.metrics["front_size"] == len(summary["front"])
+        assert parent.data.metrics["flops_spent"] == summary["flops_spent"]
+
+    def test_shows_every_epoch_in_mlflow(self, whole, summary):
+        _, client = whole.place.parent()
+        for trial in summary["trials"]:
+            for name, last in [
+                ("val_accuracy", trial["accuracy"]),
+                ("train_flops", trial["train_flops"]),
+                ("train_loss", None),
+            ]:
+                history = client.get_metric_history(trial["run_id"], name)
+                assert [entry.step for entry in history] == [1, 2, 3, 4]
+                assert last is None or history[-1].value == last
+        flops = client.get_metric_history(summary["trials"][1]["run_id"], "train_flops")
+        each = summary["trials"][1]["train_flops"] // 4
+        assert [entry.value for entry in flops] == [each, 2 * each, 3 * each, 4 * each]
+
+    def test_leaves_a_plot_in_the_home(self, whole):
+        folder = whole.place.home / "searches" / "trip"
+        assert (folder / "pareto.html").stat().st_size > 10_000
+        assert (folder / "pareto.png").read_bytes().startswith(b"\x89PNG")
+        (kept,) = whole.place.home.glob("mlartifacts/**/plots/pareto.html")
+        assert kept.read_bytes() == (folder / "pareto.html").read_bytes()
+
+    def test_leaves_no_process_and_no_folder_behind(self, whole):
+        assert whole.leftovers == []
+        assert whole.homely == ["mlartifacts", "mlflow.db", "optuna.db", "searches"]
+
+
+class TestLookingAtIt:
+    def test_show_tells_scripts_what_the_summary_did(self, whole, summary):
+        done = whole.place.run("swast-search", "show", "trip", "--home", "home", "--json")
+        assert (done.code, done.err) == (0, "")
+        told = json.loads(done.out)
+        assert told == {key: summary[key] for key in told}
+        assert {*summary} - {*told} == {"seconds"}
+
+    def test_list_and_studies_tell_scripts_and_people(self, whole, summary):
+        for command, shown in [
+            (("list", "--home", "home"), ["trip", "tiny"]),
+            (("studies",), ["digits"]),
+            (("show", "trip", "--home", "home"), ["#0 small", "#1 dense", "#4"]),
+        ]:
+            plain = whole.place.run("swast-search", *command)
+            assert (plain.code, plain.err) == (0, "")
+            assert "\x1b" not in plain.out
+            assert all(word in plain.out for word in shown)
+        done = whole.place.run("swast-search", "list", "--home", "home", "--json")
+        (row,) = json.loads(done.out)
+        assert (row["name"], row["complete"], row["front"]) == ("trip", 5, len(summary["front"]))
+        done = whole.place.run("swast-search", "studies", "--json")
+        assert "digits" in [row["name"] for row in json.loads(done.out)]
+
+    def test_a_dry_run_prints_a_price_and_writes_nothing(self, whole):
+        before = tree(whole.place.folder)
+        done = whole.place.run(
+            *("swast-search", "--study", "tiny.toml", "--gpus", "0", "--dry-run"),
+            *("--budget", "7", "--home", "new"),
+        )
+        assert (done.code, done.err) == (0, "")
+        assert "tiny: 7 trials, about " in done.out
+        assert "\x1b" not in done.out
+        assert tree(whole.place.folder) == before
+
+
+class TestTakingItHome:
+    def test_writes_the_right_trials(self, whole, summary):
+        done = complete(summary)
+        members = [done[number] for number in summary["front"]]
+        written = {}
+        for pick, each in whole.exported.items():
+            assert (each.code, each.err) == (0, "")
+            files = [whole.place.folder / line for line in each.out.splitlines()]
+            assert sorted(files) == sorted((whole.place.folder / f"out-{pick}").iterdir())
+            written[pick] = [exported_trial(path) for path in files]
+        assert written["front"] == summary["front"]
+        assert written["best"] == [members[-1]["number"]]
+        assert written["cheapest"] == [members[0]["number"]]
+        assert len(written["knee"]) == 1
+        assert written["knee"][0] in summary["front"]
+
+    def test_trains_again_to_exactly_what_was_recorded(self, whole, summary):
+        assert set(whole.trained) == set(summary["front"])
+        for number, done in whole.trained.items():
+            assert done.code == 0, done.err
+            recorded, again = summary["trials"][number], json.loads(done.result)
+            assert again["val_accuracy"] == recorded["accuracy"]
+            assert again["train_flops"] == recorded["train_flops"]
+            assert again["relative_flops"] == recorded["relative_flops"]
+            assert again["config"] == recorded["config"]
+
+
+class TestBrowsing:
+    def test_serves_the_search_until_it_is_interrupted(self, whole, summary):
+        place = whole.place
+        server = place.start("swast-search", "ui", "trip", "--home", "home", "--port", "0")
+        try:
+            line = server.stdout.readline()
+            found = re.match(r"(http://127\.0\.0\.1:\d+)/#/experiments/(\d+)/runs/(\w+)", line)
+            assert found, (line, server.poll(), server.stderr.read() if server.poll() else "")
+            base, experiment, run_id = found.groups()
+            self.look(base, experiment, run_id, summary)
+            os.killpg(server.pid, signal.SIGINT)
+            done = ended(server)
+        finally:
+            server.kill()
+            server.wait()
+        assert (done.code, done.err) == (0, "")
+        assert until(lambda: not place.processes(), seconds=15), place.processes()
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(base, timeout=2)
+
+    def look(self, base, experiment, run_id, summary):
+        """Read over HTTP what a browser would."""
+
+        def get(path, **body):
+            data = json.dumps(body).encode() if body else None
+            request = urllib.request.Request(
+                f"{base}/{path}", data=data, headers={"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.read().decode()
+
+        assert "<html" in get("")
+        parent = json.loads(get(f"api/2.0/mlflow/runs/get?run_id={run_id}"))["run"]
+        assert parent["info"]["run_name"] == "trip"
+        children = json.loads(
+            get(
+                "api/2.0/mlflow/runs/search",
+                experiment_ids=[experiment],
+                filter=f"tags.mlflow.parentRunId = '{run_id}'",
+            )
+        )["runs"]
+        assert {run["info"]["run_id"] for run in children} == {
+            trial["run_id"] for trial in summary["trials"]
+        }
+        plot = get(f"get-artifact?run_uuid={run_id}&path=plots/pareto.html")
+        assert "plotly" in plot.lower()
+        assert "small" in plot
+
+
+class TestAKilledDriver:
+    def test_was_killed_in_the_middle(self, killed):
+        assert killed.reached
+        assert killed.killed.code == -signal.SIGKILL
+        states = [trial.state.name for trial in killed.before]
+        assert "RUNNING" in states
+        assert len([state for state in states if state in ("COMPLETE", "FAIL")]) >= 2
+
+    def test_is_resumed_to_exactly_the_budget(self, killed):
+        assert killed.done.code == 0
+        states = [trial.state.name for trial in killed.place.trials()]
+        assert len(states) == 6
+        assert states.count("COMPLETE") == 5
+        assert states.count("FAIL") == 1
+
+    def test_is_resumed_quietly_where_that_is_asked_for(self, killed):
+        assert (killed.done.out, killed.done.err) == ("", "")
+
+    def test_loses_and_repeats_nothing_that_had_ended(self, killed):
+        after = killed.place.trials()
+        for trial in killed.before:
+            if trial.state.name in ("COMPLETE", "FAIL"):
+                assert after[trial.number] == trial
+            else:
+                assert after[trial.number].params == trial.params
+                assert after[trial.number].user_attrs["config"] == trial.user_attrs["config"]
+                assert after[trial.number].user_attrs["run_id"] == trial.user_attrs["run_id"]
+
+    def test_has_one_run_a_trial_in_mlflow(self, killed):
+        trials, runs = killed.place.trials(), killed.place.children()
+        assert sorted(run.data.tags["trial"] for run in runs) == [str(n) for n in range(6)]
+        wanted = {"COMPLETE": "FINISHED", "FAIL": "FAILED"}
+        for trial in trials:
+            run = only(runs, trial.number)
+            assert run.info.run_id == trial.user_attrs["run_id"]
+            assert run.info.status == wanted[trial.state.name]
+        assert killed.place.parent()[0].info.status == "FINISHED"
+
+    def test_tags_the_front_of_both_its_lives(self, killed):
+        done = [
+            {"number": t.number, "accuracy": t.values[0], "train_flops": t.values[1]}
+            for t in killed.place.trials()
+            if t.state.name == "COMPLETE"
+        ]
+        tagged = {
+            int(run.data.tags["trial"])
+            for run in killed.place.children()
+            if run.data.tags.get("pareto") == "true"
+        }
+        assert tagged == undominated(done)
+
+    def test_tells_why_a_trial_failed(self, killed):
+        (failed,) = [t for t in killed.place.trials() if t.state.name == "FAIL"]
+        assert failed.user_attrs["reference"] == "broken"
+        assert "DivergedError" in failed.user_attrs["outcome"]["reason"]
+        run = only(killed.place.children(), failed.number)
+        assert "loss became nan" in run.data.tags["reason"]
+        assert failed.values is None
+
+
+class TestAnInterruptedSearch:
+    def test_ends_by_itself_with_what_it_has(self, interrupted):
+        assert interrupted.reached
+        assert (interrupted.done.code, interrupted.done.err) == (0, "")
+        assert "Pareto front" in interrupted.done.out
+
+    def test_leaves_no_trial_and_no_run_running(self, interrupted):
+        states = [trial.state.name for trial in interrupted.trials]
+        assert states[0] == "COMPLETE"
+        assert set(states[1:]) == {"PRUNED"}
+        assert interrupted.parent.info.status == "FINISHED"
+
+    def test_leaves_no_process_and_no_folder_behind(self, interrupted):
+        assert interrupted.leftovers == []
+
+    def test_is_extended_by_a_larger_budget(self, interrupted):
+        assert (interrupted.extended.code, interrupted.extended.err) == (0, "")
+        after = interrupted.place.trials()
+        assert len(interrupted.trials) < len(after) <= 5
+        assert after[: len(interrupted.trials)] == interrupted.trials
+
+    def test_is_stopped_by_its_time_budget(self, interrupted):
+        """What was stopped has good accuracy by then, and is on no front."""
+        summary = json.loads((interrupted.place.folder / "summary.json").read_text())
+        assert summary["front"] == [0]
+        stopped = [trial for trial in summary["trials"] if trial["number"] > 0]
+        assert {trial["state"] for trial in stopped} == {"pruned"}
+        assert all(trial["epochs"] < 5000 and trial["reason"] for trial in stopped)
+        assert any((trial["accuracy"] or 0) > 0.5 for trial in stopped)
+        runs = interrupted.place.children()
+        for trial in stopped:
+            run = only(runs, trial["number"])
+            assert (run.info.status, run.data.tags.get("pareto")) == ("KILLED", None)
+
+
+class TestAHastyInterrupt:
+    def test_is_no_error_of_the_program(self, hasty):
+        assert hasty.reached
+        assert "Traceback" not in hasty.done.err
+        assert hasty.done.code in (1, 130)
+
+    def test_leaves_nothing_running(self, hasty):
+        assert "RUNNING" not in [state for _, state, _ in hasty.place.states()]
+        assert hasty.leftovers == []
+
+
+def test_a_killed_driver_takes_its_workers_with_it(killed):
+    """The last test, since Ray's own processes take a minute to see that they are alone."""
+    assert until(lambda: not killed.place.processes(), seconds=100), killed.place.processes()

@@ -1,0 +1,197 @@
+"""What the tests of the search share: a tiny study, searches of it, records, and listeners."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from search.records import TrialRecord
+from search.sampler import Proposal, SearchInfo, SearchTrials
+from search.session import Status
+from search.study import Study, parse_study
+
+TINY = """\
+description = "A few trials of a tenth of a second"
+
+[fixed]
+model = "mlp-small"
+epochs = 4
+warmup_epochs = 1
+
+[fixed.prune]
+update_interval = 10
+
+[space]
+interval = { low = 1, high = 3 }
+
+[space.coreset]
+scorer = ["random", "el2n"]
+fraction = { low = 0.05, high = 0.5, log = true }
+
+[space.prune]
+sparsity = { low = 0.3, high = 0.9, step = 0.1 }
+
+[space.preserve]
+weight = { low = 0.01, high = 1.0, log = true, also = [0.0] }
+
+[references.small]
+interval = 2
+coreset.scorer = "el2n"
+coreset.fraction = 0.1
+prune.sparsity = 0.9
+preserve.weight = 0.0
+
+[references.dense]
+coreset.fraction = 1.0
+prune.method = "none"
+preserve.weight = 0.0
+"""
+"""``small`` lies in the space, ``dense`` does not."""
+
+BARE = TINY.partition("[references.small]")[0]
+"""The same without references."""
+
+
+def study(source: str = TINY, name: str = "tiny") -> Study:
+    """A study from its text."""
+    return parse_study(name, source)
+
+
+def new_search(folder: Path, source: str = TINY, **info: Any) -> SearchTrials:
+    """A search in a folder's database."""
+    if not (folder / "optuna.db").exists():
+        (folder / "optuna.db").write_bytes(blank_database())
+    return SearchTrials.create(database(folder), search_info(source, **info))
+
+
+@functools.cache
+def blank_database() -> bytes:
+    """A search database without searches; making its tables is most of what a test costs."""
+    with tempfile.TemporaryDirectory() as folder:
+        optuna.storages.RDBStorage(database(Path(folder)))
+        return Path(folder, "optuna.db").read_bytes()
+
+
+def search_info(source: str = TINY, **info: Any) -> SearchInfo:
+    """What a search is, with defaults for what a test leaves open."""
+    given = {"name": "trip", "device": "cpu", "sampler": "tpe", "seed": 0, "budget": 10} | info
+    return SearchInfo(study=study(source), **given)
+
+
+def database(folder: Path) -> str:
+    """URL of the search database of a home."""
+    return f"sqlite:///{folder / 'optuna.db'}"
+
+
+def record(number: int, accuracy: float = 0.9, relative: float = 0.1, **more: Any) -> TrialRecord:
+    """A finished trial; the unit of its FLOPs is 1e10."""
+    given = {
+        "state": "complete",
+        "accuracy": accuracy,
+        "train_flops": round(relative * 10**10),
+        "relative_flops": relative,
+        "epochs": 4,
+        "seconds": 1.5,
+        "flops": {"warmup": round(relative * 10**10), "evaluation": 7},
+    }
+    return TrialRecord(number=number, **(given | more))
+
+
+def finish(trials: SearchTrials, *points: tuple[float, float]) -> list[Proposal]:
+    """Ask for trials and settle each as finished at (accuracy, relative FLOPs)."""
+    asked = [trials.ask() for _ in points]
+    for proposal, (accuracy, relative) in zip(asked, points, strict=True):
+        trials.settle(record(proposal.number, accuracy, relative))
+    return asked
+
+
+def result(accuracy: float, relative: float = 0.1, epochs: int = 4) -> dict[str, Any]:
+    """What a finished training gives back, as far as a session reads it."""
+    return {
+        "val_accuracy": accuracy,
+        "train_flops": round(relative * 10**10),
+        "relative_flops": relative,
+        "history": [epoch(number + 1, accuracy) for number in range(epochs)],
+        "seconds": 2.5,
+        "flops": {"warmup": round(relative * 10**10), "evaluation": 7},
+    }
+
+
+def epoch(number: int, accuracy: float) -> dict[str, Any]:
+    """An epoch's record."""
+    return {
+        "epoch": number,
+        "phase": "tailored",
+        "samples": 100,
+        "sparsity": 0.5,
+        "learning_rate": 0.05,
+        "train_loss": 1 / number,
+        "val_loss": 2 / number,
+        "val_accuracy": accuracy,
+        "train_flops": 1000 * number,
+        "seconds": 0.25 * number,
+    }
+
+
+class Listener:
+    """Stands in for the tracker and the display: notes what it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+
+    def told(self, what: str) -> list[Any]:
+        """The values of all calls of one kind, in order."""
+        return [value for name, value in self.calls if name == what]
+
+    def start_trial(self, info: SearchInfo, proposal: Proposal) -> str:
+        """Give a trial a run."""
+        self.calls.append(("start", proposal.number))
+        return f"run-{info.name}-{proposal.number}"
+
+    def log_epoch(self, run_id: str, step: int, values: Mapping[str, float]) -> None:
+        """Note an epoch."""
+        self.calls.append(("epoch", (run_id, step, dict(values))))
+
+    def end_trial(self, record: TrialRecord) -> None:
+        """Note how a trial ended."""
+        self.calls.append(("end", record))
+
+    def publish_front(self, info: SearchInfo, trials: Sequence[TrialRecord], folder: Path) -> None:
+        """Note who is said to be on the front."""
+        self.calls.append(("front", tuple(trials)))
+
+    def end_search(self, run_id: str, *, failed: bool) -> None:
+        """Note the end."""
+        self.calls.append(("closed", (run_id, failed)))
+
+    def update(self, status: Status) -> None:
+        """Note a status."""
+        self.calls.append(("status", status))
+
+
+def status(*trials: TrialRecord, **more: Any) -> Status:
+    """How a search of ten trials stands."""
+    given = {"name": "trip", "budget": 10, "seconds": 65.0, "finished_here": len(trials)}
+    return Status(trials=trials, **(given | more))
+
+
+def renumbered(trial: TrialRecord, **more: Any) -> TrialRecord:
+    """A copy of a record with other values."""
+    return dataclasses.replace(trial, **more)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Every path below a folder, and what it holds."""
+    return {
+        str(path.relative_to(folder)): (
+            hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+        )
+        for path in sorted(folder.rglob("*"))
+    }

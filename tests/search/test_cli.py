@@ -1,0 +1,413 @@
+"""The command line in this process: what is refused, how it is said, and what the rest prints.
+
+Nothing here gets as far as Ray; tests/e2e runs whole searches.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import shutil
+
+import pytest
+import ray
+import torch
+
+from search.cli import COMMANDS, main
+from search.home import Home
+from search.pricing import price_search
+from search.sampler import SearchTrials, describe_search
+from search.study import find_study
+from swast.config import TrainConfig, read_config
+from swast.data import load_data
+from tests.search.support import TINY, database, finish, new_search, record, tree
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A home with a search of five trials, and one in which nothing has finished."""
+    home = tmp_path_factory.mktemp("kept")
+    with Home(home).lock("trip"):
+        trials = new_search(home, budget=5)
+    finish(trials, (0.6, 0.01), (0.9, 1.0), (0.85, 0.05))
+    trials.settle(record(trials.ask().number, state="failed", epochs=1, reason="broken"))
+    trials.ask()
+    new_search(home, name="bare")
+    return home
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch, kept):
+    """A folder to run in, with a copy of that home and a study file, and no way into Ray."""
+
+    def refuse(*_, **__):
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SWAST_HOME", raising=False)
+    shutil.copytree(kept, tmp_path / "home")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    return tmp_path
+
+
+@pytest.fixture
+def swast_search(capsys):
+    """Run the command; returns its exit code and what it wrote."""
+
+    def run(*words):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as stop:
+            code = stop.code
+        written = capsys.readouterr()
+        return code, written.out, written.err
+
+    return run
+
+
+@pytest.fixture
+def refused(swast_search, place):
+    """Run a command that must be refused in one line, nothing written; returns that line."""
+
+    def run(*words):
+        before = tree(place)
+        code, out, err = swast_search(*words)
+        assert (code, out) == (2, "")
+        (line,) = err.splitlines()
+        assert line.startswith("swast-search")
+        assert tree(place) == before
+        return line
+
+    return run
+
+
+SEARCH = ("--study", "tiny.toml", "--gpus", "0", "--budget", "1")
+
+
+class TestAWrongStudy:
+    @pytest.mark.parametrize(
+        ("right", "wrong", "said"),
+        [
+            ("epochs = 4", "epoch = 4", "fixed.epoch is not a field; did you mean 'epochs'?"),
+            ("interval = {", "intervall = {", "space.intervall is not a field; did you mean"),
+            (
+                "coreset.fraction = 1.0",
+                "coreset.fracton = 1.0",
+                "references.dense.coreset.fracton is not a field",
+            ),
+            ('"el2n"]', '"el3n"]', "got 'el3n'; did you mean 'el2n'?"),
+            ("high = 0.9, step = 0.1", "high = 1.5", "sparsity must be in [0, 1), got 1.5"),
+            (
+                "update_interval = 10",
+                "sparsity = 1.5",
+                "fixed.prune.sparsity must be in [0, 1), got 1.5",
+            ),
+            ("low = 0.05", "low = 0", "space.coreset.fraction"),
+            (
+                "warmup_epochs = 1",
+                "warmup_epochs = 5",
+                "fixed.warmup_epochs must be at most epochs (4), got 5",
+            ),
+            (
+                "interval = {",
+                "warmup_epochs = { low = 1, high = 5 }\ninterval = {",
+                "space.warmup_epochs must be at most epochs (4), got 5",
+            ),
+            ("[fixed]", "[fixed", "not TOML"),
+        ],
+    )
+    def test_is_refused_by_file_and_field(self, place, refused, right, wrong, said):
+        text = TINY.replace(right, wrong, 1)
+        assert text != TINY
+        (place / "bad.toml").write_text(text)
+        line = refused("--study", "bad.toml", "--gpus", "0")
+        assert line.startswith("swast-search: bad.toml: ")
+        assert said in line
+
+    def test_is_refused_a_line_a_problem(self, place, swast_search):
+        (place / "bad.toml").write_text("[fixed]\nepoch = 1\nseed = -1\n[space]\nintervall = [1]")
+        before = tree(place)
+        code, out, err = swast_search("--study", "bad.toml", "--gpus", "0")
+        assert (code, out, len(err.splitlines())) == (2, "", 3)
+        assert all(line.startswith("swast-search: bad.toml: ") for line in err.splitlines())
+        assert tree(place) == before
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("digts", "did you mean 'digits'?"),
+            ("missing.toml", "missing.toml: no such file"),
+            ("home", "neither a file nor one of"),
+            ("", "--study"),
+        ],
+    )
+    def test_is_refused_where_there_is_none(self, refused, name, said):
+        assert said in refused("--study", name, "--gpus", "0")
+
+
+class TestAWrongOption:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("--budget", "0"), "--budget: must be a whole number, at least 1, got '0'"),
+            (("--budget", "2.5"), "--budget: must be a whole number, at least 1, got '2.5'"),
+            (("--gpus", "x"), "--gpus: must be a whole number, at least 0, got 'x'"),
+            (("--gpus", "-1"), "--gpus"),
+            (("--max-flops", "-1"), "--max-flops: must be a number above 0, got '-1'"),
+            (("--max-flops", "nan"), "--max-flops: must be a number above 0, got 'nan'"),
+            (("--time-budget", "0"), "--time-budget: must be a number above 0, got '0'"),
+            (("--cpus-per-trial", "0"), "--cpus-per-trial: must be a number above 0"),
+            (("--gpus-per-trial", "inf"), "--gpus-per-trial: must be a number above 0"),
+            (("--seed", "one"), "--seed"),
+            (("--seed", "-1"), "--seed"),
+            (("--seed", str(2**32)), "--seed"),
+            (("--sampler", "tpee"), "--sampler: invalid choice: 'tpee'"),
+            (("--budgt", "3"), "unrecognized arguments: --budgt 3"),
+            (("--bud", "3"), "unrecognized arguments: --bud 3"),
+            (("stray",), "unrecognized arguments: stray"),
+            (("--name", "../x"), "--name must be letters, digits"),
+            (("--name", "a/b"), "--name must be letters, digits"),
+            (("--name", "/x"), "--name must be letters, digits"),
+            (("--name", ""), "--name must be letters, digits"),
+            (("--name", "x" * 101), "--name must be letters, digits"),
+            (("--tracking-uri", "file:./runs"), "the MLflow store file:./runs cannot be used"),
+            (("--storage", "nonsense"), "the search database nonsense cannot be used"),
+            (
+                ("--storage", "sqlite:////proc/nowhere/x.db"),
+                "the search database sqlite:////proc/nowhere/x.db cannot be used",
+            ),
+            (("--json", "tiny.toml/out.json"), "--json tiny.toml"),
+            (("--json", "home"), "--json home"),
+        ],
+    )
+    @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
+    def test_is_refused_before_a_search_starts(self, refused, words, said):
+        assert said in refused(*SEARCH, *words)
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("list", "--budget", "3"), "unrecognized arguments: --budget 3"),
+            (("show",), "required: name"),
+            (("export", "trip"), "required: --out"),
+            (("export", "trip", "--out", "o", "--pick", "nee"), "--pick: invalid choice: 'nee'"),
+            (
+                ("export", "trip", "--out", "o", "--min-accuracy", "90"),
+                "--min-accuracy: must be a number in [0, 1], got '90'",
+            ),
+            (("export", "trip", "--out", "o", "--max-flops", "0"), "--max-flops: must be"),
+            (("ui", "--port", "http"), "--port: must be a whole number"),
+            (("ui", "--port", "99999", "--home", "home"), "--port"),
+            (("studies", "--home", "home"), "unrecognized arguments"),
+        ],
+    )
+    def test_is_refused_of_every_command(self, refused, words, said):
+        assert said in refused(*words)
+
+    @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
+    def test_asks_for_no_more_than_ray_has(self, refused, monkeypatch):
+        """Ray's stand-in has two cores."""
+        monkeypatch.setattr(ray, "init", lambda **_: None)
+        monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+        line = refused(*SEARCH, "--cpus-per-trial", "3")
+        assert "a trial needs 3 CPUs and 0 GPUs, and there are 2 and 0" in line
+
+    def test_asks_for_no_more_gpus_than_there_are(self, refused):
+        more = torch.cuda.device_count() + 8
+        line = refused("--study", "tiny.toml", "--gpus", more)
+        assert line.startswith(f"swast-search: --gpus {more}: this machine has {more - 8};")
+
+
+class TestAWrongHome:
+    @pytest.mark.parametrize("home", ["tiny.toml", "tiny.toml/home", "/proc/nowhere"])
+    def test_is_refused_where_nothing_can_be_written(self, refused, home):
+        line = refused(*SEARCH, "--home", home)
+        assert f"{home} cannot be written to" in line
+
+    @pytest.mark.parametrize(
+        "command", [("list",), ("show", "trip"), ("export", "trip", "--out", "o"), ("ui",)]
+    )
+    def test_is_refused_where_there_are_no_searches(self, place, refused, command):
+        assert f"no searches in {place / 'swast-home'}" in refused(*command)
+        assert f"no searches in {place / 'other'}" in refused(*command, "--home", "other")
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            (*SEARCH, "--name", "new"),
+            ("--resume", "trip"),
+            ("list",),
+            ("show", "trip"),
+            ("export", "trip", "--out", "o"),
+            ("ui",),
+        ],
+    )
+    def test_is_refused_where_its_searches_are_damaged(self, place, refused, command):
+        (place / "home" / "optuna.db").write_bytes(random.Random(1).randbytes(9000))
+        line = refused(*command, "--home", "home")
+        assert f"{place / 'home' / 'optuna.db'} cannot be used" in line
+
+    @pytest.mark.parametrize("command", [(*SEARCH, "--name", "new"), ("--resume", "trip")])
+    @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
+    def test_is_refused_where_its_runs_are_damaged(self, place, refused, command):
+        (place / "home" / "mlflow.db").write_bytes(random.Random(1).randbytes(9000))
+        line = refused(*command, "--home", "home")
+        assert f"{place / 'home' / 'mlflow.db'} cannot be used" in line
+
+
+class TestAWrongName:
+    def test_is_one_that_is_taken(self, refused):
+        line = refused(*SEARCH, "--home", "home", "--name", "trip")
+        assert "a search named 'trip' exists; --resume trip goes on with it" in line
+
+    @pytest.mark.parametrize(
+        "command",
+        [("--resume", "trp"), ("show", "trp"), ("export", "trp", "--out", "o"), ("ui", "trp")],
+    )
+    def test_is_one_that_there_is_not(self, refused, command):
+        line = refused(*command, "--home", "home")
+        assert "no search named 'trp'; there are trip, bare" in line
+
+    @pytest.mark.parametrize("name", ["../trip", "a/b", ""])
+    def test_is_no_name_to_resume(self, refused, name):
+        assert "--resume must be" in refused(*SEARCH, "--home", "home", "--resume", name)
+
+    def test_is_that_of_a_search_that_is_being_run(self, place, refused):
+        with Home(place / "home").lock("trip"):
+            line = refused("--resume", "trip", "--home", "home", "--budget", "9")
+        assert "search 'trip' is being run by another process" in line
+
+    @pytest.mark.parametrize(
+        "command", [("show", "trip"), ("list",), ("export", "trip", "--out", "o")]
+    )
+    def test_is_a_database_that_there_is_not(self, place, refused, command):
+        """Reading makes none."""
+        refused(*command, "--storage", f"sqlite:///{place}/new/optuna.db")
+
+    def test_of_a_search_elsewhere_is_looked_for_there(self, place, refused):
+        """Also by `ui`: no port is tried, since the name is refused."""
+        new_search(place, name="elsewhere")
+        for command in ("show", "ui"):
+            line = refused(command, "nope", "--storage", database(place))
+            assert "no search named 'nope'; there are elsewhere" in line
+
+
+class TestExport:
+    def test_of_nothing_finished_is_refused(self, refused):
+        line = refused("export", "bare", "--home", "home", "--out", "o")
+        assert "no finished trial to export" in line
+
+    def test_within_limits_that_nothing_keeps_is_refused(self, refused):
+        line = refused("export", "trip", "--home", "home", "--out", "o", "--min-accuracy", "0.99")
+        assert "no finished trial within those limits" in line
+
+    def test_into_no_folder_is_refused(self, refused):
+        line = refused("export", "trip", "--home", "home", "--out", "tiny.toml/o")
+        assert "--out tiny.toml/o: cannot be written" in line
+
+    def test_prints_the_files_that_it_writes(self, place, swast_search):
+        code, out, err = swast_search(
+            "export", "trip", "--home", "home", "--pick", "front", "--out", "o/p"
+        )
+        assert (code, err) == (0, "")
+        assert out.splitlines() == ["o/p/trial-0.toml", "o/p/trial-2.toml", "o/p/trial-1.toml"]
+        trials = SearchTrials.load(database(place / "home"), "trip").records()
+        for line in out.splitlines():
+            number = int(line.removeprefix("o/p/trial-").removesuffix(".toml"))
+            assert read_config(place / line) == TrainConfig.from_dict(trials[number].config)
+
+
+class TestList:
+    def test_tells_scripts_every_search(self, swast_search):
+        code, out, err = swast_search("list", "--home", "home", "--json")
+        assert (code, err) == (0, "")
+        trip, bare = json.loads(out)
+        assert trip == {
+            "name": "trip",
+            "study": "tiny",
+            "budget": 5,
+            "complete": 3,
+            "front": 3,
+            # 0.6 from 1e-2 on, 0.85 from 5e-2 on, nothing for what costs as much as dense training
+            "hypervolume": pytest.approx(0.6 * 0.5 + 0.25 * -math.log10(0.05) / 4, abs=1e-6),
+        }
+        assert (bare["name"], bare["complete"], bare["front"]) == ("bare", 0, 0)
+
+    def test_tells_people_the_same(self, swast_search, monkeypatch):
+        monkeypatch.setenv("SWAST_HOME", "home")
+        code, out, err = swast_search("list")
+        assert (code, err) == (0, "")
+        rows = [
+            [cell.strip() for cell in line.split("│")[1:-1]]
+            for line in out.splitlines()
+            if line.startswith("│")
+        ]
+        assert [row[:5] for row in rows] == [
+            ["trip", "tiny", "5", "3", "3"],
+            ["bare", "tiny", "10", "0", "0"],
+        ]
+
+
+class TestShow:
+    def test_tells_scripts_the_whole_search(self, place, swast_search):
+        code, out, err = swast_search("show", "trip", "--home", "home", "--json")
+        assert (code, err) == (0, "")
+        trials = SearchTrials.load(database(place / "home"), "trip")
+        assert json.loads(out) == json.loads(json.dumps(describe_search(trials)))
+
+    def test_tells_people_every_trial_and_marks_the_front(self, swast_search):
+        code, out, err = swast_search("show", "trip", "--home", "home")
+        assert (code, err) == (0, "")
+        assert out.startswith("trip: study tiny, 5 of 5 trials, sampler tpe, seed 0\n")
+        lines = [line for line in out.splitlines() if line.startswith((" * #", "   #"))]
+        assert [line[:5] for line in lines] == [" * #0", " * #1", " * #2", "   #3", "   #4"]
+        assert lines[1] == " * #1 dense: accuracy 90.00% at 1.0000 of dense FLOPs, 1.5 s"
+        assert lines[3] == "   #3: failed after 1 epochs: broken"
+        assert "\x1b" not in out
+
+    def test_of_a_search_without_trials_is_no_error(self, swast_search):
+        code, out, err = swast_search("show", "bare", "--home", "home")
+        assert (code, err) == (0, "")
+        assert "0 of 10 trials" in out
+
+
+class TestStudies:
+    def test_are_listed_for_scripts_and_people(self, swast_search):
+        code, out, err = swast_search("studies", "--json")
+        assert (code, err) == (0, "")
+        rows = json.loads(out)
+        assert {"name": "digits", "description": find_study("digits").description} in rows
+        code, plain, err = swast_search("studies")
+        assert (code, err) == (0, "")
+        assert all(row["name"] in plain for row in rows)
+
+
+class TestDryRun:
+    def test_prices_a_search_and_writes_nothing(self, place, swast_search):
+        before = tree(place)
+        code, out, err = swast_search(*SEARCH, "--dry-run", "--budget", "7", "--seed", "3")
+        assert (code, err) == (0, "")
+        assert tree(place) == before
+        price = price_search(find_study("tiny.toml"), load_data("digits"), 7, seed=3)
+        text = " ".join(out.split())
+        assert f"tiny: 7 trials, about {price.expected:.3g} training FLOPs" in text
+        assert f"least {price.least:.3g}, median {price.median:.3g}, most {price.most:.3g}" in text
+        assert f"dense {price.dense:.3g}" in text
+        assert f"reference small: {price.references['small']:.3g}" in text
+
+
+class TestHelp:
+    def test_names_every_command(self, swast_search):
+        code, out, err = swast_search("--help")
+        assert (code, err) == (0, "")
+        for command in COMMANDS:
+            assert f"{command}: " in " ".join(out.split())
+
+    @pytest.mark.parametrize("command", sorted(COMMANDS))
+    def test_is_there_for_every_command(self, swast_search, command):
+        code, out, err = swast_search(command, "--help")
+        assert (code, err) == (0, "")
+        assert out.startswith(f"usage: swast-search {command}")
+        assert " ".join(out.split()).count(COMMANDS[command]) == 1

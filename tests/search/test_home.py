@@ -1,0 +1,115 @@
+"""Where all state lies, who holds a search, and what is refused before anything is written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from search.errors import RequestError
+from search.home import Home
+from tests.search.support import new_search, tree
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Tests run in a folder of their own, without a home in the environment."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.delenv("SWAST_HOME", raising=False)
+
+
+class TestFinding:
+    def test_takes_the_folder_given_then_the_environments_then_the_usual_one(
+        self, tmp_path, monkeypatch
+    ):
+        usual = tmp_path / "here" / "swast-home"
+        assert Home.find(None).path == usual
+        monkeypatch.setenv("SWAST_HOME", str(tmp_path / "mine"))
+        assert Home.find(None).path == tmp_path / "mine"
+        assert Home.find(Path("given")).path == tmp_path / "here" / "given"
+        monkeypatch.setenv("SWAST_HOME", "")
+        assert Home.find(None).path == usual
+
+    def test_knows_the_home_that_a_command_finds_by_itself(self, tmp_path, monkeypatch):
+        assert Home.find(Path("swast-home")).is_default
+        assert not Home.find(tmp_path / "mine").is_default
+        monkeypatch.setenv("SWAST_HOME", str(tmp_path / "mine"))
+        assert Home.find(tmp_path / "mine").is_default
+
+    def test_says_where_things_lie(self, tmp_path):
+        home = Home(tmp_path)
+        assert home.storage == f"sqlite:///{tmp_path}/optuna.db"
+        assert home.tracking == f"sqlite:///{tmp_path}/mlflow.db"
+        assert home.artifacts == tmp_path / "mlartifacts"
+        assert home.search("trip") == tmp_path / "searches" / "trip"
+
+
+class TestWritable:
+    def test_is_a_folder_and_one_that_can_be_made(self, tmp_path):
+        before = tree(tmp_path)
+        Home(tmp_path).check_writable()
+        Home(tmp_path / "a" / "b").check_writable()
+        assert tree(tmp_path) == before
+
+    def test_is_nothing_below_a_file(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        for path in (tmp_path / "file", tmp_path / "file" / "home"):
+            with pytest.raises(RequestError, match=f"--home {path} cannot be written to"):
+                Home(path).check_writable()
+
+    def test_is_nothing_in_a_folder_where_nothing_can_be_made(self):
+        """Not for its owner either, whom its permissions would let."""
+        with pytest.raises(RequestError, match="--home /proc/nowhere cannot be written to"):
+            Home(Path("/proc/nowhere")).check_writable()
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind the superuser")
+    def test_is_nothing_in_a_folder_of_others(self, tmp_path):
+        (tmp_path / "theirs").mkdir(mode=0o500)
+        with pytest.raises(RequestError, match="cannot be written to"):
+            Home(tmp_path / "theirs" / "home").check_writable()
+
+
+class TestExisting:
+    def test_is_a_home_with_searches(self, tmp_path):
+        new_search(tmp_path)
+        Home(tmp_path).check_exists()
+
+    @pytest.mark.parametrize("name", ["", "missing"])
+    def test_is_no_other_folder(self, tmp_path, name):
+        before = tree(tmp_path)
+        with pytest.raises(RequestError, match=f"no searches in {tmp_path / name}"):
+            Home(tmp_path / name).check_exists()
+        assert tree(tmp_path) == before
+
+
+class TestLock:
+    def test_holds_a_search_for_one_process(self, tmp_path):
+        """Another process is refused while it is held and let in afterwards."""
+        code = (
+            "import sys\nfrom pathlib import Path\nfrom search.home import Home\n"
+            "with Home(Path(sys.argv[1])).lock('trip'):\n    print('held')"
+        )
+
+        def other():
+            command = [sys.executable, "-c", code, str(tmp_path)]
+            return subprocess.run(command, capture_output=True, text=True, check=False)
+
+        with Home(tmp_path).lock("trip"), Home(tmp_path).lock("another"):
+            done = other()
+            assert "search 'trip' is being run by another process" in done.stderr
+            assert done.stdout == ""
+        assert other().stdout == "held\n"
+
+    def test_is_let_go_when_what_it_guards_fails(self, tmp_path):
+        def fail():
+            with Home(tmp_path).lock("trip"):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fail()
+        with Home(tmp_path).lock("trip"):
+            pass

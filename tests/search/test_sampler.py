@@ -1,0 +1,366 @@
+"""Searches and their trials in a real database, looked at with Optuna itself."""
+
+from __future__ import annotations
+
+import math
+import random
+from statistics import median
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search.errors import RequestError
+from search.pareto import reference_point
+from search.records import TrialRecord, front_of, hypervolume_of
+from search.sampler import (
+    SAMPLERS,
+    SearchTrials,
+    describe_search,
+    inside,
+    sample,
+    search_names,
+)
+from swast.config import TrainConfig
+from tests.search.support import (
+    BARE,
+    TINY,
+    database,
+    finish,
+    new_search,
+    record,
+    renumbered,
+    search_info,
+    study,
+)
+
+EVERY_WAY = """
+[space]
+interval = { low = 1, high = 9, step = 2 }
+warmup_epochs = [1, 3]
+[space.coreset]
+scorer = ["random", "el2n", "moderate"]
+balanced = [true, false]
+fraction = { low = 0.02, high = 0.5, log = true }
+[space.prune]
+sparsity = { low = 0.1, high = 0.9, step = 0.1 }
+update_interval = { low = 10, high = 1000, log = true, also = [0] }
+[space.preserve]
+weight = { low = 0.01, high = 3.0, log = true, also = [0.0, 10.0] }
+"""
+
+ONE_FIELD = "[space]\ninterval = { low = 1, high = 1000 }"
+
+both_samplers = pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+
+
+def optuna_study(folder, name="trip"):
+    """The search as Optuna sees it."""
+    return optuna.load_study(study_name=name, storage=database(folder))
+
+
+class TestReferences:
+    @both_samplers
+    def test_come_first_in_order_exactly_as_configured_on_the_searchs_device(
+        self, tmp_path, sampler
+    ):
+        trials = new_search(tmp_path, sampler=sampler, device="cuda")
+        asked = [trials.ask() for _ in range(3)]
+        assert [(each.number, each.reference) for each in asked] == [
+            (0, "small"),
+            (1, "dense"),
+            (2, None),
+        ]
+        for proposal in asked[:2]:
+            configured = study().references[proposal.reference]
+            assert proposal.config == configured.with_values({"device": "cuda"})
+        assert asked[2].config.device == "cuda"
+
+    def test_teach_the_sampler_only_where_they_lie_in_the_space(self, tmp_path):
+        trials = new_search(tmp_path)
+        finish(trials, (0.8, 0.1), (0.9, 1.0))
+        small, dense = optuna_study(tmp_path).trials
+        assert small.params == {
+            "interval": 2,
+            "coreset.scorer": "el2n",
+            "coreset.fraction": 0.1,
+            "prune.sparsity": 0.9,
+            "preserve.weight?": 0.0,
+        }
+        assert dense.params == {}
+
+    def test_within_a_range_that_has_further_values_are_taught_as_of_the_range(self, tmp_path):
+        source = TINY.replace("preserve.weight = 0.0", "preserve.weight = 0.5", 1)
+        trials = new_search(tmp_path, source)
+        assert trials.ask().config == study(source).references["small"].with_values(
+            {"device": "cpu"}
+        )
+        params = optuna_study(tmp_path).trials[0].params
+        assert (params["preserve.weight?"], params["preserve.weight"]) == ("range", 0.5)
+
+
+class TestProposals:
+    @pytest.mark.parametrize(("sampler", "seed"), [("tpe", 0), ("random", 1)])
+    def test_always_lie_in_the_space(self, tmp_path, sampler, seed):
+        """Checked against the text of the study by hand, and all else is as fixed."""
+        trials = new_search(tmp_path, EVERY_WAY, sampler=sampler, seed=seed, budget=30)
+        draw = random.Random(seed)
+        weights = set()
+        for _ in range(30):
+            proposal = trials.ask()
+            config = proposal.config
+            assert config.interval in (1, 3, 5, 7, 9)
+            assert config.warmup_epochs in (1, 3)
+            assert config.coreset.scorer in ("random", "el2n", "moderate")
+            assert config.coreset.balanced in (True, False)
+            assert 0.02 <= config.coreset.fraction <= 0.5
+            assert round(config.prune.sparsity, 9) in [tenth / 10 for tenth in range(1, 10)]
+            assert config.prune.update_interval in {0, *range(10, 1001)}
+            weight = config.preserve.weight
+            assert weight in (0.0, 10.0) or 0.01 <= weight <= 3.0
+            weights.add(weight if weight in (0, 10) else "range")
+            assert inside(trials.info.study, config)
+            searched = trials.info.study.searched(config)
+            assert TrainConfig().with_values({"device": "cpu", **searched}) == config
+            trials.settle(record(proposal.number, draw.random(), 10 ** -draw.random()))
+        assert {0.0, 10.0, "range"} == weights
+
+    @both_samplers
+    def test_are_the_same_for_the_same_seed_and_others_for_another(self, tmp_path, sampler):
+        def asked(name, seed):
+            trials = new_search(tmp_path, BARE, name=name, sampler=sampler, seed=seed)
+            found = finish(trials, *[(0.5 + place / 100, 0.1) for place in range(4)])
+            return [proposal.config for proposal in found]
+
+        first = asked("one", 7)
+        assert asked("two", 7) == first
+        assert asked("three", 8) != first
+
+    @both_samplers
+    def test_of_a_resumed_search_are_not_the_first_draws_again(self, tmp_path, sampler):
+        trials = new_search(tmp_path, BARE, sampler=sampler)
+        before = finish(trials, *[(0.5, 0.1)] * 3)
+        again = SearchTrials.load(database(tmp_path), "trip")
+        after = finish(again, *[(0.5, 0.1)] * 3)
+        assert [proposal.number for proposal in after] == [3, 4, 5]
+        fractions = [proposal.config.coreset.fraction for proposal in (*before, *after)]
+        assert len(set(fractions)) == 6
+
+    def test_learn_from_what_they_were_told(self, tmp_path):
+        """Where small intervals are better and cheaper, TPE comes to propose them."""
+        trials = new_search(tmp_path, ONE_FIELD, budget=24)
+        found = []
+        for _ in range(24):
+            proposal = trials.ask()
+            found.append(proposal.config.interval)
+            value = proposal.config.interval / 1000
+            trials.settle(record(proposal.number, 1.01 - value, value))
+        assert median(found[12:]) < median(found[:12]) / 2
+
+    def test_learn_from_what_was_too_dear_to_start(self, tmp_path):
+        """All costs are above a limit, and the sampler is told by how much: it turns to less."""
+        trials = new_search(tmp_path, ONE_FIELD)
+        costs = []
+        for _ in range(24):
+            proposal = trials.ask()
+            costs.append(proposal.config.interval)
+            trials.constrain(proposal.number, costs[-1] - 0.5)
+            trials.settle(record(proposal.number, state="pruned", rejected=True))
+        assert median(costs[12:]) < median(costs[:12]) / 2
+
+
+class TestSettling:
+    @pytest.mark.parametrize(
+        ("state", "told"),
+        [
+            ("complete", TrialState.COMPLETE),
+            ("pruned", TrialState.PRUNED),
+            ("failed", TrialState.FAIL),
+        ],
+    )
+    def test_tells_optuna_how_a_trial_ended(self, tmp_path, state, told):
+        trials = new_search(tmp_path)
+        number = trials.ask().number
+        trials.settle(record(number, 0.75, 0.25, state=state))
+        frozen = optuna_study(tmp_path).trials[number]
+        assert frozen.state == told
+        assert frozen.values == ([0.75, 2_500_000_000] if state == "complete" else None)
+        assert trials.running() == []
+
+    def test_takes_no_accuracy_at_all_for_a_value(self, tmp_path):
+        trials = new_search(tmp_path)
+        trials.settle(record(trials.ask().number, accuracy=0.0))
+        (frozen,) = optuna_study(tmp_path).get_trials(states=[TrialState.COMPLETE])
+        assert frozen.values == [0.0, 10**9]
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"accuracy": math.nan},
+            {"accuracy": math.inf},
+            {"accuracy": None},
+            {"train_flops": None},
+        ],
+    )
+    def test_refuses_a_finished_trial_without_its_values(self, tmp_path, wrong):
+        trials = new_search(tmp_path)
+        number = trials.ask().number
+        with pytest.raises(ValueError, match=f"trial {number}"):
+            trials.settle(renumbered(record(number), **wrong))
+        assert optuna_study(tmp_path).trials[number].state == TrialState.RUNNING
+        assert trials.running() == [number]
+        assert front_of(trials.records()) == []
+
+    def test_early_values_of_a_stopped_trial_are_no_values(self, tmp_path):
+        trials = new_search(tmp_path)
+        finish(trials, (0.5, 0.5))
+        trials.settle(record(trials.ask().number, 0.99, 0.01, state="pruned", epochs=2))
+        assert [each.number for each in front_of(trials.records())] == [0]
+        assert [each.number for each in optuna_study(tmp_path).best_trials] == [0]
+
+
+class TestRecords:
+    def test_keep_every_field(self, tmp_path):
+        trials = new_search(tmp_path)
+        proposal = trials.ask()
+        trials.note(proposal.number, run_id="abc")
+        told = TrialRecord(
+            number=proposal.number,
+            state="complete",
+            params=study().searched(proposal.config),
+            config=proposal.config.to_dict(),
+            reference="small",
+            accuracy=1 / 3,
+            train_flops=12_345_678_901_234_567,
+            relative_flops=0.1 + 0.2,
+            epochs=4,
+            seconds=2.5,
+            flops={"warmup": 10**17, "evaluation": 1},
+            run_id="abc",
+            reason="none",
+            rejected=True,
+        )
+        trials.settle(told)
+        assert trials.records() == [told]
+        assert SearchTrials.load(database(tmp_path), "trip").records() == [told]
+
+    def test_leave_out_references_that_still_wait(self, tmp_path):
+        trials = new_search(tmp_path)
+        assert trials.records() == []
+        trials.ask()
+        (started,) = trials.records()
+        assert (started.number, started.state, started.reference) == (0, "running", "small")
+        assert TrainConfig.from_dict(started.config).coreset.fraction == 0.1
+
+    def test_are_what_a_search_is_described_by(self, tmp_path):
+        trials = new_search(tmp_path, budget=3, seed=5)
+        finish(trials, (0.9, 0.5), (0.8, 0.6), (0.7, 0.05))
+        told, records = describe_search(trials), trials.records()
+        assert told == {
+            "name": "trip",
+            "study": "tiny",
+            "budget": 3,
+            "sampler": "tpe",
+            "seed": 5,
+            "trials": [each.to_dict() for each in records],
+            "front": [2, 0],
+            "hypervolume": hypervolume_of(records),
+            "reference_point": reference_point(),
+            "flops_spent": 11_500_000_000,
+        }
+
+
+class TestOrphans:
+    def test_come_back_with_their_number_and_configuration_and_can_be_settled(self, tmp_path):
+        first = new_search(tmp_path)
+        asked = [first.ask() for _ in range(4)]
+        first.note(asked[1].number, run_id="one")
+        first.settle(record(0))
+        second = SearchTrials.load(database(tmp_path), "trip")
+        orphans = second.orphans()
+        assert [(each.number, each.config, each.reference) for each in orphans] == [
+            (each.number, each.config, each.reference) for each in asked[1:]
+        ]
+        assert [each.run_id for each in orphans] == ["one", None, None]
+        assert second.running() == [1, 2, 3]
+        second.settle(record(1))
+        second.settle(record(2, state="failed"))
+        second.settle(record(3, state="pruned"))
+        third = SearchTrials.load(database(tmp_path), "trip")
+        assert third.orphans() == []
+        assert [each.state for each in third.records()] == [
+            "complete",
+            "complete",
+            "failed",
+            "pruned",
+        ]
+
+    def test_that_died_before_they_had_a_configuration_get_one_in_the_space(self, tmp_path):
+        new_search(tmp_path, BARE)
+        optuna_study(tmp_path).ask()
+        (orphan,) = SearchTrials.load(database(tmp_path), "trip").orphans()
+        assert inside(study(BARE), orphan.config)
+
+    def test_are_not_what_was_asked_for_here(self, tmp_path):
+        trials = new_search(tmp_path)
+        trials.ask()
+        assert trials.orphans() == []
+
+
+class TestSearches:
+    def test_are_taken_up_as_they_were_made(self, tmp_path):
+        trials = new_search(tmp_path, name="a", sampler="random", seed=3, budget=7)
+        trials.remember(experiment_id="4", run_id="abc")
+        again = SearchTrials.load(database(tmp_path), "a").info
+        assert again == search_info(
+            name="a", sampler="random", seed=3, budget=7, experiment_id="4", run_id="abc"
+        )
+
+    def test_optimise_accuracy_up_and_flops_down(self, tmp_path):
+        new_search(tmp_path)
+        found = optuna_study(tmp_path)
+        assert [direction.name for direction in found.directions] == ["MAXIMIZE", "MINIMIZE"]
+
+    def test_are_refused_a_name_that_is_taken(self, tmp_path):
+        new_search(tmp_path)
+        with pytest.raises(RequestError, match="a search named 'trip' exists; --resume trip"):
+            new_search(tmp_path)
+
+    def test_are_listed_where_a_name_is_unknown(self, tmp_path):
+        new_search(tmp_path, name="one")
+        new_search(tmp_path, name="two")
+        with pytest.raises(RequestError, match="no search named 'three'; there are one, two"):
+            SearchTrials.load(database(tmp_path), "three")
+        assert search_names(database(tmp_path)) == ["one", "two"]
+
+    def test_are_not_what_others_keep_in_the_same_database(self, tmp_path):
+        new_search(tmp_path)
+        optuna.create_study(study_name="theirs", storage=database(tmp_path))
+        with pytest.raises(RequestError, match=r"'theirs' .* was not made by swast-search"):
+            SearchTrials.load(database(tmp_path), "theirs")
+        assert search_names(database(tmp_path)) == ["trip"]
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_cannot_be_in_a_file_that_is_no_database(self, tmp_path, seed):
+        path = tmp_path / "optuna.db"
+        noise = random.Random(seed).randbytes(5000)
+        path.write_bytes(noise)
+        for use in (new_search, lambda folder: SearchTrials.load(database(folder), "trip")):
+            with pytest.raises(RequestError, match=r"optuna\.db cannot be used") as caught:
+                use(tmp_path)
+            assert len(str(caught.value).splitlines()) == 1
+        assert path.read_bytes() == noise
+
+    @pytest.mark.parametrize("url", ["nonsense", "sqlite:////proc/nowhere/optuna.db"])
+    def test_cannot_be_where_nothing_can_be_stored(self, url):
+        with pytest.raises(RequestError, match=f"{url} cannot be used"):
+            SearchTrials.create(url, search_info())
+
+
+class TestSample:
+    def test_is_drawn_from_the_space_by_seed(self):
+        drawn = sample(study(EVERY_WAY), 20, seed=1)
+        assert all(inside(study(EVERY_WAY), config) for config in drawn)
+        assert len(set(drawn)) == 20
+        assert sample(study(EVERY_WAY), 20, seed=1) == drawn
+        assert sample(study(EVERY_WAY), 20, seed=2) != drawn

@@ -1,0 +1,320 @@
+"""A search in progress: real trials in a real database, and listeners that note what they hear."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from search.records import front_of
+from search.sampler import SearchTrials
+from search.session import MOST_REJECTED, Limit, Session
+from tests.search.support import (
+    Listener,
+    database,
+    epoch,
+    new_search,
+    record,
+    renumbered,
+    result,
+    search_info,
+    status,
+)
+
+ONE_FIELD = "[space]\ninterval = { low = 1, high = 1000 }"
+
+
+class Scene:
+    """A session, and what was heard of it."""
+
+    def __init__(self, folder, trials=None, limit=None, **info):
+        self.folder = folder
+        self.trials = trials or new_search(folder, **info)
+        self.trials.info = dataclasses.replace(self.trials.info, run_id="parent")
+        self.tracker, self.display = Listener(), Listener()
+        self.session = Session(
+            self.trials, self.tracker, self.display, folder / "files", limit=limit
+        )
+
+    def again(self, **more):
+        """Another driver's session on the same search."""
+        return Scene(self.folder, SearchTrials.load(database(self.folder), "trip"), **more)
+
+    def frozen(self, number):
+        """A trial as Optuna has it."""
+        return optuna.load_study(study_name="trip", storage=database(self.folder)).trials[number]
+
+    def train(self, number, accuracy=0.9, relative=0.1):
+        """Report all epochs of a trial and its end."""
+        for made in range(1, 5):
+            self.session.on_epoch(number, epoch(made, accuracy), {"warmup": made})
+        self.session.on_end(number, result(accuracy, relative), None)
+
+
+@pytest.fixture
+def scene(tmp_path):
+    return Scene(tmp_path)
+
+
+class TestATrial:
+    def test_starts_with_a_run_that_is_kept_with_it(self, scene):
+        proposal = scene.session.propose()
+        assert scene.tracker.told("start") == [proposal.number]
+        assert scene.frozen(0).user_attrs["run_id"] == "run-trip-0"
+        (shown,) = scene.session.status.trials
+        assert (shown.state, shown.run_id, shown.reference) == ("running", "run-trip-0", "small")
+        assert scene.display.told("status")[-1].count("running") == 1
+
+    def test_logs_every_epoch_as_it_is_made(self, scene):
+        scene.session.propose()
+        for made in (1, 2, 3):
+            scene.session.on_epoch(0, epoch(made, made / 10), {"warmup": made})
+            (shown,) = scene.display.told("status")[-1].trials
+            assert (shown.epochs, shown.accuracy, shown.flops) == (
+                made,
+                made / 10,
+                {"warmup": made},
+            )
+        runs, steps, values = zip(*scene.tracker.told("epoch"), strict=True)
+        assert (set(runs), steps) == ({"run-trip-0"}, (1, 2, 3))
+        assert values[1] == {
+            "train_loss": 0.5,
+            "val_loss": 1.0,
+            "val_accuracy": 0.2,
+            "train_flops": 2000,
+            "sparsity": 0.5,
+            "samples": 100,
+            "learning_rate": 0.05,
+        }
+
+    def test_is_complete_with_the_result_of_its_whole_schedule(self, scene):
+        scene.session.propose()
+        scene.train(0, 0.75, 0.25)
+        (ended,) = scene.trials.records()
+        assert ended == renumbered(
+            record(0, 0.75, 0.25, seconds=2.5),
+            params=ended.params,
+            config=ended.config,
+            reference="small",
+            run_id="run-trip-0",
+            flops=result(0.75, 0.25)["flops"],
+        )
+        assert scene.tracker.told("end") == [ended]
+        assert scene.session.status.trials == (ended,)
+        assert scene.frozen(0).values == [0.75, 2_500_000_000]
+        assert [front_of(each) for each in scene.tracker.told("front")] == [[ended]]
+
+    def test_is_never_finished_by_an_early_point_however_good(self, scene):
+        for _ in range(2):
+            scene.session.propose()
+        scene.train(0, accuracy=0.5)
+        for made in range(1, 4):
+            scene.session.on_epoch(1, epoch(made, 0.999), {"warmup": 1})
+        scene.session.on_end(1, None, None)
+        early = scene.session.status.trials[1]
+        assert (early.state, early.epochs, early.accuracy) == ("pruned", 3, 0.999)
+        assert early.train_flops is None
+        assert scene.frozen(1).state == TrialState.PRUNED
+        assert [each.number for each in front_of(scene.trials.records())] == [0]
+        assert len(scene.tracker.told("front")) == 1
+        assert scene.tracker.told("end")[-1].state == "pruned"
+
+    @pytest.mark.parametrize("accuracy", [math.nan, math.inf])
+    def test_is_not_complete_without_a_finite_accuracy(self, scene, accuracy):
+        scene.session.propose()
+        scene.session.on_end(0, result(accuracy), None)
+        assert scene.session.status.trials[0].state != "complete"
+        assert scene.frozen(0).state in (TrialState.PRUNED, TrialState.FAIL)
+        assert front_of(scene.trials.records()) == []
+        assert scene.tracker.told("front") == []
+
+    def test_is_complete_even_if_nothing_was_right(self, scene):
+        scene.session.propose()
+        scene.train(0, accuracy=0.0)
+        assert scene.frozen(0).state == TrialState.COMPLETE
+
+    def test_that_fails_keeps_the_reason(self, scene):
+        number = scene.session.propose().number
+        scene.session.on_epoch(number, epoch(1, 0.4), {"warmup": 3})
+        scene.session.on_end(number, None, "DivergedError: the loss became nan")
+        (ended,) = scene.again().trials.records()
+        assert (ended.state, ended.reason) == ("failed", "DivergedError: the loss became nan")
+        assert (ended.epochs, ended.flops, ended.accuracy) == (1, {"warmup": 3}, 0.4)
+        assert scene.frozen(number).state == TrialState.FAIL
+        assert scene.tracker.told("end") == [ended]
+
+
+class TestTheBudget:
+    def test_is_what_is_started_and_no_more(self, tmp_path):
+        scene = Scene(tmp_path, budget=3)
+        assert scene.session.remaining == 3
+        numbers = [scene.session.propose().number for _ in range(3)]
+        assert numbers == [0, 1, 2]
+        assert scene.session.remaining == 0
+        assert scene.session.propose() is None
+        for number, end in enumerate([(None, None), (None, "broken"), (result(0.5), None)]):
+            scene.session.on_end(number, *end)
+        assert scene.session.propose() is None
+        assert len(scene.trials.records()) == 3
+
+    def test_counts_what_ended_before(self, tmp_path):
+        first = Scene(tmp_path, budget=3)
+        for _ in range(2):
+            first.train(first.session.propose().number)
+        second = first.again()
+        assert second.session.remaining == 1
+        assert second.session.propose().number == 2
+        assert second.session.propose() is None
+
+    def test_smaller_than_what_ended_before_starts_nothing(self, tmp_path):
+        first = Scene(tmp_path, budget=3)
+        for _ in range(3):
+            first.train(first.session.propose().number)
+        first.trials.remember(budget=1)
+        second = first.again()
+        assert second.session.remaining <= 0
+        assert second.session.propose() is None
+
+
+class TestOrphans:
+    def test_are_run_again_first_in_the_runs_they_had(self, tmp_path):
+        first = Scene(tmp_path, budget=4)
+        asked = [first.session.propose() for _ in range(3)]
+        first.train(1)
+        second = first.again()
+        assert second.session.remaining == 3
+        again = [second.session.propose() for _ in range(3)]
+        assert [each.number for each in again] == [0, 2, 3]
+        assert [each.config for each in again[:2]] == [asked[0].config, asked[2].config]
+        assert [each.run_id for each in again] == ["run-trip-0", "run-trip-2", None]
+        assert second.tracker.told("start") == [3]
+        assert second.session.propose() is None
+        for number in (0, 2, 3):
+            second.train(number, 0.8)
+        assert [each.state for each in second.trials.records()] == ["complete"] * 4
+        assert {each.run_id for each in second.tracker.told("end")} == {
+            f"run-trip-{number}" for number in (0, 2, 3)
+        }
+
+    def test_do_not_lose_their_run_when_the_second_driver_dies_too(self, tmp_path):
+        Scene(tmp_path).session.propose()
+        scene = Scene(tmp_path, SearchTrials.load(database(tmp_path), "trip"))
+        scene.session.propose()
+        third = scene.again()
+        assert third.session.propose().run_id == "run-trip-0"
+
+
+class TestALimit:
+    """The interval stands for the cost."""
+
+    def limited(self, folder, most, **more):
+        limit = Limit(most, lambda config: config.interval)
+        trials = new_search(folder, ONE_FIELD, **more)
+        return Scene(folder, trials, limit=limit)
+
+    def test_keeps_what_is_dearer_from_being_started(self, tmp_path):
+        scene = self.limited(tmp_path, 500, budget=5)
+        started = []
+        while (proposal := scene.session.propose()) is not None:
+            started.append(proposal)
+            scene.train(proposal.number, 0.5, proposal.config.interval / 1000)
+        assert len(started) == 5
+        assert all(proposal.config.interval <= 500 for proposal in started)
+        assert scene.tracker.told("start") == [proposal.number for proposal in started]
+        dear = [each for each in scene.trials.records() if each.rejected]
+        assert dear
+        for each in dear:
+            assert each.state == "pruned"
+            assert each.config["interval"] > 500
+            assert "more than the 500 allowed" in each.reason
+            assert each.run_id is None
+            frozen = scene.frozen(each.number)
+            assert frozen.state == TrialState.PRUNED
+            assert frozen.constraints == {"max_flops": each.config["interval"] - 500}
+        for proposal in started:
+            assert scene.frozen(proposal.number).constraints["max_flops"] <= 0
+        assert {each.number for each in scene.again().trials.records() if each.rejected} == {
+            each.number for each in dear
+        }
+
+    def test_does_not_take_from_the_budget_of_a_resumed_search(self, tmp_path):
+        scene = self.limited(tmp_path, 500, budget=3)
+        scene.train(scene.session.propose().number)
+        while not any(each.rejected for each in scene.session.status.trials):
+            scene.train(scene.session.propose().number)
+        left = scene.session.remaining
+        assert scene.again().session.remaining == left
+
+    def test_gives_up_where_nothing_is_cheap_enough(self, tmp_path):
+        """In memory, since there are many."""
+        drawn = optuna.create_study(
+            directions=["maximize", "minimize"], sampler=optuna.samplers.RandomSampler(seed=0)
+        )
+        trials = SearchTrials(search_info(ONE_FIELD), drawn)
+        scene = Scene(tmp_path, trials, limit=Limit(0.5, lambda config: config.interval))
+        assert scene.session.propose() is None
+        assert len(drawn.trials) == MOST_REJECTED
+        assert {trial.state for trial in drawn.trials} == {TrialState.PRUNED}
+        assert scene.session.remaining == 10
+        assert scene.tracker.calls == []
+
+
+class TestClosing:
+    def test_settles_what_still_runs_as_stopped_and_closes_the_parent_run(self, scene):
+        for _ in range(3):
+            scene.session.propose()
+        scene.train(1)
+        scene.session.on_epoch(2, epoch(1, 0.99), {"warmup": 5})
+        scene.session.close()
+        assert scene.trials.running() == []
+        cut = [each for each in scene.trials.records() if each.number != 1]
+        assert [each.state for each in cut] == ["pruned", "pruned"]
+        assert all(each.reason for each in cut)
+        assert [each.number for each in front_of(scene.trials.records())] == [1]
+        assert sorted(each.number for each in scene.tracker.told("end")) == [0, 1, 2]
+        assert scene.tracker.told("closed") == [("parent", False)]
+        assert scene.again().session.remaining == 7
+
+    def test_of_a_search_in_which_nothing_finished_is_a_failure(self, scene):
+        scene.session.on_end(scene.session.propose().number, None, "broken")
+        scene.session.close()
+        assert scene.tracker.told("closed") == [("parent", True)]
+
+
+class TestStatus:
+    def test_counts_trials_by_state(self, tmp_path):
+        scene = Scene(tmp_path, budget=5)
+        for _ in range(4):
+            scene.session.propose()
+        scene.train(0)
+        scene.session.on_end(1, None, "broken")
+        shown = scene.session.status
+        assert (shown.name, shown.budget, shown.finished_here) == ("trip", 5, 2)
+        counts = {state: shown.count(state) for state in ("complete", "failed", "running")}
+        assert counts == {"complete": 1, "failed": 1, "running": 2}
+        assert shown.count("complete", "failed", "pruned") == 2
+
+    def test_does_not_count_what_ended_before_as_finished_here(self, tmp_path):
+        first = Scene(tmp_path)
+        first.train(first.session.propose().number)
+        shown = first.again().session.status
+        assert (shown.count("complete"), shown.finished_here) == (1, 0)
+
+    def test_estimates_the_time_left_from_what_ended_here(self):
+        two = [record(0), record(1, state="failed")]
+        assert status(*two, seconds=20.0).remaining_seconds == 80.0
+        running = [record(2, state="running")]
+        assert status(*two, *running, seconds=20.0, finished_here=2).remaining_seconds == 80.0
+
+    def test_estimates_nothing_before_the_first_has_ended(self):
+        assert status(seconds=20.0).remaining_seconds is None
+        assert status(record(0), seconds=20.0, finished_here=0).remaining_seconds is None
+
+    def test_estimates_the_time_left_without_what_was_never_started(self):
+        """Two of ten ended in 20 s; ones that were too dear neither cost time nor budget."""
+        dear = [record(number, state="pruned", rejected=True) for number in range(2, 14)]
+        shown = status(record(0), record(1), *dear, seconds=20.0, finished_here=2)
+        assert shown.remaining_seconds == 80.0
