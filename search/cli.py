@@ -122,6 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(error, REFUSED)
     except (SearchError, SwastError) as error:
         return complain(error, FAILED)
+    except KeyboardInterrupt:
+        return complain("interrupted; --resume goes on with a search that had begun", FAILED)
     return DONE
 
 
@@ -151,7 +153,7 @@ def run_command(command: str, options: argparse.Namespace) -> None:
         {"list": show.list_searches, "show": show.show, "studies": show.studies}[command](options)
 
 
-def complain(error: Exception, code: int) -> int:
+def complain(error: object, code: int) -> int:
     """Say what went wrong on the error stream, a line a problem; returns the exit code."""
     for line in str(error).splitlines():
         sys.stderr.write(f"swast-search: {line}\n")

@@ -174,7 +174,7 @@ def begin_tracking(trials: SearchTrials, tracker: Tracker) -> None:
         experiment_id, run_id = tracker.start_search(trials.info)
         trials.remember(experiment_id=experiment_id, run_id=run_id)
     else:
-        tracker.reopen_search(trials.info.run_id)
+        tracker.reopen_search(trials.info.run_id, trials.records())
 
 
 def make_limit(max_flops: float | None, data: ArrayData) -> Limit | None:

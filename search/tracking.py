@@ -34,6 +34,8 @@ from swast.config import flatten
 
 ENDED = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 FLUSH_SECONDS = 2.0
+MOST_RUNS = 50_000
+"""Most runs that MLflow returns at once."""
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Tracker:
         self._client = _client(uri)
         self._buffers: dict[str, _Buffer] = {}
         self._on_front: set[str] = set()
+        self._adopted: dict[int, str] = {}
 
     def start_search(self, info: SearchInfo) -> tuple[str, str]:
         """Make the experiment of the study, if it is new, and the search's parent run.
@@ -89,7 +92,9 @@ class Tracker:
         return experiment_id, run.info.run_id
 
     def start_trial(self, info: SearchInfo, proposal: Proposal) -> str:
-        """Make a trial's run, under the search's; returns its id."""
+        """Make a trial's run, under the search's, if it has none yet; returns its id."""
+        if proposal.number in self._adopted:
+            return self._adopted.pop(proposal.number)
         tags = {
             MLFLOW_PARENT_RUN_ID: info.run_id,
             MLFLOW_SOURCE_NAME: "swast-search",
@@ -152,14 +157,31 @@ class Tracker:
         for name in ("pareto.html", "pareto.png", "front.csv"):
             self._client.log_artifact(info.run_id, str(folder / name), "plots")
 
-    def reopen_search(self, run_id: str) -> None:
-        """Show the parent run of a resumed search as running again, and learn its front."""
+    def reopen_search(self, run_id: str, trials: Sequence[TrialRecord]) -> None:
+        """Take up the runs of a search whose driver may have died between any two calls.
+
+        The parent run shows as running again. Runs of trials that ended are closed if they were
+        not, and one that no trial knows of yet is kept for the trial whose number it bears.
+
+        Args:
+            run_id: the parent run.
+            trials: of the search, as its storage has them.
+        """
         self._client.update_run(run_id, status="RUNNING")
-        members = self._client.search_runs(
+        children = self._client.search_runs(
             [self._client.get_run(run_id).info.experiment_id],
-            f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}' and tags.pareto = 'true'",
+            f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'",
+            max_results=MOST_RUNS,
         )
-        self._on_front = {run.info.run_id for run in members}
+        known = {trial.run_id: trial for trial in trials if trial.run_id}
+        for run in children:
+            child, tags = run.info.run_id, run.data.tags
+            if tags.get("pareto") == "true":
+                self._on_front.add(child)
+            if child not in known:
+                self._adopted[int(tags["trial"])] = child
+            elif run.info.status == "RUNNING" and known[child].state in ENDED:
+                self.end_trial(known[child])
 
     def end_search(self, run_id: str, *, failed: bool) -> None:
         """Close the parent run."""

@@ -178,7 +178,7 @@ def search(*more, study="tiny.toml"):
 
 def tell_whole(place):
     """A search from its start to its end; then every pick exported and trained again."""
-    done = place.run(*search("--budget", "5", "--json", "summary.json"))
+    done = place.run(*search("--budget", "5", "--json", "new/summary.json"))
     leftovers, homely = place.leftovers(), sorted(path.name for path in place.home.iterdir())
     exported = {
         pick: place.run(
@@ -318,7 +318,7 @@ def hasty(stories):
 
 @pytest.fixture(scope="session")
 def summary(whole):
-    return json.loads((whole.place.folder / "summary.json").read_text())
+    return json.loads((whole.place.folder / "new" / "summary.json").read_text())
 
 
 def complete(summary):

@@ -59,6 +59,7 @@ BARE = TINY.partition("[references.small]")[0]
 """The same without references."""
 
 
+@functools.cache
 def study(source: str = TINY, name: str = "tiny") -> Study:
     """A study from its text."""
     return parse_study(name, source)

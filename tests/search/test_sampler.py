@@ -359,8 +359,9 @@ class TestSearches:
 
 class TestSample:
     def test_is_drawn_from_the_space_by_seed(self):
-        drawn = sample(study(EVERY_WAY), 20, seed=1)
-        assert all(inside(study(EVERY_WAY), config) for config in drawn)
+        space = study(EVERY_WAY)
+        drawn = sample(space, 20, seed=1)
+        assert all(inside(space, config) for config in drawn)
         assert len(set(drawn)) == 20
-        assert sample(study(EVERY_WAY), 20, seed=1) == drawn
-        assert sample(study(EVERY_WAY), 20, seed=2) != drawn
+        assert sample(space, 20, seed=1) == drawn
+        assert sample(space, 20, seed=2) != drawn

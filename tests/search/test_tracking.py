@@ -151,7 +151,7 @@ class TestTheParentRun:
         assert story.client.get_run(other).info.status == "RUNNING"
         story.tracker.end_search(other, failed=True)
         assert story.client.get_run(other).info.status == "FAILED"
-        story.tracker.reopen_search(other)
+        story.tracker.reopen_search(other, [])
         assert story.client.get_run(other).info.status == "RUNNING"
         story.client.delete_run(other)
 
@@ -216,7 +216,7 @@ class TestGoingOn:
     def test_takes_the_tag_from_a_member_that_another_driver_put_there(self, story, home, uri):
         """A second driver finds a better trial after the first one was killed."""
         tracker = Tracker(uri, home / "mlartifacts")
-        tracker.reopen_search(story.parent)
+        tracker.reopen_search(story.parent, [])
         run_id = tracker.start_trial(story.info, Proposal(5, study().references["small"], None))
         better = trial(5, run_id, 0.95, 0.01)
         tracker.end_trial(better)
