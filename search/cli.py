@@ -144,7 +144,7 @@ def run_command(command: str, options: argparse.Namespace) -> None:
         ui(options)
     elif command == "export":
         from search.export import export
-        from search.sampler import SearchTrials
+        from search.trials import SearchTrials
 
         trials = SearchTrials.load(show.open_home(options), options.name)
         for path in export(trials, options):

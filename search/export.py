@@ -13,7 +13,7 @@ import tomli_w
 
 from search.errors import RequestError
 from search.records import TrialRecord, finished, front_of, knee_of
-from search.sampler import SearchTrials
+from search.trials import SearchTrials
 from swast.config import TrainConfig
 from swast.files import replacing
 

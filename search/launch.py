@@ -15,9 +15,9 @@ from search.errors import RequestError, SearchFailedError
 from search.home import Home, check_store, sqlite_file
 from search.records import front_of, hypervolume_of
 from search.resources import Resources
-from search.sampler import SearchInfo, SearchTrials, describe_search, search_names
 from search.session import Limit, Session, Status
 from search.study import Study, check_name, find_study, shipped
+from search.trials import SearchInfo, SearchTrials, describe_search, search_names
 from swast.data import ArrayData, load_data
 from swast.files import replacing, writable
 

@@ -1,6 +1,6 @@
 """The door to Ray: trials in reused actors, scheduled by Tune over whatever there is.
 
-Ray's own state is disposable: the search lives in its storage (`search.sampler`).
+Ray's own state is disposable: the search lives in its storage (`search.trials`).
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from search.records import TrialRecord
-from search.sampler import Proposal, SearchTrials
 from search.tracking import Tracker
+from search.trials import Proposal, SearchTrials
 from swast.config import TrainConfig
 
 LOGGED = (

@@ -14,7 +14,7 @@ from search.study import read_study, shipped
 def list_searches(options: Namespace) -> None:
     """Print every search: its study, how many trials ended, the size of its front."""
     from search.records import front_of, hypervolume_of
-    from search.sampler import SearchTrials, search_names
+    from search.trials import SearchTrials, search_names
 
     storage = open_home(options)
     rows: list[dict[str, Any]] = []
@@ -40,7 +40,7 @@ def show(options: Namespace) -> None:
 
     from search.display import front_table, outcome
     from search.records import front_of
-    from search.sampler import SearchTrials, describe_search
+    from search.trials import SearchTrials, describe_search
 
     trials = SearchTrials.load(open_home(options), options.name)
     if options.json:

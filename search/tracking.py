@@ -29,7 +29,7 @@ from search.errors import RequestError
 from search.home import check_store
 from search.plots import pareto_figure, write_html, write_png
 from search.records import TrialRecord, flops_spent, front_of, hypervolume_of
-from search.sampler import Proposal, SearchInfo
+from search.trials import Proposal, SearchInfo
 from swast.config import flatten
 
 ENDED = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}

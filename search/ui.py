@@ -16,8 +16,8 @@ from contextlib import contextmanager, suppress
 
 from search.errors import RequestError, SearchFailedError
 from search.home import Home
-from search.sampler import SearchInfo, SearchTrials, search_names
 from search.show import open_home
+from search.trials import SearchInfo, SearchTrials, search_names
 
 START_SECONDS = 120
 PLOT = "/artifacts/plots/pareto.html"

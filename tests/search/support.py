@@ -13,9 +13,9 @@ from typing import Any
 import optuna
 
 from search.records import TrialRecord
-from search.sampler import Proposal, SearchInfo, SearchTrials
 from search.session import Status
 from search.study import Study, parse_study
+from search.trials import Proposal, SearchInfo, SearchTrials
 
 TINY = """\
 description = "A few trials of a tenth of a second"

@@ -17,8 +17,8 @@ import torch
 from search.cli import COMMANDS, main
 from search.home import Home
 from search.pricing import price_search
-from search.sampler import SearchTrials, describe_search
 from search.study import find_study
+from search.trials import SearchTrials, describe_search
 from swast.config import TrainConfig, read_config
 from swast.data import load_data
 from tests.search.support import TINY, database, finish, new_search, record, tree

@@ -13,14 +13,8 @@ from optuna.trial import TrialState
 from search.errors import RequestError
 from search.pareto import reference_point
 from search.records import TrialRecord, front_of, hypervolume_of
-from search.sampler import (
-    SAMPLERS,
-    SearchTrials,
-    describe_search,
-    inside,
-    sample,
-    search_names,
-)
+from search.sampler import SAMPLERS, inside, sample
+from search.trials import SearchTrials, describe_search, search_names
 from swast.config import TrainConfig
 from tests.search.support import (
     BARE,

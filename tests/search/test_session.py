@@ -10,8 +10,8 @@ import pytest
 from optuna.trial import TrialState
 
 from search.records import front_of
-from search.sampler import SearchTrials
 from search.session import MOST_REJECTED, Limit, Session
+from search.trials import SearchTrials
 from tests.search.support import (
     Listener,
     database,

@@ -14,8 +14,8 @@ from mlflow.tracking import MlflowClient
 
 from search.errors import RequestError
 from search.records import front_of, hypervolume_of
-from search.sampler import Proposal
 from search.tracking import Tracker, front_table
+from search.trials import Proposal
 from swast.config import flatten
 from tests.search.support import record, renumbered, search_info, study, tree
 
@@ -225,6 +225,54 @@ class TestGoingOn:
         tracker.publish_front(story.info, records, home / "searches" / "trip")
         tagged = story.client.search_runs([story.info.experiment_id], "tags.pareto = 'true'")
         assert [run.info.run_id for run in tagged] == [run_id]
+
+    @pytest.fixture
+    def abandoned(self, story, home, uri):
+        """A search of three trials whose driver died before it closed a run; its successor."""
+        first = Tracker(uri, home / "mlartifacts")
+        experiment_id, parent = first.start_search(search_info(name="abandoned"))
+        info = search_info(name="abandoned", experiment_id=experiment_id, run_id=parent)
+        config = study().references["small"]
+        runs = [first.start_trial(info, Proposal(number, config, None)) for number in range(3)]
+        yield SimpleNamespace(
+            info=info, config=config, runs=runs, tracker=Tracker(uri, home / "mlartifacts")
+        )
+        for run_id in (*runs, parent):
+            story.client.delete_run(run_id)
+
+    def test_closes_the_runs_of_trials_that_had_ended(self, story, abandoned):
+        """Their driver told the storage, and died before it told MLflow."""
+        abandoned.tracker.reopen_search(
+            abandoned.info.run_id,
+            [
+                trial(0, abandoned.runs[0], 0.9, 0.5),
+                trial(1, abandoned.runs[1], 0.5, 0.5, state="failed", reason="broken"),
+                trial(2, abandoned.runs[2], 0.5, 0.5, state="running"),
+            ],
+        )
+        found = [story.client.get_run(run_id) for run_id in abandoned.runs]
+        assert [run.info.status for run in found] == ["FINISHED", "FAILED", "RUNNING"]
+        assert [run.data.tags["state"] for run in found] == ["complete", "failed", "running"]
+        assert found[1].data.tags["reason"] == "broken"
+        assert found[0].data.metrics["relative_flops"] == 0.5
+
+    def test_goes_on_in_a_run_that_its_trial_does_not_know_of(self, story, abandoned):
+        """Their driver made the run, and died before it told the storage."""
+        abandoned.tracker.reopen_search(
+            abandoned.info.run_id,
+            [
+                trial(0, abandoned.runs[0], 0.9, 0.5),
+                trial(1, abandoned.runs[1], 0.9, 0.5),
+                trial(2, None, 0.5, 0.5, state="running"),
+            ],
+        )
+        proposal = Proposal(2, abandoned.config, None)
+        assert abandoned.tracker.start_trial(abandoned.info, proposal) == abandoned.runs[2]
+        children = story.client.search_runs(
+            [abandoned.info.experiment_id],
+            f"tags.mlflow.parentRunId = '{abandoned.info.run_id}'",
+        )
+        assert {run.info.run_id for run in children} == set(abandoned.runs)
 
     def test_another_search_of_the_study_shares_its_experiment(self, story):
         experiment_id, run_id = story.tracker.start_search(search_info(name="second"))

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("swast", max_examples=50, deadline=None, derandomize=True)
+settings.register_profile("swast", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("swast")

@@ -13,7 +13,7 @@ from swast.features import Features
 from swast.rng import generator
 from tests.swast.support import TRAINING, copied, global_generators, same_bits, started, tiny
 
-few_examples = settings(max_examples=20)
+few_examples = settings(max_examples=12)
 every_scorer = pytest.mark.parametrize("scorer", SCORERS)
 
 
