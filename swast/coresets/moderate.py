@@ -20,7 +20,7 @@ from swast.features import Features
 
 def distances(features: Features) -> torch.Tensor:
     """Distance of every sample's features to the mean of its class, n."""
-    found = torch.zeros(len(features.labels), device=features.hidden.device)
+    found = features.hidden.new_zeros(len(features.labels))
     for label in features.labels.unique():
         members = features.labels == label
         hidden = features.hidden[members]

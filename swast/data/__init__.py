@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from swast.config import DataName, NoiseConfig, TrainConfig
+from swast.config import DataName, NoiseConfig
 from swast.data import digits
 from swast.data.base import ArrayData, Samples
 from swast.data.noise import symmetric
@@ -28,8 +28,3 @@ def add_noise(data: ArrayData, noise: NoiseConfig, seed: int) -> ArrayData:
     if noise.rate == 0:
         return data
     return data.with_train_labels(symmetric(data.train_labels, data.num_classes, noise.rate, seed))
-
-
-def training_data(config: TrainConfig) -> ArrayData:
-    """The data set that a configuration names, with its label noise."""
-    return add_noise(load_data(config.data), config.noise, config.seed)

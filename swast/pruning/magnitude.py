@@ -1,6 +1,7 @@
 """magnitude: at every round, keep the largest weights that are still alive.
 
-With a growing schedule this is gradual magnitude pruning; what is pruned stays pruned.
+With a growing schedule this is gradual magnitude pruning; what is pruned stays pruned (but that
+rounding may give a layer one weight back, at 0, where sparsity grows by less than a thousandth).
 Source: Zhu & Gupta, "To prune, or not to prune", 2017.
 """
 

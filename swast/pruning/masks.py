@@ -106,5 +106,5 @@ class Masks:
         return dict(self._alive)
 
     def load_state_dict(self, masks: Mapping[str, torch.Tensor]) -> None:
-        """Put saved masks in force."""
-        self.replace(masks)
+        """Put saved masks in force, wherever they lie."""
+        self.replace({name: mask.to(self._alive[name].device) for name, mask in masks.items()})

@@ -46,7 +46,8 @@ def place(tmp_path, monkeypatch, kept):
 
     monkeypatch.setattr(ray, "init", refuse)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("SWAST_HOME", raising=False)
+    for name in ("SWAST_HOME", "COLUMNS", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
     shutil.copytree(kept, tmp_path / "home")
     (tmp_path / "tiny.toml").write_text(TINY)
     return tmp_path

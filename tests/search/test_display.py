@@ -139,6 +139,10 @@ def plain(text):
 
 
 class TestLiveTable:
+    @pytest.fixture(autouse=True)
+    def terminal(self, monkeypatch):
+        monkeypatch.setenv("TERM", "xterm-256color")
+
     def shown(self, *trials, **more):
         screen = io.StringIO()
         console = Console(file=screen, force_terminal=True, width=80, height=24)
@@ -189,6 +193,11 @@ class Terminal(io.StringIO):
 
 
 class TestChoice:
+    @pytest.fixture(autouse=True)
+    def plain_environment(self, monkeypatch):
+        for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+            monkeypatch.delenv(name, raising=False)
+
     def test_is_nothing_where_quiet_is_asked_for(self, monkeypatch, capsys):
         monkeypatch.setattr(sys, "stdout", Terminal())
         shown = choose(quiet=True)
@@ -196,6 +205,11 @@ class TestChoice:
         with shown:
             shown.update(status(record(0)))
         assert (sys.stdout.getvalue(), capsys.readouterr().err) == ("", "")
+
+    def test_is_lines_on_a_terminal_that_cannot_redraw(self, monkeypatch):
+        monkeypatch.setenv("TERM", "dumb")
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        assert type(choose(quiet=False)) is Lines
 
     def test_is_lines_in_a_pipe(self, monkeypatch):
         monkeypatch.setattr(sys, "stdout", io.StringIO())

@@ -106,9 +106,9 @@ class TestShipped:
     @pytest.mark.parametrize("name", SHIPPED)
     def test_every_file_is_read_at_once(self, name):
         """`list` and `show` read the study of every search; processor time, as for `--help`."""
-        before = time.process_time()
+        before = time.thread_time()
         find_study(name)
-        assert time.process_time() - before < 0.3
+        assert time.thread_time() - before < 0.3
 
     @pytest.mark.parametrize("gpus", [0, 1])
     def test_what_runs_by_default_is_among_them(self, gpus):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from sklearn.datasets import load_digits
 from swast.config import NoiseConfig
 from swast.data import add_noise, load_data
 from swast.data.noise import symmetric
+from swast.errors import DataError
 from swast.run import Run
 from tests.swast.support import digits, few_digits, global_generators, tiny
 
@@ -65,6 +67,11 @@ class TestDigits:
         assert global_generators() == before
         for field in dataclasses.fields(again):
             assert np.array_equal(getattr(again, field.name), getattr(digits(), field.name))
+
+    def test_without_scikit_learn_it_says_what_to_install(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+        with pytest.raises(DataError, match="pip install scikit-learn"):
+            load_data("digits")
 
     @pytest.mark.parametrize("seed", [0, 1, 7])
     def test_the_split_is_the_same_whatever_the_seed(self, seed):
