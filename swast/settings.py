@@ -12,6 +12,7 @@ import sys
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar
 
 from swast.errors import ConfigError, nearest
@@ -72,7 +73,7 @@ class FieldType:
 def field_types(table: type[Table]) -> dict[str, FieldType]:
     """The type of every scalar field of a table, by field name."""
     types = {}
-    for name, hint in typing.get_type_hints(table).items():
+    for name, hint in _hints(table).items():
         if typing.get_origin(hint) is Literal:
             types[name] = FieldType(str, typing.get_args(hint))
         elif isinstance(hint, type) and not issubclass(hint, Table):
@@ -82,12 +83,17 @@ def field_types(table: type[Table]) -> dict[str, FieldType]:
 
 def subtables(table: type[Table]) -> dict[str, type[Table]]:
     """The nested tables of a table, by field name."""
-    hints = typing.get_type_hints(table)
     return {
         name: hint
-        for name, hint in hints.items()
+        for name, hint in _hints(table).items()
         if isinstance(hint, type) and issubclass(hint, Table)
     }
+
+
+@cache
+def _hints(table: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The annotations of a table, resolved once."""
+    return typing.get_type_hints(table)
 
 
 def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | None:
