@@ -76,7 +76,8 @@ def choose(*, quiet: bool) -> Quiet | Lines | LiveTable:
     if quiet:
         return Quiet()
     console = Console()
-    return LiveTable(console) if console.is_terminal else Lines()
+    redraws = console.is_terminal and not console.is_dumb_terminal
+    return LiveTable(console) if redraws else Lines()
 
 
 def progress(status: Status) -> str:

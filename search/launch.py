@@ -66,7 +66,7 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         if options.resume is None:
             info = new_info(options, storage, gpus)
         else:
-            info = SearchTrials.load(storage, options.resume).info
+            info = old_info(options.resume, storage, gpus)
             stack.enter_context(home.lock(info.name))
         data = load_data(info.study.fixed.data)
         resources = make_resources(options, gpus)
@@ -101,6 +101,8 @@ def check_places(options: Namespace, home: Home) -> None:
         raise RequestError(f"--json {options.json}: cannot be written to")
     if options.resume is not None:
         check_name(options.resume, "--resume")
+        if options.study is not None or options.name is not None:
+            raise RequestError("--resume goes on with a search as it is: no --study, no --name")
         if not options.storage:
             home.check_exists()
     check_store("the search database", options.storage or home.storage, new=options.resume is None)
@@ -131,6 +133,18 @@ def new_info(options: Namespace, storage: str, gpus: int) -> SearchInfo:
         seed=options.seed,
         budget=options.budget or DEFAULT_BUDGET,
     )
+
+
+def old_info(name: str, storage: str, gpus: int) -> SearchInfo:
+    """What the search that is to be resumed is.
+
+    Raises:
+        RequestError: there is none of that name, or it cannot go on here.
+    """
+    info = SearchTrials.load(storage, name).info
+    if info.device == "cuda" and not gpus:
+        raise RequestError(f"search {name!r} was begun on GPUs, and none are to be used")
+    return info
 
 
 def make_resources(options: Namespace, gpus: int) -> Resources:

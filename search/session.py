@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from search.records import TrialRecord
-from search.tracking import Tracker
 from search.trials import Proposal, SearchTrials
 from swast.config import TrainConfig
+
+if TYPE_CHECKING:
+    from search.tracking import Tracker
 
 LOGGED = (
     "train_loss",

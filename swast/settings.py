@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Literal, TypeVar
@@ -18,6 +18,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 from swast.errors import ConfigError, nearest
 
 T = TypeVar("T", bound="Table")
+
+_hints: Callable[[type], dict[str, Any]] = cache(typing.get_type_hints)
+"""The annotations of a table, resolved once."""
 
 
 @dataclass(frozen=True)
@@ -90,27 +93,21 @@ def subtables(table: type[Table]) -> dict[str, type[Table]]:
     }
 
 
-@cache
-def _hints(table: Any) -> dict[str, Any]:  # noqa: ANN401
-    """The annotations of a table, resolved once."""
-    return typing.get_type_hints(table)
-
-
 def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | None:
     """What is wrong with a value for the setting at ``path``, or None."""
     if kind.names:
-        expected = f"one of {', '.join(kind.names)}"
-        right, hint = value in kind.names, nearest(str(value), kind.names)
+        expected, right = f"one of {', '.join(kind.names)}", value in kind.names
     elif kind.kind in (int, float):
-        expected, hint = limits.range, ""
-        right = is_number(value, kind.kind)
+        expected, right = limits.range, is_number(value, kind.kind)
         if not right:
             expected = f"{'a whole number' if kind.kind is int else 'a number'} {expected}"
         right = right and limits.allows(typing.cast("float", value))
     else:
-        expected, hint = {bool: "true or false", str: "a text"}[kind.kind], ""
+        expected = {bool: "true or false", str: "a text"}[kind.kind]
         right = isinstance(value, kind.kind)
-    return None if right else f"{path} must be {expected}, got {value!r}{hint}"
+    if right:
+        return None
+    return f"{path} must be {expected}, got {value!r}{nearest(str(value), kind.names)}"
 
 
 def check_table(value: object, path: str, table: type[Table]) -> list[str]:
