@@ -20,7 +20,24 @@ else:
 
 DataName = Literal["digits"]
 ModelName = Literal["cnn-small", "mlp-small"]
-ScorerName = Literal["random", "el2n", "moderate", "gradmatch"]
+ScorerName = Literal[
+    "random",
+    "el2n",
+    "grand",
+    "loss",
+    "entropy",
+    "margin",
+    "least-confidence",
+    "forgetting",
+    "moderate",
+    "herding",
+    "k-center",
+    "gradmatch",
+    "gradmatch-batch",
+    "craig",
+    "glister",
+    "ccs",
+]
 PrunerName = Literal["none", "magnitude", "rigl"]
 ScopeName = Literal["fc", "all"]
 ScheduleName = Literal["one-shot", "linear", "cubic", "cosine", "exponential"]
@@ -37,6 +54,12 @@ class CoresetConfig(Table):
         0.05, "share of the training samples kept; 1 trains on all", symbol="s", above=0, high=1
     )
     balanced: bool = setting(True, "give every class its share of the coreset")
+    direction: Literal["hard", "easy"] = setting(
+        "hard", "which end a ranking keeps (el2n, grand, loss, entropy, margin, …)"
+    )
+    drop_top: float = setting(
+        0.0, "share of the hardest left out first, by rankings and ccs (its β)", low=0, below=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,11 +26,19 @@ class Features:
         hidden: inputs h of the last linear layer, n × E.
         logits: its outputs z, n × C.
         labels: training labels, n.
+        forgotten: how often each was forgotten so far, infinite where it was never learnt; None
+            where no scorer asks for it, n.
     """
 
     hidden: torch.Tensor
     logits: torch.Tensor
     labels: torch.Tensor
+    forgotten: torch.Tensor | None = None
+
+    @property
+    def extended(self) -> torch.Tensor:
+        """Features and a 1 for the bias, [h, 1], n × (E + 1)."""
+        return torch.cat([self.hidden, torch.ones_like(self.hidden[:, :1])], dim=1)
 
     @property
     def errors(self) -> torch.Tensor:

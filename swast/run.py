@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from swast.config import TrainConfig
-from swast.coresets import Coreset, coreset_size
+from swast.coresets import SCORERS, Coreset, Memory, coreset_size
 from swast.cost import Ledger, model_cost
 from swast.data import ArrayData, Samples, add_noise
 from swast.errors import CheckpointError
@@ -55,10 +55,16 @@ class Run:
         self.optimizer = _optimizer(config, self.model)
         self.masks = Masks(prunable_weights(self.model, config.prune.scope), self.optimizer)
         self.ledger = Ledger()
+        self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
         self.epoch = 0
         self.step = 0
         self.history: list[EpochRecord] = []
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether the scorer needs to know what was forgotten while training."""
+        return SCORERS[self.config.coreset.scorer].dynamics
 
     @property
     def coreset_size(self) -> int:
@@ -85,6 +91,7 @@ class Run:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "masks": self.masks.state_dict(),
+            "memory": self.memory and self.memory.state_dict(),
             "round": held
             and {
                 "indices": held.coreset.indices,
@@ -114,6 +121,9 @@ class Run:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.masks.load_state_dict(state["masks"])
+        remembered = state["memory"]
+        if self.memory is not None:
+            self.memory.load_state_dict(remembered)
         held = state["round"]
         if held is not None:
             coreset = Coreset(held["indices"].to(self.device), held["weights"].to(self.device))

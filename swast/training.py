@@ -106,7 +106,7 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
     scorer = SCORERS[config.coreset.scorer]
     sizes = group_sizes(run.data.class_counts, run.coreset_size, balanced=config.coreset.balanced)
     empty = run.train_set.images.new_empty(len(labels), 0)
-    features = Features(empty, empty, labels)
+    features = Features(empty, empty, labels, None if run.memory is None else run.memory.forgotten)
     if scorer.forward:
         features = extract(run.model, run.train_set.images, labels)
         run.ledger.selection += run.forward_flops * len(labels)
@@ -114,7 +114,7 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
         config, sizes, run.data.num_classes, run.cost.num_features
     )
     draw = generator(config.seed, "selection", run.epoch)
-    coreset = scorer.select(features, make_groups(labels, sizes), draw)
+    coreset = scorer.select(features, make_groups(labels, sizes), draw, config.coreset)
     return coreset, features if scorer.forward else None
 
 
@@ -178,7 +178,10 @@ def train_step(run: Run, places: torch.Tensor, steps_per_epoch: int) -> torch.Te
     held = run.round
     indices = places if held is None else held.coreset.indices[places]
     logits = run.model(run.train_set.images[indices])
-    loss = _loss(run, places, logits, run.train_set.labels[indices])
+    labels = run.train_set.labels[indices]
+    if run.memory is not None:
+        run.memory.visit(indices, logits.detach().argmax(dim=1) == labels)
+    loss = _loss(run, places, logits, labels)
     run.optimizer.zero_grad()
     loss.backward()
     if held is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from swast.config import CoresetConfig
 from swast.features import Features
 
 
@@ -50,7 +51,7 @@ class GroupSize:
     quota: int
 
 
-Select = Callable[[Features, Sequence[Group], torch.Generator], Coreset]
+Select = Callable[[Features, Sequence[Group], torch.Generator, CoresetConfig], Coreset]
 SolverFlops = Callable[[Sequence[GroupSize], int, int], int]
 
 
@@ -59,16 +60,19 @@ class Scorer:
     """A way to choose a coreset.
 
     Attributes:
-        select: picks each group's quota; the generator is the only source of randomness.
+        select: picks each group's quota; the generator is the only source of randomness, and of
+            the settings it reads those that are its own.
         solver_flops: its arithmetic beyond the forward pass, from the groups' sizes, the number
             of classes C and of features E.
         forward: whether it needs features and logits, so one forward pass over all samples. A
             scorer that doesn't is handed the labels alone, with empty features.
+        dynamics: whether it needs to know what was forgotten while training.
     """
 
     select: Select
     solver_flops: SolverFlops
     forward: bool = True
+    dynamics: bool = False
 
 
 def coreset_size(num_samples: int, fraction: float) -> int:
@@ -111,3 +115,57 @@ def keep_lowest(scores: torch.Tensor, groups: Sequence[Group]) -> Coreset:
         for group in groups
     ]
     return Coreset.of(torch.cat(kept))
+
+
+def keep_ranked(
+    hardness: torch.Tensor, groups: Sequence[Group], settings: CoresetConfig
+) -> Coreset:
+    """In each group, leave out the share ``drop_top`` of the hardest, then keep one end.
+
+    ``direction`` says which end: the hardest of the rest, or the easiest. No more is left out
+    than the quota allows. Ties go to the lower index.
+    """
+    kept = []
+    for group in groups:
+        order = hardness[group.indices].argsort(descending=True, stable=True)
+        spare = len(order) - group.quota
+        order = order[min(int(settings.drop_top * len(order)), spare) :]
+        if settings.direction == "easy":
+            order = hardness[group.indices].argsort(stable=True)
+        kept.append(group.indices[order[: group.quota]])
+    return Coreset.of(torch.cat(kept))
+
+
+def ranking(
+    scores: Callable[[Features], torch.Tensor],
+    flops_per_sample: Callable[[int, int], int],
+    *,
+    forward: bool = True,
+    dynamics: bool = False,
+) -> Scorer:
+    """A scorer that ranks samples by how hard they are, and keeps one end.
+
+    Args:
+        scores: how hard each sample is, n.
+        flops_per_sample: its arithmetic, from the number of classes and of features.
+        forward: as in `Scorer`.
+        dynamics: as in `Scorer`.
+    """
+
+    def select(
+        features: Features,
+        groups: Sequence[Group],
+        generator: torch.Generator,  # noqa: ARG001
+        settings: CoresetConfig,
+    ) -> Coreset:
+        return keep_ranked(scores(features), groups, settings)
+
+    def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:
+        return sum(group.size for group in groups) * flops_per_sample(num_classes, num_features)
+
+    return Scorer(select, solver_flops, forward, dynamics)
+
+
+def held_out_size(num_samples: int) -> int:
+    """Training samples that glister holds out: a tenth, at least 1."""
+    return max(1, num_samples // 10)

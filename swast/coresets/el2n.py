@@ -1,7 +1,8 @@
-"""el2n: keep the samples with the largest error norm ‖softmax(z_i) − onehot(y_i)‖₂.
+"""el2n: rank samples by the norm of their error, ‖softmax(z_i) − onehot(y_i)‖₂; hard is large.
 
 Scored with the current network at every round, as SWaST does; the original averages over several
-networks early in training. Under label noise the largest norms are the noisy labels.
+networks early in training. Under label noise the largest norms are the noisy labels: see
+``drop_top`` and ``direction``.
 
 Cost: N·3C operations. Needs: logits, labels.
 Source: Paul, Ganguli, Dziugaite, "Deep Learning on a Data Diet", NeurIPS 2021.
@@ -9,11 +10,9 @@ Source: Paul, Ganguli, Dziugaite, "Deep Learning on a Data Diet", NeurIPS 2021.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 
-from swast.coresets.base import Coreset, Group, GroupSize, Scorer, keep_lowest
+from swast.coresets.base import ranking
 from swast.features import Features
 
 
@@ -23,18 +22,4 @@ def scores(features: Features) -> torch.Tensor:
     return norms
 
 
-def select(
-    features: Features,
-    groups: Sequence[Group],
-    generator: torch.Generator,  # noqa: ARG001
-) -> Coreset:
-    """Keep each group's hardest samples."""
-    return keep_lowest(-scores(features), groups)
-
-
-def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:  # noqa: ARG001
-    """Subtract, square and add, for each logit."""
-    return sum(group.size for group in groups) * 3 * num_classes
-
-
-EL2N = Scorer(select, solver_flops)
+EL2N = ranking(scores, lambda classes, _: 3 * classes)

@@ -26,116 +26,12 @@ from collections.abc import Sequence
 
 import torch
 
+from swast.config import CoresetConfig
 from swast.coresets.base import Coreset, Group, GroupSize, Scorer
+from swast.coresets.pursuit import Pursuit, bill
 from swast.features import Features
 
 RIDGE = 0.5
-PIVOT = 1e-9
-
-
-class Pursuit:
-    """Orthogonal matching pursuit in G groups of up to n atoms at once, in double precision.
-
-    Args:
-        errors: e, G × n × C; rows of padding are 0.
-        hidden: h, G × n × E; rows of padding are 0.
-        valid: which atoms are not padding, G × n.
-        quotas: picks a group, G.
-        ridge: λ of each group, G.
-    """
-
-    def __init__(
-        self,
-        errors: torch.Tensor,
-        hidden: torch.Tensor,
-        valid: torch.Tensor,
-        quotas: torch.Tensor,
-        ridge: torch.Tensor,
-    ) -> None:
-        self.errors, self.quotas, self.ridge = errors, quotas, ridge
-        groups, _, _ = errors.shape
-        self.extended = torch.cat([hidden, torch.ones_like(hidden[..., :1])], dim=2)
-        picks = int(quotas.max())
-        self.rows = torch.arange(groups, device=errors.device)
-        self.picks = torch.zeros(groups, picks, dtype=torch.long, device=errors.device)
-        self.active = torch.zeros(groups, picks, dtype=torch.bool, device=errors.device)
-        self.weights = errors.new_zeros(groups, picks)
-        self.columns = errors.new_zeros(groups, errors.shape[1], picks)
-        self.gram = torch.eye(picks, dtype=errors.dtype, device=errors.device).repeat(groups, 1, 1)
-        self.factor = self.gram.clone()
-        self.free = valid.clone()
-        total = torch.einsum("gnc,gne->gce", errors, self.extended)
-        self.target = (torch.einsum("gce,gne->gnc", total, self.extended) * errors).sum(dim=2)
-        self.target_norm2 = total.square().sum(dim=(1, 2))
-
-    def run(self) -> None:
-        """Make every pick."""
-        for step in range(self.picks.shape[1]):
-            self._pick(step)
-            self._refit(step + 1)
-
-    @property
-    def residual(self) -> torch.Tensor:
-        """‖Σ w_i g_i − Σ g_j‖ / ‖Σ g_j‖ of each group, G."""
-        weights = self.weights * self.active
-        projected = torch.einsum("gt,gt->g", weights, self.target.gather(1, self.picks))
-        chosen = self.columns.gather(1, self.picks[..., None].expand(-1, -1, self.picks.shape[1]))
-        energy = torch.einsum("gt,gtu,gu->g", weights, chosen, weights)
-        norm2 = (self.target_norm2 - 2 * projected + energy).clamp(min=0)
-        return (norm2 / self.target_norm2).sqrt()
-
-    def _pick(self, step: int) -> None:
-        """Add each group's free atom of largest inner product with the residual, if positive."""
-        weights = self.weights[:, :step] * self.active[:, :step]
-        gain = self.target - torch.einsum("gnt,gt->gn", self.columns[..., :step], weights)
-        best, atom = gain.masked_fill(~self.free, -torch.inf).max(dim=1)
-        norm2 = self.errors[self.rows, atom].square().sum(1) * self.extended[
-            self.rows, atom
-        ].square().sum(1)
-        adding = (best > 0) & (step < self.quotas) & (norm2 > 0)
-        self.free[self.rows, atom] &= ~adding
-        self.picks[:, step] = atom
-        self.active[:, step] = adding
-        column = torch.einsum("gnc,gc->gn", self.errors, self.errors[self.rows, atom])
-        column *= torch.einsum("gne,ge->gn", self.extended, self.extended[self.rows, atom])
-        self.columns[..., step] = column
-        self._grow_factor(step)
-
-    def _grow_factor(self, step: int) -> None:
-        """Append the new atom's row to the Gram matrix and to its Cholesky factor."""
-        cross = self.columns[..., step].gather(1, self.picks[:, :step])
-        cross = cross * self.active[:, :step] * self.active[:, step : step + 1]
-        own = self.columns[self.rows, self.picks[:, step], step] + self.ridge
-        own = torch.where(self.active[:, step], own, torch.ones_like(own))
-        self.gram[:, step, :step] = self.gram[:, :step, step] = cross
-        self.gram[:, step, step] = own
-        row = torch.linalg.solve_triangular(
-            self.factor[:, :step, :step], cross[..., None], upper=False
-        )[..., 0]
-        pivot = (own - row.square().sum(dim=1)).clamp(min=PIVOT * own)
-        self.factor[:, step, :step] = row
-        self.factor[:, step, step] = pivot.sqrt()
-
-    def _refit(self, size: int) -> None:
-        """Ridge weights of all active atoms; take out the most negative until none is."""
-        target = self.target.gather(1, self.picks[:, :size])
-        while True:
-            right = (target * self.active[:, :size])[..., None]
-            solved = torch.cholesky_solve(right, self.factor[:, :size, :size])[..., 0]
-            self.weights[:, :size] = solved
-            lowest, place = solved.min(dim=1)
-            negative = lowest < 0
-            if not bool(negative.any()):
-                return
-            self._take_out(place[negative], self.rows[negative], size)
-
-    def _take_out(self, places: torch.Tensor, rows: torch.Tensor, size: int) -> None:
-        """Remove one atom from each of some groups and factor what is left of their Gram."""
-        self.active[rows, places] = False
-        self.gram[rows, places, :] = 0
-        self.gram[rows, :, places] = 0
-        self.gram[rows, places, places] = 1
-        self.factor[rows, :size, :size] = torch.linalg.cholesky(self.gram[rows, :size, :size])
 
 
 def pursue(features: Features, groups: Sequence[Group]) -> Pursuit:
@@ -160,33 +56,37 @@ def pursue(features: Features, groups: Sequence[Group]) -> Pursuit:
     return pursuit
 
 
-def select(features: Features, groups: Sequence[Group], generator: torch.Generator) -> Coreset:
+def select(
+    features: Features,
+    groups: Sequence[Group],
+    generator: torch.Generator,
+    settings: CoresetConfig,  # noqa: ARG001
+) -> Coreset:
     """Match the gradient of each group."""
     pursuit = pursue(features, groups)
     indices, weights = [], []
     for row, group in enumerate(groups):
         active = pursuit.active[row]
         places = pursuit.picks[row][active]
-        left = torch.ones(len(group.indices), dtype=torch.bool)
-        left[places.cpu()] = False
-        rest = left.nonzero().flatten()
-        fill = rest[torch.randperm(len(rest), generator=generator)[: group.quota - len(places)]]
-        indices += [group.indices[places], group.indices[fill.to(places.device)]]
+        fill = fill_up(len(group.indices), places, group.quota - len(places), generator)
+        indices.append(group.indices[torch.cat([places, fill])])
         weights += [pursuit.weights[row][active], pursuit.weights.new_ones(len(fill))]
     return Coreset.of(torch.cat(indices), torch.cat(weights))
 
 
+def fill_up(
+    size: int, taken: torch.Tensor, missing: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Places drawn evenly from those of 0…size − 1 that are not taken."""
+    left = torch.ones(size, dtype=torch.bool)
+    left[taken.cpu()] = False
+    rest = left.nonzero().flatten()
+    return rest[torch.randperm(len(rest), generator=generator)[:missing]].to(taken.device)
+
+
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:
-    """Target and first correlations; then a kernel column, correlations and a refit a pick."""
-    total = 0
-    for group in groups:
-        n, k = group.size, group.quota
-        width = num_features + 1
-        total += 4 * n * num_classes * width + 2 * n * num_classes
-        total += k * 2 * n * (num_classes + width)
-        total += n * k * (k - 1)
-        total += k * (k + 1) * (2 * k + 1) // 2
-    return total
+    """A pursuit a group."""
+    return sum(bill(each.size, each.quota, num_classes, num_features + 1) for each in groups)
 
 
 GRADMATCH = Scorer(select, solver_flops)

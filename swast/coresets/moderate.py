@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import torch
 
+from swast.config import CoresetConfig
 from swast.coresets.base import Coreset, Group, GroupSize, Scorer, keep_lowest
 from swast.features import Features
 
@@ -32,6 +33,7 @@ def select(
     features: Features,
     groups: Sequence[Group],
     generator: torch.Generator,  # noqa: ARG001
+    settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
     """Keep each group's samples nearest its median distance."""
     away = distances(features)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 
+from swast.config import CoresetConfig
 from swast.coresets.base import Coreset, Group, GroupSize, Scorer
 from swast.features import Features
 
@@ -17,6 +18,7 @@ def select(
     features: Features,  # noqa: ARG001
     groups: Sequence[Group],
     generator: torch.Generator,
+    settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
     """Draw each group's quota evenly, without replacement."""
     drawn = []

@@ -86,7 +86,7 @@ class TestARound:
         assert len(before.networks) == 3
         assert entry.sparsity > 0.89
 
-    @every_scorer
+    @pytest.mark.parametrize("scorer", [name for name in SCORERS if not SCORERS[name].dynamics])
     def test_the_coreset_is_what_the_scorer_picks_by_that_network(self, monkeypatch, scorer):
         before = BeforePruning(monkeypatch)
         run = Run(tiny(PRUNING, **{"coreset.scorer": scorer}), few_digits())
@@ -96,7 +96,7 @@ class TestARound:
             if entry.epoch in (2, 4, 6):
                 features = extract(before.networks[-1], run.train_set.images, labels)
                 draw = generator(0, "selection", entry.epoch - 1)
-                expected = SCORERS[scorer].select(features, groups, draw)
+                expected = SCORERS[scorer].select(features, groups, draw, run.config.coreset)
                 assert torch.equal(run.round.coreset.indices, expected.indices)
                 torch.testing.assert_close(run.round.coreset.weights, expected.weights)
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from swast.config import TrainConfig
+from swast.config import CoresetConfig, TrainConfig
 from swast.coresets import SCORERS, group_sizes, make_groups
 from swast.features import Features
 from swast.rng import generator
@@ -41,7 +41,7 @@ def selections(draw):
 
 def select(scorer, selection):
     features, groups, seed = selection
-    return SCORERS[scorer].select(features, groups, generator(seed, "selection"))
+    return SCORERS[scorer].select(features, groups, generator(seed, "selection"), CoresetConfig())
 
 
 @every_scorer
@@ -103,7 +103,9 @@ def test_scorers_that_need_no_forward_pass_use_labels_alone(scorer):
     labels = torch.arange(30) % 3
     empty = torch.empty(30, 0)
     groups = make_groups(labels, group_sizes([10, 10, 10], 9, balanced=True))
-    chosen = SCORERS[scorer].select(Features(empty, empty, labels), groups, generator(0, "s"))
+    chosen = SCORERS[scorer].select(
+        Features(empty, empty, labels), groups, generator(0, "s"), CoresetConfig()
+    )
     assert torch.bincount(labels[chosen.indices]).tolist() == [3, 3, 3]
 
 

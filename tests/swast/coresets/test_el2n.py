@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
+from swast.config import CoresetConfig
 from swast.coresets import make_groups
 from swast.coresets.base import GroupSize
 from swast.coresets.el2n import EL2N, scores
@@ -35,7 +36,9 @@ def test_scores_are_the_norms_of_per_sample_gradients_in_the_logits():
 
 def test_the_hardest_samples_are_kept():
     given = features(0)
-    chosen = EL2N.select(given, make_groups(given.labels, [GroupSize(24, 7)]), torch.Generator())
+    chosen = EL2N.select(
+        given, make_groups(given.labels, [GroupSize(24, 7)]), torch.Generator(), CoresetConfig()
+    )
     assert chosen.indices.tolist() == sorted(
         norms_by_autograd(given).argsort(descending=True)[:7].tolist()
     )
@@ -50,7 +53,9 @@ def test_the_hardest_of_each_class_are_kept_where_balanced():
         max((i for i in range(24) if given.labels[i] == label), key=lambda i: norms[i])
         for label in range(5)
     ]
-    assert EL2N.select(given, groups, torch.Generator()).indices.tolist() == sorted(hardest)
+    assert EL2N.select(
+        given, groups, torch.Generator(), CoresetConfig()
+    ).indices.tolist() == sorted(hardest)
 
 
 def test_a_wrong_label_scores_above_a_right_one():

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from swast.config import CoresetConfig
 from swast.coresets import Group, GroupSize, gradmatch
 from swast.coresets.gradmatch import RIDGE, Pursuit, pursue, select, solver_flops
 from swast.features import Features
@@ -106,7 +107,7 @@ class TestAgainstThePlainPursuit:
         group = whole(features, 9)
         expected = explicit_pursuit(features, group)
         assert len(expected.kept) == 9
-        coreset = select(features, [group], generator(0, "selection"))
+        coreset = select(features, [group], generator(0, "selection"), CoresetConfig())
         order = np.argsort(expected.kept)
         assert coreset.indices.tolist() == sorted(expected.kept)
         np.testing.assert_allclose(
@@ -149,7 +150,7 @@ class TestWhereThePursuitEndsShort:
 
     def test_the_quota_is_filled_at_weight_1(self):
         features, group, expected = self.short()
-        coreset = select(features, [group], generator(0, "selection"))
+        coreset = select(features, [group], generator(0, "selection"), CoresetConfig())
         assert len(coreset) == 40
         assert set(expected.kept) < set(coreset.indices.tolist())
         weights = dict(zip(coreset.indices.tolist(), coreset.weights.tolist(), strict=True))
@@ -161,7 +162,11 @@ class TestWhereThePursuitEndsShort:
     def test_the_fill_is_drawn_by_the_generator(self):
         features, group, _ = self.short()
         drawn = {
-            tuple(select(features, [group], generator(seed, "selection")).indices.tolist())
+            tuple(
+                select(
+                    features, [group], generator(seed, "selection"), CoresetConfig()
+                ).indices.tolist()
+            )
             for seed in range(5)
         }
         assert len(drawn) == 5
@@ -174,14 +179,14 @@ class TestWhereThePursuitEndsShort:
         pursuit = pursue(features, groups)
         assert not pursuit.active[0].any()
         assert_same_pursuit(pursuit, 1, explicit_pursuit(features, groups[1]))
-        coreset = select(features, groups, generator(0, "selection"))
+        coreset = select(features, groups, generator(0, "selection"), CoresetConfig())
         assert (coreset.indices < 10).sum() == 4
         assert torch.isfinite(coreset.weights).all()
 
     def test_a_class_without_samples_gives_none(self):
         features = some_features(0)
         groups = [Group(torch.empty(0, dtype=torch.long), 0), whole(features, 5)]
-        assert len(select(features, groups, generator(0, "selection"))) == 5
+        assert len(select(features, groups, generator(0, "selection"), CoresetConfig())) == 5
 
 
 def test_the_scale_of_the_gradients_changes_nothing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from swast.config import CoresetConfig
 from swast.coresets import group_sizes, make_groups
 from swast.coresets.moderate import MODERATE, distances
 from swast.features import Features
@@ -28,7 +29,10 @@ def test_the_choice_is_that_of_the_plain_loop(seed, balanced):
         given.labels.tolist(),
         [(group.indices.tolist(), group.quota) for group in groups],
     )
-    assert MODERATE.select(given, groups, torch.Generator()).indices.tolist() == expected
+    assert (
+        MODERATE.select(given, groups, torch.Generator(), CoresetConfig()).indices.tolist()
+        == expected
+    )
 
 
 def test_distances_are_to_the_mean_of_the_own_class():
@@ -42,5 +46,5 @@ def test_both_ends_of_the_distances_are_left_out():
     places = torch.tensor([-9.0, -5, -3, -1, 0, 1, 3, 5, 9])
     given = Features(places[:, None], torch.zeros(9, 2), torch.zeros(9, dtype=torch.long))
     groups = make_groups(given.labels, group_sizes([9], 2, balanced=False))
-    chosen = MODERATE.select(given, groups, torch.Generator()).indices
+    chosen = MODERATE.select(given, groups, torch.Generator(), CoresetConfig()).indices
     assert places[chosen].abs().tolist() == [3, 3]

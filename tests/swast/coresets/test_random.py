@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from swast.config import CoresetConfig
 from swast.coresets import group_sizes, make_groups
 from swast.coresets.random import RANDOM
 from swast.features import Features
@@ -15,7 +16,9 @@ def draw(index: int) -> list[int]:
     groups = make_groups(labels, group_sizes([10] * 4, 12, balanced=True))
     empty = torch.empty(40, 0)
     stream = generator(0, "selection", index)
-    return RANDOM.select(Features(empty, empty, labels), groups, stream).indices.tolist()
+    return RANDOM.select(
+        Features(empty, empty, labels), groups, stream, CoresetConfig()
+    ).indices.tolist()
 
 
 def test_every_round_draws_anew():

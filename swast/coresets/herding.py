@@ -1,0 +1,58 @@
+"""herding: samples whose running mean of features stays nearest the mean of their group.
+
+At step t the sample that brings the mean of the t chosen ones nearest the group's mean is added.
+(DeepCore adds the one that takes it farthest.) Cost: k·n·2E operations a group. Needs: features.
+Source: Welling, "Herding dynamical weights to learn", ICML 2009; Chen, Welling, Smola, UAI 2010.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from swast.config import CoresetConfig
+from swast.coresets.base import Coreset, Group, GroupSize, Scorer
+from swast.features import Features
+
+
+def herd(hidden: torch.Tensor, count: int) -> torch.Tensor:
+    """Positions of ``count`` rows, in the order in which herding adds them.
+
+    Adding row i to a sum S of t rows leaves ‖(S + h_i)/(t + 1) − μ‖², least where
+    ‖h_i‖² − 2 h_i·((t + 1) μ − S) is.
+    """
+    rows = hidden.double()
+    mean, total = rows.mean(dim=0), torch.zeros_like(rows[0])
+    norms = rows.square().sum(dim=1)
+    free = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    chosen = torch.empty(count, dtype=torch.long, device=rows.device)
+    for step in range(count):
+        away = norms - 2 * rows @ ((step + 1) * mean - total)
+        place = away.masked_fill(~free, torch.inf).argmin()
+        chosen[step], free[place] = place, False
+        total += rows[place]
+    return chosen
+
+
+def select(
+    features: Features,
+    groups: Sequence[Group],
+    generator: torch.Generator,  # noqa: ARG001
+    settings: CoresetConfig,  # noqa: ARG001
+) -> Coreset:
+    """Herd each group."""
+    kept = [
+        group.indices[herd(features.hidden[group.indices], group.quota)]
+        for group in groups
+        if group.quota
+    ]
+    return Coreset.of(torch.cat(kept))
+
+
+def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:  # noqa: ARG001
+    """One product of all features with a vector a pick."""
+    return sum(2 * group.quota * group.size * num_features for group in groups)
+
+
+HERDING = Scorer(select, solver_flops)

@@ -1,0 +1,21 @@
+"""loss: rank samples by their cross-entropy, log Σ exp z_j − z_y; hard is a large loss.
+
+Under label noise the largest losses are the noisy labels. Cost: N·3C operations. Needs: logits,
+labels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from swast.coresets.base import ranking
+from swast.features import Features
+
+
+def scores(features: Features) -> torch.Tensor:
+    """Cross-entropy of every sample, n."""
+    return functional.cross_entropy(features.logits, features.labels, reduction="none")
+
+
+LOSS = ranking(scores, lambda classes, _: 3 * classes)
