@@ -13,6 +13,8 @@ from search.space import Choices, Domain, Range, read_space
 from swast.config import parse_toml, setting_paths
 from swast.errors import ConfigError
 
+SCORER_NAMES = setting_paths()["coreset.scorer"][0].names
+
 
 def domain(text: str) -> Domain:
     """The one domain of a text."""
@@ -106,7 +108,7 @@ def test_domains_keep_the_order_of_the_file():
         # A value that the field cannot take: path, value, what is allowed, nearest name.
         (
             'coreset.scorer = ["random", "gradmach"]',
-            "coreset.scorer must be one of random, el2n, moderate, gradmatch, got 'gradmach'; "
+            f"coreset.scorer must be one of {', '.join(SCORER_NAMES)}, got 'gradmach'; "
             "did you mean 'gradmatch'?",
         ),
         ("coreset.scorer = [1]", "coreset.scorer must be one of random, el2n"),
