@@ -18,8 +18,10 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-DataName = Literal["digits"]
-ModelName = Literal["cnn-small", "mlp-small"]
+DATA_NAMES = ("digits",)
+DATA_FORMS: dict[str, str] = {}
+MODEL_NAMES = ("cnn-small", "mlp-small")
+MODEL_FORMS: dict[str, str] = {}
 ScorerName = Literal[
     "random",
     "el2n",
@@ -131,8 +133,8 @@ class TrainConfig(Table):
         ConfigError: a value is of the wrong type, out of range, or contradicts another.
     """
 
-    data: DataName = setting("digits", "data set")
-    model: ModelName = setting("cnn-small", "network")
+    data: str = setting("digits", "data set", names=DATA_NAMES, forms=DATA_FORMS)
+    model: str = setting("cnn-small", "network", names=MODEL_NAMES, forms=MODEL_FORMS)
     epochs: int = setting(30, "epochs in all", symbol="T", low=1)
     warmup_epochs: int = setting(3, "dense epochs on all data at the start", symbol="K", low=0)
     interval: int = setting(5, "epochs from one selection to the next", symbol="R", low=1)

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from swast import plan
-from swast.config import ModelName, TrainConfig
+from swast.config import TrainConfig
 from swast.coresets import SCORERS, GroupSize, coreset_size, group_sizes
 from swast.data import ArrayData, add_noise
 from swast.features import evaluating, last_linear
@@ -171,12 +171,12 @@ def _updated_samples(config: TrainConfig, epoch: int, size: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _built(model: ModelName, shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
+def _built(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
     return build_model(model, shape, num_classes, seed)
 
 
 @lru_cache(maxsize=64)
-def _cost_of(model: ModelName, shape: tuple[int, ...], num_classes: int, seed: int) -> ModelCost:
+def _cost_of(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> ModelCost:
     return model_cost(_built(model, shape, num_classes, seed), shape)
 
 

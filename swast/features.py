@@ -6,7 +6,7 @@ depends on nor disturbs batch-norm statistics, dropout or the training order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,8 +14,6 @@ import torch
 from torch import nn
 
 from swast.errors import ConfigError
-
-CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -73,20 +71,20 @@ def last_linear(model: nn.Module) -> nn.Linear:
     return linear[-1]
 
 
-def predict_logits(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Logits of all images, n × C, in eval mode and in chunks of 1,024."""
+def predict_logits(model: nn.Module, batches: Iterable[torch.Tensor]) -> torch.Tensor:
+    """Logits of all images in the batches, n × C, in eval mode."""
     with evaluating(model):
-        return torch.cat([model(chunk) for chunk in images.split(CHUNK)])
+        return torch.cat([model(images) for images in batches])
 
 
-def extract(model: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> Features:
-    """Penultimate features and logits of all images, from one forward pass."""
+def extract(model: nn.Module, batches: Iterable[torch.Tensor], labels: torch.Tensor) -> Features:
+    """Penultimate features and logits of all images in the batches, from one forward pass."""
     hidden: list[torch.Tensor] = []
     handle = last_linear(model).register_forward_pre_hook(
         lambda _, inputs: hidden.append(inputs[0])
     )
     try:
-        logits = predict_logits(model, images)
+        logits = predict_logits(model, batches)
     finally:
         handle.remove()
     return Features(torch.cat(hidden), logits, labels)

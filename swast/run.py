@@ -71,6 +71,10 @@ class Run:
         """Samples a round trains on."""
         return coreset_size(self.data.num_train, self.config.coreset.fraction)
 
+    def indices(self, places: torch.Tensor) -> torch.Tensor:
+        """Positions in the training set of some places of the coreset, or of all data."""
+        return places if self.round is None else self.round.coreset.indices[places]
+
     @property
     def forward_flops(self) -> int:
         """Forward FLOPs of one sample under the masks in force."""

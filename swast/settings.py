@@ -8,6 +8,7 @@ for the reference that is generated from them.
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -25,7 +26,15 @@ _hints: Callable[[type], dict[str, Any]] = cache(typing.get_type_hints)
 
 @dataclass(frozen=True)
 class Setting:
-    """What one field means and may hold: ``low <= value <= high``, open at ``above``/``below``."""
+    """What one field means and may hold.
+
+    Attributes:
+        doc: what it means.
+        symbol: the paper's letter for it.
+        low, above, high, below: its range, ``low <= value <= high``, open at ``above``/``below``.
+        names: the texts that it may be, where they are listed and its type is not a ``Literal``.
+        forms: further texts that it may be: how they look, and the pattern that they match.
+    """
 
     doc: str
     symbol: str = ""
@@ -33,6 +42,8 @@ class Setting:
     above: float | None = None
     high: float | None = None
     below: float | None = None
+    names: tuple[str, ...] = ()
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     def allows(self, value: float) -> bool:
         """Whether a number lies in the range; NaN and infinities never do."""
@@ -42,6 +53,12 @@ class Setting:
             and (self.above is None or value > self.above)
             and (self.high is None or value <= self.high)
             and (self.below is None or value < self.below)
+        )
+
+    def has_form(self, value: object) -> bool:
+        """Whether a text matches one of the forms whole."""
+        return isinstance(value, str) and any(
+            re.fullmatch(pattern, value) for pattern in self.forms.values()
         )
 
     @property
@@ -67,7 +84,12 @@ def setting(default: Any, doc: str, **limits: Any) -> Any:  # noqa: ANN401
 
 @dataclass(frozen=True)
 class FieldType:
-    """The type of one setting: bool, int, float or str, and the names it may take, if listed."""
+    """The type of one setting.
+
+    Attributes:
+        kind: bool, int, float, str, or tuple for a list of texts.
+        names: the texts that it may be, where they are listed.
+    """
 
     kind: type
     names: tuple[str, ...] = ()
@@ -79,6 +101,8 @@ def field_types(table: type[Table]) -> dict[str, FieldType]:
     for name, hint in _hints(table).items():
         if typing.get_origin(hint) is Literal:
             types[name] = FieldType(str, typing.get_args(hint))
+        elif typing.get_origin(hint) is tuple:
+            types[name] = FieldType(tuple)
         elif isinstance(hint, type) and not issubclass(hint, Table):
             types[name] = FieldType(hint)
     return types
@@ -95,25 +119,32 @@ def subtables(table: type[Table]) -> dict[str, type[Table]]:
 
 def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | None:
     """What is wrong with a value for the setting at ``path``, or None."""
-    if kind.names:
-        expected, right = f"one of {', '.join(kind.names)}", value in kind.names
+    names = kind.names or limits.names
+    if names:
+        expected = f"one of {', '.join([*names, *limits.forms])}"
+        right = value in names or limits.has_form(value)
     elif kind.kind in (int, float):
         expected, right = limits.range, is_number(value, kind.kind)
         if not right:
             expected = f"{'a whole number' if kind.kind is int else 'a number'} {expected}"
         right = right and limits.allows(typing.cast("float", value))
     else:
-        expected = {bool: "true or false", str: "a text"}[kind.kind]
-        right = isinstance(value, kind.kind)
+        expected = {bool: "true or false", str: "a text", tuple: "a list of texts"}[kind.kind]
+        right = is_texts(value) if kind.kind is tuple else isinstance(value, kind.kind)
     if right:
         return None
-    return f"{path} must be {expected}, got {value!r}{nearest(str(value), kind.names)}"
+    return f"{path} must be {expected}, got {value!r}{nearest(str(value), names)}"
 
 
 def check_table(value: object, path: str, table: type[Table]) -> list[str]:
     """What is wrong with a value for a nested table."""
     right = isinstance(value, table)
     return [] if right else [f"{path} must be a {table.__name__}, got {value!r}"]
+
+
+def is_texts(value: object) -> bool:
+    """Whether a value is a list or tuple of texts."""
+    return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 
 def is_number(value: object, kind: type) -> bool:
@@ -144,8 +175,8 @@ class Table:
             problem = check(value, prefix + each.name, types[each.name], limits)
             if problem:
                 problems.append(problem)
-            elif types[each.name].kind is float:
-                object.__setattr__(self, each.name, float(value))
+            elif types[each.name].kind in (float, tuple):
+                object.__setattr__(self, each.name, types[each.name].kind(value))
         if problems:
             raise ConfigError(problems)
 

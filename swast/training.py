@@ -6,9 +6,10 @@ prune weights. Train on the coreset, held near what was recorded.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,7 +109,7 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
     empty = run.train_set.images.new_empty(len(labels), 0)
     features = Features(empty, empty, labels, None if run.memory is None else run.memory.forgotten)
     if scorer.forward:
-        features = extract(run.model, run.train_set.images, labels)
+        features = extract(run.model, run.train_set.scan(), labels)
         run.ledger.selection += run.forward_flops * len(labels)
     run.ledger.solver += selection_flops(
         config, sizes, run.data.num_classes, run.cost.num_features
@@ -125,7 +126,7 @@ def record(run: Run, coreset: Coreset, features: Features | None) -> torch.Tenso
     if features is not None:
         return features.logits[coreset.indices]
     run.ledger.recording += run.forward_flops * len(coreset)
-    return predict_logits(run.model, run.train_set.images[coreset.indices])
+    return predict_logits(run.model, run.train_set.scan(coreset.indices))
 
 
 def prune(run: Run) -> None:
@@ -138,8 +139,8 @@ def prune(run: Run) -> None:
 
 def train_epoch(run: Run) -> float:
     """One epoch on the round's coreset, or on all data before the first round; its mean loss."""
-    epoch = begin_epoch(run)
-    loss = float(torch.stack([train_step(run, places, len(epoch)) for places in epoch]).mean())
+    losses = [train_step(run, places, images) for places, images in begin_epoch(run)]
+    loss = float(torch.stack(losses).mean())
     check_finite(loss, "training", run.epoch + 1, run.config)
     return loss
 
@@ -157,11 +158,11 @@ def check_finite(loss: float, kind: str, epoch: int, config: TrainConfig) -> Non
         )
 
 
-def begin_epoch(run: Run) -> Sequence[torch.Tensor]:
+def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Ready the run for an epoch: its learning rate, and its batches in random order.
 
     Returns:
-        Places in the coreset (or in all data), a tensor a step.
+        A pair a step: places in the coreset (or in all data), and the images there.
     """
     for group in run.optimizer.param_groups:
         group["lr"] = plan.learning_rate(run.config, run.epoch)
@@ -169,15 +170,14 @@ def begin_epoch(run: Run) -> Sequence[torch.Tensor]:
     size = len(run.train_set) if run.round is None else len(run.round.coreset)
     draw = generator(run.config.seed, "order", run.epoch)
     order = torch.randperm(size, generator=draw).to(run.device)
-    parts: Sequence[torch.Tensor] = order.split(run.config.optim.batch_size)
-    return parts
+    parts = order.split(run.config.optim.batch_size)
+    return zip(parts, run.train_set.batches(map(run.indices, parts)), strict=True)
 
 
-def train_step(run: Run, places: torch.Tensor, steps_per_epoch: int) -> torch.Tensor:
-    """One step on a batch; its loss."""
-    held = run.round
-    indices = places if held is None else held.coreset.indices[places]
-    logits = run.model(run.train_set.images[indices])
+def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """One step on the images at some places of the coreset (or of all data); its loss."""
+    held, indices = run.round, run.indices(places)
+    logits = run.model(images)
     labels = run.train_set.labels[indices]
     if run.memory is not None:
         run.memory.visit(indices, logits.detach().argmax(dim=1) == labels)
@@ -189,7 +189,7 @@ def train_step(run: Run, places: torch.Tensor, steps_per_epoch: int) -> torch.Te
         run.optimizer.step()
     else:
         run.ledger.training += STEP * run.forward_flops * len(places)
-        _sparse_step(run, len(places), steps_per_epoch)
+        _sparse_step(run, len(places))
         run.step += 1
     return loss.detach()
 
@@ -209,9 +209,10 @@ def _loss(
     return loss
 
 
-def _sparse_step(run: Run, samples: int, steps_per_epoch: int) -> None:
+def _sparse_step(run: Run, samples: int) -> None:
     """Change the masks where the pruner is due to; else an optimiser step that obeys them."""
     config = run.config
+    steps_per_epoch = plan.num_steps(run.coreset_size, config.optim.batch_size)
     update = PRUNERS[config.prune.method].update if config.prune.method != "none" else None
     due = update is not None and plan.is_update_step(config, run.step, steps_per_epoch)
     if update is not None and due and not run.masks.is_dense():
@@ -226,7 +227,7 @@ def _sparse_step(run: Run, samples: int, steps_per_epoch: int) -> None:
 
 def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
     """The epoch's record: the network on the validation set, and the bill so far."""
-    logits = predict_logits(run.model, run.val_set.images)
+    logits = predict_logits(run.model, run.val_set.scan())
     loss = float(functional.cross_entropy(logits, run.val_set.labels))
     check_finite(loss, "validation", run.epoch, run.config)
     run.ledger.evaluation += run.forward_flops * len(run.val_set)
@@ -256,7 +257,7 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
     if test:
         with threads(run.config.threads):
             held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
-            logits = predict_logits(run.model, held_out.images)
+            logits = predict_logits(run.model, held_out.scan())
             test_accuracy = accuracy(logits, held_out.labels)
     return TrainResult(
         val_accuracy=last.val_accuracy,
@@ -286,10 +287,9 @@ def price(config: TrainConfig, data: ArrayData) -> Ledger:
     left = REHEARSED_STEPS
     with threads(config.threads):
         while run.epoch < config.warmup_epochs and left > 0:
-            epoch = begin_epoch(run)[:left]
-            for places in epoch:
-                train_step(run, places, len(epoch))
-            left -= len(epoch)
+            for places, images in itertools.islice(begin_epoch(run), left):
+                train_step(run, places, images)
+                left -= 1
             run.epoch += 1
     return predict(config, data, run.masks.weights)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from swast.config import DataName, NoiseConfig
+from swast.config import NoiseConfig
 from swast.data import digits
 from swast.data.base import ArrayData, Samples
 from swast.data.noise import symmetric
 
 __all__ = ["DATASETS", "ArrayData", "Samples", "add_noise", "load_data"]
 
-DATASETS: dict[DataName, Callable[[], ArrayData]] = {"digits": digits.load}
+DATASETS: dict[str, Callable[[], ArrayData]] = {"digits": digits.load}
 
 
-def load_data(name: DataName) -> ArrayData:
+def load_data(name: str) -> ArrayData:
     """A data set by name, with clean labels.
 
     Raises:

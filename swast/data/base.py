@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +47,10 @@ class ArrayData:
         return replace(self, train_labels=labels)
 
 
+CHUNK = 1024
+"""Samples that a pass without gradients looks at together."""
+
+
 @dataclass(frozen=True)
 class Samples:
     """Images and labels on the training device."""
@@ -62,3 +67,13 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def batches(self, parts: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
+        """The images at the indices of each part, a batch a part, in that order."""
+        for indices in parts:
+            yield self.images[indices]
+
+    def scan(self, indices: torch.Tensor | None = None) -> Iterator[torch.Tensor]:
+        """All images, or those at some indices, in order, 1,024 at a time."""
+        chosen = torch.arange(len(self), device=self.labels.device) if indices is None else indices
+        return self.batches(chosen.split(CHUNK))

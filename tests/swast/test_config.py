@@ -43,10 +43,12 @@ SECTIONS = [CoresetConfig, PruneConfig, PreserveConfig, OptimConfig, NoiseConfig
 def values_of(path):
     """Strategy for every value that the setting at a path may hold."""
     kind, limits, _ = setting_paths()[path]
-    if kind.names:
-        return st.sampled_from(kind.names)
+    if kind.names or limits.names:
+        return st.sampled_from(kind.names or limits.names)
     if kind.kind is bool:
         return st.booleans()
+    if kind.kind is tuple:
+        return st.lists(st.text(), max_size=2).map(tuple)
     low = limits.low if limits.above is None else limits.above
     high = limits.high if limits.below is None else limits.below
     if kind.kind is int:
@@ -291,15 +293,15 @@ class TestFiles:
 @pytest.mark.parametrize(
     ("names", "registered"),
     [
-        (schema.DataName, DATASETS),
-        (schema.ModelName, MODELS),
-        (schema.ScorerName, SCORERS),
-        (schema.PrunerName, {"none": None, **PRUNERS}),
-        (schema.ScheduleName, SCHEDULES),
+        (schema.DATA_NAMES, DATASETS),
+        (schema.MODEL_NAMES, MODELS),
+        (get_args(schema.ScorerName), SCORERS),
+        (get_args(schema.PrunerName), {"none": None, **PRUNERS}),
+        (get_args(schema.ScheduleName), SCHEDULES),
     ],
 )
 def test_the_names_that_a_configuration_takes_are_those_that_are_registered(names, registered):
-    assert get_args(names) == tuple(registered)
+    assert names == tuple(registered)
 
 
 def test_every_setting_says_what_it_means():

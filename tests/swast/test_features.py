@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from swast import features as module
+from swast.data import Samples, base
 from swast.errors import ConfigError
 from swast.features import Features, evaluating, extract, last_linear, predict_logits
 from swast.models import MODELS, build_model
@@ -40,7 +40,7 @@ class TestTheNetworkIsAtRest:
         model = restless()
         model(IMAGES)
         before = copied(model)
-        features = extract(model, IMAGES, LABELS)
+        features = extract(model, [IMAGES], LABELS)
         asleep = restless().eval()
         asleep.load_state_dict(before)
         with torch.no_grad():
@@ -49,13 +49,13 @@ class TestTheNetworkIsAtRest:
         assert features.labels is LABELS
 
     def test_no_gradient_is_recorded(self):
-        features = extract(restless(), IMAGES, LABELS)
+        features = extract(restless(), [IMAGES], LABELS)
         assert not features.logits.requires_grad
         assert not features.hidden.requires_grad
 
     def test_the_pass_is_the_same_each_time(self):
         model = restless()
-        first, second = extract(model, IMAGES, LABELS), extract(model, IMAGES, LABELS)
+        first, second = extract(model, [IMAGES], LABELS), extract(model, [IMAGES], LABELS)
         assert torch.equal(first.logits, second.logits)
 
 
@@ -63,14 +63,14 @@ class TestNoTraceIsLeft:
     def test_parameters_and_buffers_keep_their_bits(self):
         model = restless()
         before = copied(model)
-        extract(model, IMAGES, LABELS)
+        extract(model, [IMAGES], LABELS)
         assert same_bits(copied(model), before)
 
     def test_each_module_gets_its_own_mode_back(self):
         model = restless()
         before = modes(model)
         assert len(set(before)) == 2
-        extract(model, IMAGES, LABELS)
+        extract(model, [IMAGES], LABELS)
         assert modes(model) == before
 
     def test_modes_and_gradients_come_back_after_an_error(self):
@@ -83,14 +83,14 @@ class TestNoTraceIsLeft:
 
     def test_no_hook_stays(self):
         model = restless()
-        extract(model, IMAGES, LABELS)
+        extract(model, [IMAGES], LABELS)
         with pytest.raises(RuntimeError):
-            extract(model, IMAGES[:, :, :3], LABELS)
+            extract(model, [IMAGES[:, :, :3]], LABELS)
         assert not model[-1]._forward_pre_hooks
 
     def test_global_generators_stay_where_they_were(self):
         before = global_generators()
-        extract(restless_without_drawing(), IMAGES, LABELS)
+        extract(restless_without_drawing(), [IMAGES], LABELS)
         assert global_generators() == before
 
 
@@ -102,7 +102,7 @@ def restless_without_drawing() -> nn.Module:
 @pytest.mark.parametrize("name", MODELS)
 def test_hidden_features_are_what_the_last_layer_sees(name):
     model = build_model(name, (1, 8, 8), 10, 0)
-    features = extract(model, IMAGES, LABELS)
+    features = extract(model, [IMAGES], LABELS)
     layer = last_linear(model)
     torch.testing.assert_close(
         features.hidden @ layer.weight.T + layer.bias, features.logits, rtol=1e-5, atol=1e-5
@@ -111,12 +111,14 @@ def test_hidden_features_are_what_the_last_layer_sees(name):
 
 def test_chunks_come_together_in_order(monkeypatch):
     model = build_model("mlp-small", (1, 8, 8), 10, 0)
-    whole = extract(model, IMAGES, LABELS)
-    monkeypatch.setattr(module, "CHUNK", 7)
-    parts = extract(model, IMAGES, LABELS)
+    whole = extract(model, [IMAGES], LABELS)
+    monkeypatch.setattr(base, "CHUNK", 7)
+    samples = Samples(IMAGES, LABELS)
+    assert [len(chunk) for chunk in samples.scan()] == [7, 7, 7, 7, 2]
+    parts = extract(model, samples.scan(), LABELS)
     torch.testing.assert_close(parts.logits, whole.logits)
     torch.testing.assert_close(parts.hidden, whole.hidden)
-    torch.testing.assert_close(predict_logits(model, IMAGES), whole.logits)
+    torch.testing.assert_close(predict_logits(model, [IMAGES]), whole.logits)
 
 
 def test_errors_are_the_gradient_of_the_loss_in_the_logits():

@@ -157,8 +157,8 @@ def test_decay_acts_on_weights_and_not_on_biases(momentum):
     config = tiny({"optim.weight_decay": 0.5, "optim.momentum": momentum, "optim.lr": 0.1})
     run = started(config)
     before = copied(run.model)
-    places = TRAINING.begin_epoch(run)
-    TRAINING.train_step(run, places[0], len(places))
+    places, images = next(TRAINING.begin_epoch(run))
+    TRAINING.train_step(run, places, images)
     for name, parameter in run.model.named_parameters():
         decay = 0.5 * before[name] if name.endswith("weight") else 0
         moved = before[name] - 0.1 * (1 + momentum) * (parameter.grad + decay)

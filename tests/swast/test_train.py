@@ -94,7 +94,7 @@ class TestARound:
         groups = make_groups(labels, group_sizes(run.data.class_counts, 36, balanced=True))
         for entry in epochs(run):
             if entry.epoch in (2, 4, 6):
-                features = extract(before.networks[-1], run.train_set.images, labels)
+                features = extract(before.networks[-1], run.train_set.scan(), labels)
                 draw = generator(0, "selection", entry.epoch - 1)
                 expected = SCORERS[scorer].select(features, groups, draw, run.config.coreset)
                 assert torch.equal(run.round.coreset.indices, expected.indices)
@@ -162,11 +162,11 @@ class TestTheLoss:
         run = started(config, after=2)
         assert run.round.coreset.weights.std() > 0.1
         model = copy.deepcopy(run.model)
-        places = TRAINING.begin_epoch(run)
-        expected = self.explicit(run, places[0], model)
+        places, images = next(TRAINING.begin_epoch(run))
+        expected = self.explicit(run, places, model)
         expected.backward()
         run.step = 1  # no RigL update is due
-        found = TRAINING.train_step(run, places[0], len(places))
+        found = TRAINING.train_step(run, places, images)
         torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-6)
         for name, parameter in run.model.named_parameters():
             gradient = model.get_parameter(name).grad
@@ -178,8 +178,8 @@ class TestTheLoss:
         """And the share that is due: step 2 of the (5 − 1) · 3 to the end of pruning."""
         run = started(tiny({"prune.schedule": "one-shot"}), after=2)
         model = copy.deepcopy(run.model)
-        places = TRAINING.begin_epoch(run)
-        self.explicit(run, places[0], model).backward()
+        places, images = next(TRAINING.begin_epoch(run))
+        self.explicit(run, places, model).backward()
         seen = []
 
         def update(masks: Masks, fraction: float) -> None:
@@ -191,24 +191,27 @@ class TestTheLoss:
 
         monkeypatch.setitem(PRUNERS, "rigl", Pruner(PRUNERS["rigl"].prune, update))
         run.step = 2
-        TRAINING.train_step(run, places[0], len(places))
+        TRAINING.train_step(run, places, images)
         assert seen == [True, True, True]
 
     def test_warm_up_is_plain_cross_entropy_on_all_data(self):
         run = started(tiny())
-        places = TRAINING.begin_epoch(run)
-        assert sorted(torch.cat(list(places)).tolist()) == list(range(120))
-        logits = run.model(run.train_set.images[places[0]])
-        expected = nn.functional.cross_entropy(logits, run.train_set.labels[places[0]]).item()
-        loss = TRAINING.train_step(run, places[0], len(places))
+        batches = list(TRAINING.begin_epoch(run))
+        assert sorted(torch.cat([places for places, _ in batches]).tolist()) == list(range(120))
+        places, images = batches[0]
+        assert torch.equal(images, run.train_set.images[places])
+        expected = nn.functional.cross_entropy(
+            run.model(images), run.train_set.labels[places]
+        ).item()
+        loss = TRAINING.train_step(run, places, images)
         assert loss.item() == pytest.approx(expected, rel=1e-6)
 
     def test_an_epoch_visits_each_sample_of_its_coreset_once(self, monkeypatch):
         run = started(tiny(), after=1)
         next(epochs(run))
-        places = TRAINING.begin_epoch(run)
-        assert [len(part) for part in places] == [16, 16, 4]
-        assert sorted(torch.cat(list(places)).tolist()) == list(range(36))
+        parts = [places for places, _ in TRAINING.begin_epoch(run)]
+        assert [len(part) for part in parts] == [16, 16, 4]
+        assert sorted(torch.cat(parts).tolist()) == list(range(36))
 
     def test_an_epochs_loss_is_the_mean_of_its_steps(self, monkeypatch):
         losses = []
@@ -279,6 +282,11 @@ class TestHistory:
         assert result.relative_flops < 0.2
 
 
+def first_places(run: Run) -> torch.Tensor:
+    """The places of the next epoch's first step."""
+    return next(TRAINING.begin_epoch(run))[0]
+
+
 class TestRandomness:
     def test_the_same_seed_gives_the_same_bits(self):
         first, second = (train(tiny(), data=few_digits()) for _ in range(2))
@@ -291,22 +299,22 @@ class TestRandomness:
     def test_each_purpose_hangs_on_the_seed(self):
         one, two = (started(tiny({"seed": seed, "coreset.scorer": "random"})) for seed in (0, 1))
         assert not same_bits(copied(one.model), copied(two.model))
-        assert not torch.equal(TRAINING.begin_epoch(one)[0], TRAINING.begin_epoch(two)[0])
+        assert not torch.equal(first_places(one), first_places(two))
         assert not torch.equal(TRAINING.select(one)[0].indices, TRAINING.select(two)[0].indices)
 
     @every_scorer
     def test_the_order_of_the_batches_does_not_hang_on_the_scorer(self, scorer):
         def order(name: str) -> list[list[int]]:
             run = started(tiny({"coreset.scorer": name}), after=3)
-            return [places.tolist() for places in TRAINING.begin_epoch(run)]
+            return [places.tolist() for places, _ in TRAINING.begin_epoch(run)]
 
         assert order(scorer) == order("random")
 
     def test_every_epoch_has_an_order_of_its_own(self):
         run = started(tiny(), after=2)
-        orders = {tuple(TRAINING.begin_epoch(run)[0].tolist())}
+        orders = {tuple(first_places(run).tolist())}
         next(epochs(run))
-        orders.add(tuple(TRAINING.begin_epoch(run)[0].tolist()))
+        orders.add(tuple(first_places(run).tolist()))
         assert len(orders) == 2
 
     def test_training_leaves_the_global_generators_alone(self):
