@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from swast.errors import ConfigError, nearest
-from swast.settings import FieldType, Setting, Table, field_types, from_mapping, setting, subtables
+from swast.settings import (
+    FieldType,
+    Setting,
+    Table,
+    field_types,
+    from_mapping,
+    plain,
+    setting,
+    subtables,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -143,6 +152,20 @@ class NoiseConfig(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DiagnoseConfig(Table):
+    """What is looked at beside training, at the end of each round; never in the bill."""
+
+    table: ClassVar[str] = "diagnose"
+    passes: bool = setting(
+        False, "losses on noisy and clean samples, KL drift: passes over the training data"
+    )
+    test: bool = setting(False, "test minus validation loss: reads the test set every round")
+    drop: float = setting(
+        0.05, "validation accuracy lost for good that counts as a double loss", above=0, high=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig(Table):
     """Everything that determines one SWaST training.
 
@@ -165,6 +188,7 @@ class TrainConfig(Table):
     preserve: PreserveConfig = field(default_factory=PreserveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    diagnose: DiagnoseConfig = field(default_factory=DiagnoseConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -184,7 +208,7 @@ class TrainConfig(Table):
 
     def to_dict(self) -> dict[str, Any]:
         """Nested tables of plain values, every field present."""
-        return dataclasses.asdict(self, dict_factory=_plain)
+        return dataclasses.asdict(self, dict_factory=plain)
 
     def to_toml(self) -> str:
         """The configuration as TOML; reading it back gives an equal configuration."""
@@ -241,11 +265,6 @@ def _check_rules(settings: PruneConfig) -> None:
     ]
     if problems:
         raise ConfigError(problems)
-
-
-def _plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The fields of a table as TOML and JSON know them."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields}
 
 
 @cache

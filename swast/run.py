@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from swast.errors import CheckpointError
 from swast.memory import Memory
 from swast.models import build_model
 from swast.pruning import Masks, channel, prunable_weights
-from swast.result import EpochRecord
+from swast.result import EpochRecord, RoundRecord
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Run:
         self.epoch = 0
         self.step = 0
         self.history: list[EpochRecord] = []
+        self.rounds: list[RoundRecord] = []
 
     @property
     def _remembers(self) -> bool:
@@ -88,6 +90,12 @@ class Run:
     def _shrinks(self) -> bool:
         """Whether channels are removed, and no weight masked."""
         return self.config.prune.method == "channel"
+
+    @cached_property
+    def mislabelled(self) -> torch.Tensor:
+        """Whether each training sample's label is noise, N; for diagnosis only."""
+        wrong = self.data.train_labels != self.data.clean_train
+        return torch.as_tensor(wrong, device=self.device)
 
     @property
     def sparsity(self) -> float:
@@ -162,6 +170,7 @@ class Run:
             },
             "ledger": self.ledger.to_dict(),
             "history": [dataclasses.asdict(record) for record in self.history],
+            "rounds": [dataclasses.asdict(record) for record in self.rounds],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -200,6 +209,7 @@ class Run:
             )
         self.ledger = Ledger(**state["ledger"])
         self.history = [EpochRecord(**record) for record in state["history"]]
+        self.rounds = [RoundRecord(**record) for record in state["rounds"]]
 
 
 def _optimizer(config: TrainConfig, model: torch.nn.Module) -> torch.optim.Optimizer:

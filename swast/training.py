@@ -23,6 +23,7 @@ from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import STEP, Ledger, selection_flops
 from swast.data import ArrayData, Samples, load_data
+from swast.diagnostics import close_round, double_losses, open_round
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
 from swast.forecast import dense_flops, predict
@@ -92,6 +93,7 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
             if plan.is_round_start(config, run.epoch):
                 coreset, features = select(run)
                 run.round = record(run, coreset, features)
+                run.rounds.append(open_round(run))
             elif run.round is not None and plan.is_redraw(config, run.epoch):
                 run.round = dataclasses.replace(run.round, coreset=select(run)[0])
             if plan.is_prune_step(config, run.epoch):
@@ -100,6 +102,8 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
             run.epoch += 1
             entry = evaluate(run, loss, run.seconds + time.perf_counter() - started)
             run.history.append(entry)
+            if run.round is not None and plan.is_round_end(config, run.epoch):
+                run.rounds[-1] = close_round(run)
         yield entry
 
 
@@ -130,12 +134,13 @@ def record(run: Run, coreset: Coreset, features: Features | None) -> Round:
     own, all samples are recorded.
     """
     whole = SCORERS[run.config.coreset.scorer].dynamic
-    if run.config.preserve.weight == 0:
+    if run.config.preserve.weight == 0 and not run.config.diagnose.passes:
         return Round(coreset, None, whole)
     if features is not None:
         return Round(coreset, features.logits[coreset.indices])
     indices = None if whole else coreset.indices
-    run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
+    if run.config.preserve.weight > 0:
+        run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
     return Round(coreset, predict_logits(run.model, run.train_set.scan(indices)), whole)
 
 
@@ -204,9 +209,8 @@ def _loss(
         return functional.cross_entropy(logits, labels)
     weights, absolute = held.coreset.weights[places], held.coreset.absolute
     loss = weighted_cross_entropy(logits, labels, weights, absolute=absolute)
-    recorded = held.recorded_at(places)
-    if recorded is not None:
-        settings = run.config.preserve
+    recorded, settings = held.recorded_at(places), run.config.preserve
+    if recorded is not None and settings.weight > 0:
         drift = preservation_loss(logits, recorded, settings.reduction)
         loss = loss + settings.weight * drift
     return loss
@@ -256,6 +260,10 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
         flops=run.ledger.to_dict(),
         seconds=last.seconds,
         history=tuple(run.history),
+        rounds=tuple(run.rounds),
+        double_losses=double_losses(
+            run.history, [each.epoch for each in run.rounds], run.config.diagnose.drop
+        ),
         config=run.config,
         state={name: value.detach().cpu() for name, value in run.model.state_dict().items()},
     )
