@@ -20,8 +20,26 @@ else:
 
 DATA_NAMES = ("digits",)
 DATA_FORMS: dict[str, str] = {}
-MODEL_NAMES = ("cnn-small", "mlp-small")
-MODEL_FORMS: dict[str, str] = {}
+MODEL_NAMES = (
+    "cnn-small",
+    "mlp-small",
+    "lenet-300-100",
+    "lenet-5",
+    "resnet20",
+    "resnet32",
+    "resnet56",
+    "resnet18",
+    "resnet50",
+    "resnet101",
+    "vgg16-bn",
+    "wrn-28-10",
+    "mobilenet-v2",
+    "vit-tiny",
+)
+MODEL_FORMS = {
+    "torchvision:NAME": r"torchvision:\w+",
+    "package.module:function": r"[A-Za-z_]\w*(\.\w+)*:\w+",
+}
 ScorerName = Literal[
     "random",
     "el2n",

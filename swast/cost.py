@@ -8,7 +8,6 @@ masks do not make hardware faster.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from swast.config import TrainConfig
 from swast.coresets import SCORERS, GroupSize, coreset_size, group_sizes
 from swast.data import ArrayData, add_noise
 from swast.features import evaluating, last_linear
-from swast.models import build_model
+from swast.models import build_model, outline, tried
 from swast.pruning.distributions import layer_survivors, num_survivors
 from swast.pruning.masks import keep_largest, prunable_weights
 
@@ -80,11 +79,10 @@ class ModelCost:
 def model_cost(model: nn.Module, input_shape: Sequence[int]) -> ModelCost:
     """Count a network's forward FLOPs by layer, with `torch.utils.flop_counter`.
 
-    The network is left as it was: a copy makes the counting pass.
+    The network is left as it was: a copy makes the counting pass, without values where it can.
+    Matrix products outside layers, as those of attention, count as other.
     """
-    model = copy.deepcopy(model).cpu()
-    with evaluating(model), FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, *input_shape))
+    counter = tried(model, lambda copied, device: _count(copied, device, input_shape))
     by_module = counter.get_flop_counts()
     root = type(model).__name__
     weights = prunable_weights(model, "all")
@@ -95,6 +93,22 @@ def model_cost(model: nn.Module, input_shape: Sequence[int]) -> ModelCost:
         other=counter.get_total_flops() - sum(layers.values()),
         num_features=last_linear(model).in_features,
     )
+
+
+def _count(model: nn.Module, device: torch.device, shape: Sequence[int]) -> FlopCounterMode:
+    """Count one forward pass in evaluation mode.
+
+    The fused path that `nn.MultiheadAttention` takes in that mode hides its products.
+    """
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    counter = FlopCounterMode(display=False)
+    try:
+        with evaluating(model), counter:
+            model(torch.zeros(1, *shape, device=device))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    return counter
 
 
 def predict(
@@ -112,7 +126,7 @@ def predict(
             the initial ones where absent. Only global thresholds look at them.
     """
     data = add_noise(data, config.noise, config.seed)
-    cost = _cost_of(config.model, data.input_shape, data.num_classes, config.seed)
+    cost = _cost_of(config.model, data.input_shape, data.num_classes)
     size = coreset_size(data.num_train, config.coreset.fraction)
     ledger = Ledger()
     survivors: Mapping[str, int] = {}
@@ -133,7 +147,7 @@ def predict(
 
 def dense_flops(config: TrainConfig, data: ArrayData) -> int:
     """FLOPs of training the dense network on all data for T epochs, the unit of relative FLOPs."""
-    cost = _cost_of(config.model, data.input_shape, data.num_classes, config.seed)
+    cost = _cost_of(config.model, data.input_shape, data.num_classes)
     return STEP * cost.forward() * data.num_train * config.epochs
 
 
@@ -171,13 +185,13 @@ def _updated_samples(config: TrainConfig, epoch: int, size: int) -> int:
 
 
 @lru_cache(maxsize=64)
-def _built(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
-    return build_model(model, shape, num_classes, seed)
+def _outline(model: str, shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return outline(model, shape, num_classes)
 
 
 @lru_cache(maxsize=64)
-def _cost_of(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> ModelCost:
-    return model_cost(_built(model, shape, num_classes, seed), shape)
+def _cost_of(model: str, shape: tuple[int, ...], num_classes: int) -> ModelCost:
+    return model_cost(_outline(model, shape, num_classes), shape)
 
 
 def _predict_survivors(
@@ -190,12 +204,17 @@ def _predict_survivors(
     if config.prune.method == "none":
         return {}
     sparsity = plan.target_sparsity(config, epoch)
-    model = _built(config.model, data.input_shape, data.num_classes, config.seed)
-    weights = prunable_weights(model, config.prune.scope)
     if config.prune.distribution == "global":
-        return global_survivors(warm_weights or weights, sparsity)
+        return global_survivors(warm_weights or _initial_weights(config, data), sparsity)
+    model = _outline(config.model, data.input_shape, data.num_classes)
+    weights = prunable_weights(model, config.prune.scope)
     shapes = {name: weight.shape for name, weight in weights.items()}
     return layer_survivors(shapes, sparsity, config.prune.distribution)
+
+
+def _initial_weights(config: TrainConfig, data: ArrayData) -> dict[str, torch.Tensor]:
+    model = build_model(config.model, data.input_shape, data.num_classes, config.seed)
+    return prunable_weights(model, config.prune.scope)
 
 
 def global_survivors(weights: Mapping[str, torch.Tensor], sparsity: float) -> dict[str, int]:

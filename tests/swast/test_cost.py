@@ -14,10 +14,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from swast.config import TrainConfig
 from swast.coresets import SCORERS
 from swast.cost import Ledger, dense_flops, global_survivors, model_cost, predict
-from swast.models import MODELS, build_model
+from swast.models import build_model
 from swast.pruning import PRUNERS, prunable_weights
 from swast.pruning.schedules import SCHEDULES
 from tests.swast.support import (
+    SMALL,
     TRAINING,
     copied,
     digits,
@@ -59,7 +60,7 @@ class TestForward:
         cost = model_cost(build_model("cnn-small", (1, 8, 8), 10, 0), (1, 8, 8))
         assert cost.forward() == conv + linear == 658_368
 
-    @pytest.mark.parametrize("name", MODELS)
+    @pytest.mark.parametrize("name", SMALL)
     @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 12, 6)])
     def test_a_dense_network_costs_what_pytorch_counts(self, name, shape):
         model = build_model(name, shape, 10, 0)
@@ -212,7 +213,7 @@ class TestPrediction:
         epoch_count = data.draw(st.integers(1, 7), label="epochs")
         draw = {
             "device": st.just("cpu"),
-            "model": st.sampled_from(list(MODELS)),
+            "model": st.sampled_from(SMALL),
             "epochs": st.just(epoch_count),
             "warmup_epochs": st.integers(0, epoch_count),
             "interval": st.integers(1, 8),
