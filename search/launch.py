@@ -69,6 +69,7 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
             info = old_info(options.resume, storage, gpus)
             stack.enter_context(home.lock(info.name))
         data = load_data(info.study.fixed.data)
+        check_networks(info.study, data)
         resources = make_resources(options, gpus)
         stack.enter_context(ray_running(resources))
         concurrent = concurrency(resources)
@@ -88,6 +89,20 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         finally:
             session.close()
     return trials, session.status
+
+
+def check_networks(study: Study, data: ArrayData) -> None:
+    """Try every network that a study may train on its data.
+
+    Raises:
+        ConfigError: one cannot be built, or cannot be trained on them.
+    """
+    from swast.models import outline
+
+    searched = [domain.values.extremes for domain in study.space if domain.path == "model"]
+    names = {name for names in searched for name in names} or {study.fixed.model}
+    for name in sorted(names | {config.model for config in study.references.values()}):
+        outline(name, data.input_shape, data.num_classes)
 
 
 def check_places(options: Namespace, home: Home) -> None:
