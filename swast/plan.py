@@ -65,10 +65,3 @@ def is_update_step(config: TrainConfig, step: int, steps_per_epoch: int) -> bool
 def num_steps(num_samples: int, batch_size: int) -> int:
     """Steps of an epoch; the last batch may be smaller."""
     return math.ceil(num_samples / batch_size)
-
-
-def learning_rate(config: TrainConfig, epoch: int) -> float:
-    """The learning rate of an epoch: constant, or half a cosine from lr at 0 to 0 at T."""
-    if config.optim.schedule == "constant":
-        return config.optim.lr
-    return config.optim.lr * (1 + math.cos(math.pi * epoch / config.epochs)) / 2

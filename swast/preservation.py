@@ -35,8 +35,15 @@ def preservation_loss(
 
 
 def weighted_cross_entropy(
-    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, smoothing: float = 0.0
 ) -> torch.Tensor:
-    """Σ w_i·CE_i / Σ w_i over a batch (zero weights are allowed, but not all of them)."""
-    losses = functional.cross_entropy(logits, labels, reduction="none")
+    """Σ w_i·CE_i / Σ w_i over a batch (zero weights are allowed, but not all of them).
+
+    Args:
+        logits: the network's outputs, B × C.
+        labels: B.
+        weights: of the samples, B.
+        smoothing: share ε of each target spread evenly over all classes (Szegedy et al., 2016).
+    """
+    losses = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
     return (weights * losses).sum() / weights.sum()

@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 
+from swast.compute import autocast, pick_device, placed, training_forward
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, Memory, coreset_size
 from swast.cost import Ledger, model_cost
 from swast.data import ArrayData, Samples, add_noise
 from swast.errors import CheckpointError
 from swast.models import build_model
+from swast.optim import make_optimizer
 from swast.pruning import Masks, prunable_weights
 from swast.result import EpochRecord
 
@@ -25,13 +27,6 @@ class Round:
 
     coreset: Coreset
     recorded: torch.Tensor | None
-
-
-def pick_device(name: str) -> torch.device:
-    """The device that a configuration asks for; ``auto`` is a GPU if there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 class Run:
@@ -50,9 +45,11 @@ class Run:
         self.train_set = Samples.on(self.device, self.data.train_images, self.data.train_labels)
         self.val_set = Samples.on(self.device, data.val_images, data.val_labels)
         shape, classes = self.data.input_shape, self.data.num_classes
-        self.model = build_model(config.model, shape, classes, config.seed).to(self.device)
+        built = build_model(config.model, shape, classes, config.seed)
+        self.model = placed(built, self.device, config.compute)
+        self.forward = training_forward(self.model, self.device, config.compute)
         self.cost = model_cost(self.model, shape)
-        self.optimizer = _optimizer(config, self.model)
+        self.optimizer = make_optimizer(config.optim, self.model)
         self.masks = Masks(prunable_weights(self.model, config.prune.scope), self.optimizer)
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
@@ -74,6 +71,10 @@ class Run:
     def indices(self, places: torch.Tensor) -> torch.Tensor:
         """Positions in the training set of some places of the coreset, or of all data."""
         return places if self.round is None else self.round.coreset.indices[places]
+
+    def autocast(self) -> torch.autocast:
+        """A block in which passes without gradients have the precision of training."""
+        return autocast(self.device, self.config.compute)
 
     @property
     def forward_flops(self) -> int:
@@ -135,19 +136,3 @@ class Run:
             self.round = Round(coreset, None if recorded is None else recorded.to(self.device))
         self.ledger = Ledger(**state["ledger"])
         self.history = [EpochRecord(**record) for record in state["history"]]
-
-
-def _optimizer(config: TrainConfig, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """SGD; weight decay acts on weights, not on biases and normalisation."""
-    settings = config.optim
-    weights = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-    return torch.optim.SGD(
-        [
-            {"params": weights, "weight_decay": settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=settings.lr,
-        momentum=settings.momentum,
-        nesterov=settings.nesterov and settings.momentum > 0,
-    )

@@ -23,11 +23,12 @@ from swast.cost import STEP, Ledger, dense_flops, predict, selection_flops
 from swast.data import ArrayData, Samples, load_data
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
+from swast.optim import clip_gradients, paced
 from swast.preservation import preservation_loss, weighted_cross_entropy
 from swast.pruning import PRUNERS
 from swast.pruning.rigl import drop_fraction
 from swast.result import EpochRecord, TrainResult
-from swast.rng import generator
+from swast.rng import generator, seeded
 from swast.run import Round, Run
 
 REHEARSED_STEPS = 1000
@@ -59,11 +60,17 @@ def train(
     run = Run(config, data or load_data(config.data))
     if checkpoint_dir is not None:
         restore(run, checkpoint_dir)
-    for record in epochs(run):
-        if checkpoint_dir is not None:
-            checkpoint.save(checkpoint_dir, run.state_dict())
-        if on_epoch is not None:
-            on_epoch(record)
+    try:
+        for record in epochs(run):
+            if checkpoint_dir is not None:
+                checkpoint.save(checkpoint_dir, run.state_dict())
+            if on_epoch is not None:
+                on_epoch(record)
+    except DivergedError as error:
+        if checkpoint_dir is None or not run.history:
+            raise
+        kept = f"the checkpoint of epoch {len(run.history)} is kept in {checkpoint_dir}"
+        raise DivergedError(f"{error}; {kept}") from error
     return result(run, test=test)
 
 
@@ -109,7 +116,8 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
     empty = run.train_set.images.new_empty(len(labels), 0)
     features = Features(empty, empty, labels, None if run.memory is None else run.memory.forgotten)
     if scorer.forward:
-        features = extract(run.model, run.train_set.scan(), labels)
+        with run.autocast():
+            features = extract(run.model, run.train_set.scan(), labels)
         run.ledger.selection += run.forward_flops * len(labels)
     run.ledger.solver += selection_flops(
         config, sizes, run.data.num_classes, run.cost.num_features
@@ -126,7 +134,8 @@ def record(run: Run, coreset: Coreset, features: Features | None) -> torch.Tenso
     if features is not None:
         return features.logits[coreset.indices]
     run.ledger.recording += run.forward_flops * len(coreset)
-    return predict_logits(run.model, run.train_set.scan(coreset.indices))
+    with run.autocast():
+        return predict_logits(run.model, run.train_set.scan(coreset.indices))
 
 
 def prune(run: Run) -> None:
@@ -139,7 +148,8 @@ def prune(run: Run) -> None:
 
 def train_epoch(run: Run) -> float:
     """One epoch on the round's coreset, or on all data before the first round; its mean loss."""
-    losses = [train_step(run, places, images) for places, images in begin_epoch(run)]
+    with seeded(run.config.seed, "forward", run.epoch, run.device):
+        losses = [train_step(run, places, images) for places, images in begin_epoch(run)]
     loss = float(torch.stack(losses).mean())
     check_finite(loss, "training", run.epoch + 1, run.config)
     return loss
@@ -159,25 +169,24 @@ def check_finite(loss: float, kind: str, epoch: int, config: TrainConfig) -> Non
 
 
 def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Ready the run for an epoch: its learning rate, and its batches in random order.
+    """Ready the run for an epoch: its batches in random order, a learning rate for each.
 
     Returns:
         A pair a step: places in the coreset (or in all data), and the images there.
     """
-    for group in run.optimizer.param_groups:
-        group["lr"] = plan.learning_rate(run.config, run.epoch)
     run.model.train()
     size = len(run.train_set) if run.round is None else len(run.round.coreset)
     draw = generator(run.config.seed, "order", run.epoch)
     order = torch.randperm(size, generator=draw).to(run.device)
     parts = order.split(run.config.optim.batch_size)
-    return zip(parts, run.train_set.batches(map(run.indices, parts)), strict=True)
+    paces = paced(run.optimizer, run.config, run.epoch, parts)
+    return zip(paces, run.train_set.batches(map(run.indices, parts)), strict=True)
 
 
 def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """One step on the images at some places of the coreset (or of all data); its loss."""
     held, indices = run.round, run.indices(places)
-    logits = run.model(images)
+    logits = run.forward(images)
     labels = run.train_set.labels[indices]
     if run.memory is not None:
         run.memory.visit(indices, logits.detach().argmax(dim=1) == labels)
@@ -186,7 +195,7 @@ def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Te
     loss.backward()
     if held is None:
         run.ledger.warmup += STEP * run.cost.forward() * len(places)
-        run.optimizer.step()
+        _optimizer_step(run)
     else:
         run.ledger.training += STEP * run.forward_flops * len(places)
         _sparse_step(run, len(places))
@@ -198,10 +207,10 @@ def _loss(
     run: Run, places: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
     """Cross-entropy, weighted by the coreset, and the preservation term where it is on."""
-    held = run.round
+    held, smoothing = run.round, run.config.optim.label_smoothing
     if held is None:
-        return functional.cross_entropy(logits, labels)
-    loss = weighted_cross_entropy(logits, labels, held.coreset.weights[places])
+        return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    loss = weighted_cross_entropy(logits, labels, held.coreset.weights[places], smoothing)
     if held.recorded is not None:
         settings = run.config.preserve
         drift = preservation_loss(logits, held.recorded[places], settings.reduction)
@@ -221,13 +230,20 @@ def _sparse_step(run: Run, samples: int) -> None:
         update(run.masks, drop_fraction(run.step, last, config.prune.update_fraction))
         run.masks.mask_gradients()
     else:
-        run.masks.mask_gradients()
-        run.optimizer.step()
+        _optimizer_step(run)
+
+
+def _optimizer_step(run: Run) -> None:
+    """One step on the gradients of living weights, clipped together where that is asked for."""
+    run.masks.mask_gradients()
+    clip_gradients(run.model, run.config.optim.clip_norm)
+    run.optimizer.step()
 
 
 def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
     """The epoch's record: the network on the validation set, and the bill so far."""
-    logits = predict_logits(run.model, run.val_set.scan())
+    with run.autocast():
+        logits = predict_logits(run.model, run.val_set.scan())
     loss = float(functional.cross_entropy(logits, run.val_set.labels))
     check_finite(loss, "validation", run.epoch, run.config)
     run.ledger.evaluation += run.forward_flops * len(run.val_set)
@@ -255,7 +271,7 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
     last = run.history[-1]
     test_accuracy = None
     if test:
-        with threads(run.config.threads):
+        with threads(run.config.threads), run.autocast():
             held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
             logits = predict_logits(run.model, held_out.scan())
             test_accuracy = accuracy(logits, held_out.labels)
@@ -287,9 +303,10 @@ def price(config: TrainConfig, data: ArrayData) -> Ledger:
     left = REHEARSED_STEPS
     with threads(config.threads):
         while run.epoch < config.warmup_epochs and left > 0:
-            for places, images in itertools.islice(begin_epoch(run), left):
-                train_step(run, places, images)
-                left -= 1
+            with seeded(config.seed, "forward", run.epoch, run.device):
+                for places, images in itertools.islice(begin_epoch(run), left):
+                    train_step(run, places, images)
+                    left -= 1
             run.epoch += 1
     return predict(config, data, run.masks.weights)
 
