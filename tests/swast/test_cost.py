@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from swast import cost
 from swast.config import TrainConfig
 from swast.coresets import SCORERS
 from swast.cost import Ledger, dense_flops, global_survivors, model_cost, predict
-from swast.models import build_model
+from swast.models import MODELS, build_model
 from swast.pruning import PRUNERS, prunable_weights
 from swast.pruning.schedules import SCHEDULES
 from tests.swast.support import (
@@ -25,6 +26,7 @@ from tests.swast.support import (
     epochs,
     few_digits,
     price,
+    restless_mlp,
     same_bits,
     started,
     tiny,
@@ -256,6 +258,15 @@ class TestPrediction:
         assert price(config, few_digits()) == price(config, few_digits())
         assert torch.get_num_threads() == threads
         assert torch.equal(torch.get_rng_state(), state)
+
+    def test_dropout_draws_in_the_rehearsal_what_it_draws_in_the_run(self, monkeypatch):
+        """So that a single cut by a global threshold is priced to the last digit."""
+        monkeypatch.setitem(MODELS, "mlp-small", restless_mlp)
+        cost._outline.cache_clear(), cost._cost_of.cache_clear()
+        one_cut = {"prune.schedule": "one-shot", "interval": 9, "prune.distribution": "global"}
+        config = tiny(one_cut, **{"prune.method": "magnitude", "coreset.scorer": "random"})
+        assert price(config, few_digits()) == measured(config)
+        cost._outline.cache_clear(), cost._cost_of.cache_clear()
 
     def test_a_long_warm_up_is_rehearsed_in_part(self, monkeypatch):
         config = tiny({"prune.distribution": "global", "warmup_epochs": 5})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import pytest
@@ -111,15 +110,3 @@ def test_updates_come_every_interval_but_not_at_the_start_nor_from_the_end_on():
 @given(st.integers(1, 500), st.integers(1, 600))
 def test_the_steps_of_an_epoch_are_the_batches_that_a_split_gives(samples, batch):
     assert plan.num_steps(samples, batch) == len(torch.arange(samples).split(batch))
-
-
-def test_the_cosine_rate_starts_at_lr_halves_in_the_middle_and_would_end_at_0():
-    config = TrainConfig().with_values({"epochs": 8, "optim.lr": 0.4})
-    rates = [plan.learning_rate(config, epoch) for epoch in range(9)]
-    assert rates == pytest.approx([0.2 * (1 + math.cos(math.pi * e / 8)) for e in range(9)])
-    assert (rates[0], rates[4], rates[8]) == pytest.approx((0.4, 0.2, 0))
-
-
-def test_the_constant_rate_stays():
-    config = TrainConfig().with_values({"optim.schedule": "constant", "optim.lr": 0.4})
-    assert {plan.learning_rate(config, epoch) for epoch in range(config.epochs)} == {0.4}
