@@ -14,11 +14,13 @@ from swast.config import ComputeConfig
 from swast.data import DATASETS
 from swast.errors import ConfigError
 from swast.models import MODELS
+from swast.pruning import PRUNERS
 from tests.swast.support import (
     TRAINING,
     copied,
     epochs,
     few_digits,
+    pruning,
     restless_mlp,
     same_bits,
     started,
@@ -57,9 +59,8 @@ def test_losses_stay_close_to_those_of_plain_fp32(values):
 
 
 @every_way
-@pytest.mark.parametrize("pruner", ["magnitude", "rigl"])
-def test_a_run_is_stopped_and_goes_on_bit_for_bit(tmp_path, values, pruner):
-    config = tiny({"model": "cnn-small", "epochs": 4, "prune.method": pruner}, **values)
+def test_a_run_is_stopped_and_goes_on_bit_for_bit(tmp_path, values):
+    config = tiny({"model": "cnn-small", "epochs": 4}, **values)
     unbroken = train(config, data=few_digits())
 
     def stop(entry) -> None:
@@ -102,8 +103,10 @@ class TestLayout:
         assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
         assert model[2].weight.is_contiguous()
 
-    def test_they_keep_it_through_pruning_and_a_checkpoint(self):
-        run = started(tiny({"model": "cnn-small", "compute.channels_last": True}), after=4)
+    @pytest.mark.parametrize("pruner", PRUNERS)
+    def test_they_keep_it_through_pruning_and_a_checkpoint(self, pruner):
+        values = {"model": "cnn-small", "compute.channels_last": True, **pruning(pruner)}
+        run = started(tiny(values), after=4)
         other = started(run.config)
         other.load_state_dict(run.state_dict())
         for each in (run, other):

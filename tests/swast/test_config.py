@@ -73,6 +73,11 @@ def values_of(path):
 @st.composite
 def configs(draw) -> TrainConfig:
     values = {path: draw(values_of(path), label=path) for path in setting_paths()}
+    if values["prune.method"] == "n:m":
+        values |= {"prune.sparsity": 0.5, "prune.schedule": "one-shot"}
+        values |= {"prune.distribution": "uniform"}
+    if values["prune.method"] == "granet":
+        values["prune.schedule"] = "cubic"
     values["epochs"] = max(values[path] for path in EPOCHS)
     return TrainConfig().with_values(values)
 
@@ -153,6 +158,8 @@ class TestRefusals:
     @pytest.mark.parametrize("path", sorted(setting_paths()))
     @pytest.mark.parametrize("bad", [None, [], {}, -1, math.nan, math.inf, -math.inf])
     def test_a_value_of_no_field_is_refused_by_field_and_value(self, path, bad):
+        if bad == [] and setting_paths()[path][0].kind is tuple:
+            bad = [1]
         (found,) = problems(TrainConfig().with_values, {path: bad})
         assert found.startswith(f"{path} must be ")
         assert f"got {bad!r}" in found
@@ -173,7 +180,7 @@ class TestRefusals:
             ("prune.sparsity", 1.0, "in [0, 1), got 1.0"),
             ("prune.sparsity", -0.1, "in [0, 1), got -0.1"),
             ("prune.end", 0.0, "in (0, 1], got 0.0"),
-            ("prune.update_fraction", 1.1, "in (0, 1], got 1.1"),
+            ("prune.update_fraction", 1.1, "in [0, 1], got 1.1"),
             ("prune.update_interval", -1, "in [0, 1000000], got -1"),
             ("preserve.weight", -1e-9, "in [0, 10000], got -1e-09"),
             ("optim.lr", 0, "in (0, 1000000], got 0"),

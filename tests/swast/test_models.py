@@ -18,6 +18,7 @@ from swast.pruning import prunable_weights
 from tests.swast.support import copied, global_generators, same_bits
 
 DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "networks.md").read_text(encoding="utf-8")
 CIFAR, IMAGENET, MNIST = (3, 32, 32), (3, 224, 224), (1, 28, 28)
 LIGHT = ("cnn-small", "mlp-small", "lenet-300-100", "lenet-5", "resnet20", "mobilenet-v2")
 PUBLISHED = [
@@ -60,9 +61,11 @@ def test_odd_and_tiny_images_are_taken(name):
 
 @pytest.mark.parametrize(("name", "shape", "classes", "parameters", "macs"), PUBLISHED)
 def test_a_network_has_the_size_that_its_paper_gives(name, shape, classes, parameters, macs):
-    model = outline(name, shape, classes)
-    assert sum(each.numel() for each in model.parameters()) == parameters
-    assert model_cost(model, shape).forward() / 2e6 == pytest.approx(macs, rel=0.003)
+    """By the table in the docs, which another test makes anew."""
+    start = f"| `{name}` | {' × '.join(map(str, shape))} | {classes:,} | {parameters:,} | "
+    (row,) = [line for line in PAGE.splitlines() if line.startswith(start)]
+    found = float(row.removeprefix(start).removesuffix(" |").replace(",", ""))
+    assert found == pytest.approx(macs, rel=0.02 if macs < 1 else 0.003)
 
 
 class TestTheCount:
@@ -170,9 +173,8 @@ def test_the_table_in_the_docs_is_that_of_the_networks():
     spec = importlib.util.spec_from_file_location("networks", DOCS / "networks.py")
     command = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(command)
-    page = (DOCS / "networks.md").read_text(encoding="utf-8")
-    assert command.renewed(page) == page
-    assert all(f"| `{name}` |" in page for name in MODELS)
+    assert command.renewed(PAGE) == PAGE
+    assert all(f"| `{name}` |" in PAGE for name in MODELS)
 
 
 def test_a_copy_for_looking_leaves_the_network_as_it_was():

@@ -98,7 +98,7 @@ def test_smoothing_is_cross_entropy_against_softened_targets(seed, smoothing):
     targets = (1 - smoothing) * functional.one_hot(labels, 3) + smoothing / 3
     losses = -(targets * logits.log_softmax(1)).sum(1)
     torch.testing.assert_close(
-        weighted_cross_entropy(logits, labels, weights, smoothing),
+        weighted_cross_entropy(logits, labels, weights, smoothing=smoothing),
         (weights * losses).sum() / weights.sum(),
     )
 

@@ -20,6 +20,7 @@ from tests.swast.support import (
     epochs,
     few_digits,
     global_generators,
+    pruning,
     restless_mlp,
     same_bits,
     tiny,
@@ -29,6 +30,8 @@ from tests.swast.support import (
 CONFIGS = {
     "rigl": {"coreset.scorer": "random", "prune.method": "rigl", "preserve.weight": 0},
     "gradmatch with preservation": {"prune.method": "magnitude", "prune.distribution": "global"},
+    "granet": {**pruning("granet", distribution="global"), "coreset.scorer": "infobatch"},
+    "set from the start": {**pruning("set"), "prune.start": "init", "coreset.scorer": "ccs"},
     "all together": {"model": "cnn-small", "noise.rate": 0.3, "prune.schedule": "one-shot"},
 }
 every_config = pytest.mark.parametrize("values", CONFIGS.values(), ids=CONFIGS)
