@@ -68,7 +68,7 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         else:
             info = old_info(options.resume, storage, gpus)
             stack.enter_context(home.lock(info.name))
-        data = load_data(info.study.fixed.data)
+        data = load_for(info.study)
         resources = make_resources(options, gpus)
         stack.enter_context(ray_running(resources))
         concurrent = concurrency(resources)
@@ -88,6 +88,23 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         finally:
             session.close()
     return trials, session.status
+
+
+def load_for(study: Study) -> ArrayData:
+    """The data of a study, once every network that it may train has been tried on them.
+
+    Raises:
+        DataError: they are missing or unusable.
+        ConfigError: a network cannot be built, or cannot be trained on them.
+    """
+    from swast.models import outline
+
+    data = load_data(study.fixed.data)
+    searched = [domain.values.extremes for domain in study.space if domain.path == "model"]
+    names = {name for names in searched for name in names} or {study.fixed.model}
+    for name in sorted(names | {config.model for config in study.references.values()}):
+        outline(name, data.input_shape, data.num_classes)
+    return data
 
 
 def check_places(options: Namespace, home: Home) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from swast.errors import ConfigError, nearest
+from swast.optim_config import MOST_EPOCHS, ComputeConfig, OptimConfig
 from swast.settings import (
     FieldType,
     Setting,
@@ -29,8 +30,26 @@ else:
 
 DATA_NAMES = ("digits",)
 DATA_FORMS: dict[str, str] = {}
-MODEL_NAMES = ("cnn-small", "mlp-small")
-MODEL_FORMS: dict[str, str] = {}
+MODEL_NAMES = (
+    "cnn-small",
+    "mlp-small",
+    "lenet-300-100",
+    "lenet-5",
+    "resnet20",
+    "resnet32",
+    "resnet56",
+    "resnet18",
+    "resnet50",
+    "resnet101",
+    "vgg16-bn",
+    "wrn-28-10",
+    "mobilenet-v2",
+    "vit-tiny",
+)
+MODEL_FORMS = {
+    "torchvision:NAME": r"torchvision:\w+",
+    "package.module:function": r"[A-Za-z_]\w*(\.\w+)*:\w+",
+}
 ScorerName = Literal[
     "random",
     "el2n",
@@ -102,6 +121,7 @@ class PruneConfig(Table):
         "rigl, set, granet: steps between mask updates; 0 takes 100·s, at least 10",
         symbol="ΔT",
         low=0,
+        high=10**6,
     )
     update_fraction: float = setting(
         0.0,
@@ -122,24 +142,10 @@ class PreserveConfig(Table):
     """The state-preservation loss."""
 
     table: ClassVar[str] = "preserve"
-    weight: float = setting(0.1, "weight of the KL term; 0 switches it off", symbol="λ", low=0)
-    reduction: Literal["mean", "sum"] = setting("mean", "of the KL term over a batch")
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimConfig(Table):
-    """The optimiser."""
-
-    table: ClassVar[str] = "optim"
-    name: Literal["sgd"] = setting("sgd", "optimiser")
-    lr: float = setting(0.05, "learning rate at the start", above=0)
-    schedule: Literal["cosine", "constant"] = setting(
-        "cosine", "learning rate over the epochs; cosine ends at 0"
+    weight: float = setting(
+        0.1, "weight of the KL term; 0 switches it off", symbol="λ", low=0, high=1e4
     )
-    momentum: float = setting(0.9, "momentum; 0 for none", low=0, below=1)
-    nesterov: bool = setting(True, "Nesterov momentum, where there is momentum")
-    batch_size: int = setting(32, "samples a step", low=1)
-    weight_decay: float = setting(5e-4, "L2 decay of weights, not of biases", low=0)
+    reduction: Literal["mean", "sum"] = setting("mean", "of the KL term over a batch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,27 +181,35 @@ class TrainConfig(Table):
 
     data: str = setting("digits", "data set", names=DATA_NAMES, forms=DATA_FORMS)
     model: str = setting("cnn-small", "network", names=MODEL_NAMES, forms=MODEL_FORMS)
-    epochs: int = setting(30, "epochs in all", symbol="T", low=1)
-    warmup_epochs: int = setting(3, "dense epochs on all data at the start", symbol="K", low=0)
-    interval: int = setting(5, "epochs from one selection to the next", symbol="R", low=1)
+    epochs: int = setting(30, "epochs in all", symbol="T", low=1, high=MOST_EPOCHS)
+    warmup_epochs: int = setting(
+        3, "dense epochs on all data at the start", symbol="K", low=0, high=MOST_EPOCHS
+    )
+    interval: int = setting(
+        5, "epochs from one selection to the next", symbol="R", low=1, high=MOST_EPOCHS
+    )
     seed: int = setting(
         0, "seed of initialisation, order, noise, selection", low=0, high=2**63 - 1
     )
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: a GPU if there is one")
-    threads: int = setting(1, "CPU threads; another number may round sums otherwise", low=1)
+    threads: int = setting(
+        1, "CPU threads; another number may round sums otherwise", low=1, high=1024
+    )
     coreset: CoresetConfig = field(default_factory=CoresetConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
     preserve: PreserveConfig = field(default_factory=PreserveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     diagnose: DiagnoseConfig = field(default_factory=DiagnoseConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.warmup_epochs > self.epochs:
-            raise ConfigError(
-                [f"warmup_epochs must be at most epochs ({self.epochs}), got {self.warmup_epochs}"]
-            )
+        for path in ("warmup_epochs", "optim.ramp_epochs"):
+            if self.value(path) > self.epochs:
+                raise ConfigError(
+                    [f"{path} must be at most epochs ({self.epochs}), got {self.value(path)}"]
+                )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> TrainConfig:

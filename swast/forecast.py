@@ -9,7 +9,6 @@ network to prune (see `swast.training.price`).
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 
@@ -20,7 +19,7 @@ from swast.config import TrainConfig
 from swast.coresets import SCORERS, coreset_size, group_sizes
 from swast.cost import STEP, Ledger, ModelCost, model_cost, selection_flops
 from swast.data import ArrayData, add_noise
-from swast.models import build_model
+from swast.models import build_model, outline
 from swast.pruning import PRUNERS, channel, n_m, prunable_weights
 from swast.pruning.distributions import layer_survivors
 
@@ -41,7 +40,7 @@ def predict(config: TrainConfig, data: ArrayData, living: Living | None = None) 
 
 def dense_flops(config: TrainConfig, data: ArrayData) -> int:
     """FLOPs of training the dense network on all data for T epochs, the unit of relative FLOPs."""
-    cost = _cost_of(config.model, data.input_shape, data.num_classes, config.seed)
+    cost = _cost_of(config.model, data.input_shape, data.num_classes)
     return STEP * cost.forward() * data.num_train * config.epochs
 
 
@@ -57,13 +56,12 @@ class Forecast:
     def __init__(self, config: TrainConfig, data: ArrayData, living: Living | None = None) -> None:
         self.config = config
         self.data = add_noise(data, config.noise, config.seed)
-        built = (config.model, self.data.input_shape, self.data.num_classes, config.seed)
-        self.cost: ModelCost = _cost_of(*built)
-        model = _built(*built)
+        network = (config.model, self.data.input_shape, self.data.num_classes)
+        self.cost: ModelCost = _cost_of(*network)
+        weights = prunable_weights(_outline(*network), config.prune.scope, config.prune.layers)
         shrinks = config.prune.method == "channel"
-        self.network = copy.deepcopy(model) if shrinks else None
-        self.widths = channel.widths(model)
-        weights = prunable_weights(model, config.prune.scope, config.prune.layers)
+        self.network = build_model(*network, config.seed) if shrinks else None
+        self.widths = channel.widths(_outline(*network))
         shapes = {name: weight.shape for name, weight in weights.items()}
         self.living = living or partial(layer_counts, config, shapes)
         self.forward = self.cost.forward()
@@ -183,10 +181,10 @@ def layer_counts(
 
 
 @lru_cache(maxsize=64)
-def _built(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
-    return build_model(model, shape, num_classes, seed)
+def _outline(model: str, shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return outline(model, shape, num_classes)
 
 
 @lru_cache(maxsize=64)
-def _cost_of(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> ModelCost:
-    return model_cost(_built(model, shape, num_classes, seed), shape)
+def _cost_of(model: str, shape: tuple[int, ...], num_classes: int) -> ModelCost:
+    return model_cost(_outline(model, shape, num_classes), shape)

@@ -19,6 +19,7 @@ class EpochRecord:
         epoch: epochs finished, from 1.
         phase: ``warmup`` on all data, ``tailored`` on a coreset.
         samples: training samples seen in the epoch.
+        learning_rate: of the epoch's last step.
         sparsity: share of the prunable weights that is masked.
         train_loss: mean over the epoch's steps, preservation included.
         val_loss: mean cross-entropy on the validation set.

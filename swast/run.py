@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from swast.compute import autocast, pick_device, placed, training_forward
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, coreset_size
 from swast.cost import Ledger, model_cost
@@ -17,6 +18,7 @@ from swast.data import ArrayData, Samples, add_noise
 from swast.errors import CheckpointError
 from swast.memory import Memory
 from swast.models import build_model
+from swast.optim import make_optimizer
 from swast.pruning import Masks, channel, prunable_weights
 from swast.result import EpochRecord, RoundRecord
 
@@ -43,13 +45,6 @@ class Round:
         return self.recorded[self.coreset.indices[places] if self.whole else places]
 
 
-def pick_device(name: str) -> torch.device:
-    """The device that a configuration asks for; ``auto`` is a GPU if there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
-
-
 class Run:
     """The state of one training, at an epoch's start.
 
@@ -66,9 +61,11 @@ class Run:
         self.train_set = Samples.on(self.device, self.data.train_images, self.data.train_labels)
         self.val_set = Samples.on(self.device, data.val_images, data.val_labels)
         shape, classes = self.data.input_shape, self.data.num_classes
-        self.model = build_model(config.model, shape, classes, config.seed).to(self.device)
+        built = build_model(config.model, shape, classes, config.seed)
+        self.model = placed(built, self.device, config.compute)
+        self.forward = training_forward(self.model, self.device, config.compute)
         self.cost = model_cost(self.model, shape)
-        self.optimizer = _optimizer(config, self.model)
+        self.optimizer = make_optimizer(config.optim, self.model)
         prunable = prunable_weights(self.model, config.prune.scope, config.prune.layers)
         self.num_weights = sum(weight.numel() for weight in prunable.values())
         self.widths = channel.widths(self.model)
@@ -107,27 +104,12 @@ class Run:
             living = sum(weight.numel() for weight in left.values())
         return 1 - living / self.num_weights
 
-    def shrink(self, share: float) -> None:
-        """Remove channels until a share of the original ones is gone, with all tied to them."""
-        settings, shape = self.config.prune, self.data.input_shape
-        layers = prunable_weights(self.model, settings.scope, settings.layers)
-        removals = channel.choose(self.model, shape, share, self.widths, layers)
-        if not removals:
-            return
-        places = channel.origins(self.model, shape, removals)
-        before, old = dict(self.model.named_parameters()), self.optimizer
-        channel.remove(self.model, shape, removals)
-        self._adapt()
-        for name, parameter in self.model.named_parameters():
-            for key, value in old.state.get(before[name], {}).items():
-                if isinstance(value, torch.Tensor) and value.shape == before[name].shape:
-                    value = value.flatten()[places[name]]
-                self.optimizer.state[parameter][key] = value
-
-    def _adapt(self) -> None:
-        """Count and optimise a network whose channels have gone."""
+    def adapt(self) -> None:
+        """Count, place and optimise anew a network whose channels have gone."""
+        self.model = placed(self.model, self.device, self.config.compute)
+        self.forward = training_forward(self.model, self.device, self.config.compute)
         self.cost = model_cost(self.model, self.data.input_shape)
-        self.optimizer = _optimizer(self.config, self.model)
+        self.optimizer = make_optimizer(self.config.optim, self.model)
         self.masks = Masks({}, self.optimizer)
 
     @property
@@ -138,6 +120,10 @@ class Run:
     def indices(self, places: torch.Tensor) -> torch.Tensor:
         """Positions in the training set of some places of the coreset, or of all data."""
         return places if self.round is None else self.round.coreset.indices[places]
+
+    def autocast(self) -> torch.autocast:
+        """A block in which passes without gradients have the precision of training."""
+        return autocast(self.device, self.config.compute)
 
     @property
     def forward_flops(self) -> int:
@@ -191,7 +177,7 @@ class Run:
         self.epoch, self.step = state["epoch"], state["step"]
         if self._shrinks:
             channel.fit(self.model, state["model"])
-            self._adapt()
+            self.adapt()
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.masks.load_state_dict(state["masks"])
@@ -210,19 +196,3 @@ class Run:
         self.ledger = Ledger(**state["ledger"])
         self.history = [EpochRecord(**record) for record in state["history"]]
         self.rounds = [RoundRecord(**record) for record in state["rounds"]]
-
-
-def _optimizer(config: TrainConfig, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """SGD; weight decay acts on weights, not on biases and normalisation."""
-    settings = config.optim
-    weights = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-    return torch.optim.SGD(
-        [
-            {"params": weights, "weight_decay": settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=settings.lr,
-        momentum=settings.momentum,
-        nesterov=settings.nesterov and settings.momentum > 0,
-    )

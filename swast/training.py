@@ -27,9 +27,10 @@ from swast.diagnostics import close_round, double_losses, open_round
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
 from swast.forecast import dense_flops, predict
+from swast.optim import paced
 from swast.preservation import preservation_loss, weighted_cross_entropy
 from swast.result import EpochRecord, TrainResult
-from swast.rng import generator
+from swast.rng import generator, seeded
 from swast.run import Round, Run
 from swast.sparsify import prune
 
@@ -62,11 +63,17 @@ def train(
     run = Run(config, data or load_data(config.data))
     if checkpoint_dir is not None:
         restore(run, checkpoint_dir)
-    for record in epochs(run):
-        if checkpoint_dir is not None:
-            checkpoint.save(checkpoint_dir, run.state_dict())
-        if on_epoch is not None:
-            on_epoch(record)
+    try:
+        for record in epochs(run):
+            if checkpoint_dir is not None:
+                checkpoint.save(checkpoint_dir, run.state_dict())
+            if on_epoch is not None:
+                on_epoch(record)
+    except DivergedError as error:
+        if checkpoint_dir is None or not run.history:
+            raise
+        kept = f"the checkpoint of epoch {len(run.history)} is kept in {checkpoint_dir}"
+        raise DivergedError(f"{error}; {kept}") from error
     return result(run, test=test)
 
 
@@ -117,7 +124,8 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
     empty = run.train_set.images.new_empty(len(labels), 0)
     features = Features(empty, empty, labels, run.memory)
     if scorer.forward:
-        features = extract(run.model, run.train_set.scan(), labels)
+        with run.autocast():
+            features = extract(run.model, run.train_set.scan(), labels)
         run.ledger.selection += run.forward_flops * len(labels)
     run.ledger.solver += selection_flops(
         config, sizes, run.data.num_classes, run.cost.num_features
@@ -141,12 +149,14 @@ def record(run: Run, coreset: Coreset, features: Features | None) -> Round:
     indices = None if whole else coreset.indices
     if run.config.preserve.weight > 0:
         run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
-    return Round(coreset, predict_logits(run.model, run.train_set.scan(indices)), whole)
+    with run.autocast():
+        return Round(coreset, predict_logits(run.model, run.train_set.scan(indices)), whole)
 
 
 def train_epoch(run: Run) -> float:
     """One epoch on the round's coreset, or on all data before the first round; its mean loss."""
-    losses = [train_step(run, places, images) for places, images in begin_epoch(run)]
+    with seeded(run.config.seed, "forward", run.epoch, run.device):
+        losses = [train_step(run, places, images) for places, images in begin_epoch(run)]
     loss = float(torch.stack(losses).mean())
     check_finite(loss, "training", run.epoch + 1, run.config)
     return loss
@@ -166,25 +176,24 @@ def check_finite(loss: float, kind: str, epoch: int, config: TrainConfig) -> Non
 
 
 def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Ready the run for an epoch: its learning rate, and its batches in random order.
+    """Ready the run for an epoch: its batches in random order, a learning rate for each.
 
     Returns:
         A pair a step: places in the coreset (or in all data), and the images there.
     """
-    for group in run.optimizer.param_groups:
-        group["lr"] = plan.learning_rate(run.config, run.epoch)
     run.model.train()
     size = len(run.train_set) if run.round is None else len(run.round.coreset)
     draw = generator(run.config.seed, "order", run.epoch)
     order = torch.randperm(size, generator=draw).to(run.device)
     parts = order.split(plan.batch_sizes(size, run.config.optim.batch_size))
-    return zip(parts, run.train_set.batches(map(run.indices, parts)), strict=True)
+    paces = paced(run.optimizer, run.config, run.epoch, parts)
+    return zip(paces, run.train_set.batches(map(run.indices, parts)), strict=True)
 
 
 def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """One step on the images at some places of the coreset (or of all data); its loss."""
     held, indices = run.round, run.indices(places)
-    logits = run.model(images)
+    logits = run.forward(images)
     labels = run.train_set.labels[indices]
     if run.memory is not None:
         run.memory.visit(indices, logits, labels)
@@ -204,11 +213,16 @@ def _loss(
     run: Run, places: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
     """Cross-entropy, weighted by the coreset, and the preservation term where it is on."""
-    held = run.round
+    held, smoothing = run.round, run.config.optim.label_smoothing
     if held is None:
-        return functional.cross_entropy(logits, labels)
-    weights, absolute = held.coreset.weights[places], held.coreset.absolute
-    loss = weighted_cross_entropy(logits, labels, weights, absolute=absolute)
+        return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    loss = weighted_cross_entropy(
+        logits,
+        labels,
+        held.coreset.weights[places],
+        absolute=held.coreset.absolute,
+        smoothing=smoothing,
+    )
     recorded, settings = held.recorded_at(places), run.config.preserve
     if recorded is not None and settings.weight > 0:
         drift = preservation_loss(logits, recorded, settings.reduction)
@@ -218,7 +232,8 @@ def _loss(
 
 def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
     """The epoch's record: the network on the validation set, and the bill so far."""
-    logits = predict_logits(run.model, run.val_set.scan())
+    with run.autocast():
+        logits = predict_logits(run.model, run.val_set.scan())
     loss = float(functional.cross_entropy(logits, run.val_set.labels))
     check_finite(loss, "validation", run.epoch, run.config)
     run.ledger.evaluation += run.forward_flops * len(run.val_set)
@@ -246,7 +261,7 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
     last = run.history[-1]
     test_accuracy = None
     if test:
-        with threads(run.config.threads):
+        with threads(run.config.threads), run.autocast():
             held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
             logits = predict_logits(run.model, held_out.scan())
             test_accuracy = accuracy(logits, held_out.labels)
@@ -288,9 +303,10 @@ def rehearse(config: TrainConfig, data: ArrayData) -> Run:
     run = Run(config, data)
     left = REHEARSED_STEPS
     while run.epoch < plan.prune_start(config) and left > 0:
-        for places, images in itertools.islice(begin_epoch(run), left):
-            train_step(run, places, images)
-            left -= 1
+        with seeded(config.seed, "forward", run.epoch, run.device):
+            for places, images in itertools.islice(begin_epoch(run), left):
+                train_step(run, places, images)
+                left -= 1
         run.epoch += 1
     return run
 

@@ -127,6 +127,20 @@ class TestAWrongStudy:
         assert line.startswith("swast-search: bad.toml: ")
         assert said in line
 
+    @pytest.mark.parametrize(
+        ("right", "wrong"),
+        [
+            ('model = "mlp-small"', 'model = "lenet-5"'),
+            ("[space]", '[space]\nmodel = ["mlp-small", "lenet-5"]'),
+            ("[references.dense]", '[references.dense]\nmodel = "lenet-5"'),
+        ],
+    )
+    def test_is_refused_for_a_network_that_cannot_be_trained(self, place, refused, right, wrong):
+        text = TINY.replace(right, wrong, 1)
+        assert text != TINY
+        (place / "bad.toml").write_text(text)
+        assert "'lenet-5' needs images of 12 × 12" in refused("--study", "bad.toml", "--gpus", "0")
+
     def test_is_refused_a_line_a_problem(self, place, swast_search):
         (place / "bad.toml").write_text("[fixed]\nepoch = 1\nseed = -1\n[space]\nintervall = [1]")
         before = tree(place)

@@ -26,6 +26,9 @@ from swast.run import Run
 TRAINING = importlib.import_module("swast.training")
 epochs, price, train = TRAINING.epochs, TRAINING.price, TRAINING.train
 
+SMALL = ("cnn-small", "mlp-small")
+"""Networks for which a few digits are enough."""
+
 TINY = {
     "device": "cpu",
     "model": "mlp-small",

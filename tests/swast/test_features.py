@@ -10,8 +10,8 @@ from torch.nn import functional
 from swast.data import Samples, base
 from swast.errors import ConfigError
 from swast.features import Features, evaluating, extract, last_linear, predict_logits
-from swast.models import MODELS, build_model
-from tests.swast.support import copied, global_generators, same_bits
+from swast.models import build_model
+from tests.swast.support import SMALL, copied, global_generators, same_bits
 
 IMAGES = torch.randn(30, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(30) % 10
@@ -99,7 +99,7 @@ def restless_without_drawing() -> nn.Module:
         return restless()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_hidden_features_are_what_the_last_layer_sees(name):
     model = build_model(name, (1, 8, 8), 10, 0)
     features = extract(model, [IMAGES], LABELS)
