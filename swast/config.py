@@ -18,7 +18,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-DATA_NAMES = ("digits",)
+DATA_NAMES = ("digits", "fashion-mnist")
 DATA_FORMS: dict[str, str] = {}
 MODEL_NAMES = ("cnn-small", "mlp-small")
 MODEL_FORMS: dict[str, str] = {}
@@ -126,6 +126,19 @@ class NoiseConfig(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoadingConfig(Table):
+    """How data are read."""
+
+    table: ClassVar[str] = "loading"
+    val_fraction: float = setting(
+        0.1,
+        "share of the training images to validate on, where none are published; not of digits",
+        above=0,
+        below=1,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig(Table):
     """Everything that determines one SWaST training.
 
@@ -148,6 +161,7 @@ class TrainConfig(Table):
     preserve: PreserveConfig = field(default_factory=PreserveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    loading: LoadingConfig = field(default_factory=LoadingConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,7 +12,7 @@ import torch
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, Memory, coreset_size
 from swast.cost import Ledger, model_cost
-from swast.data import ArrayData, Samples, add_noise
+from swast.data import ArrayData, add_noise, make_samples
 from swast.errors import CheckpointError
 from swast.models import build_model
 from swast.pruning import Masks, prunable_weights
@@ -47,8 +47,10 @@ class Run:
         self.clean_data = data
         self.data = add_noise(data, config.noise, config.seed)
         self.device = pick_device(config.device)
-        self.train_set = Samples.on(self.device, self.data.train_images, self.data.train_labels)
-        self.val_set = Samples.on(self.device, data.val_images, data.val_labels)
+        self.train_set = make_samples(
+            self.device, self.data.train_images, self.data.train_labels, data.colours
+        )
+        self.val_set = make_samples(self.device, data.val_images, data.val_labels, data.colours)
         shape, classes = self.data.input_shape, self.data.num_classes
         self.model = build_model(config.model, shape, classes, config.seed).to(self.device)
         self.cost = model_cost(self.model, shape)

@@ -20,7 +20,7 @@ from swast import checkpoint, plan
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import STEP, Ledger, dense_flops, predict, selection_flops
-from swast.data import ArrayData, Samples, load_data
+from swast.data import ArrayData, load_data, make_samples
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
 from swast.preservation import preservation_loss, weighted_cross_entropy
@@ -56,7 +56,7 @@ def train(
         CheckpointError: the checkpoint is damaged or of another configuration.
         DivergedError: the loss stopped being finite; the last good checkpoint stays.
     """
-    run = Run(config, data or load_data(config.data))
+    run = Run(config, data or load_data(config.data, config.loading))
     if checkpoint_dir is not None:
         restore(run, checkpoint_dir)
     for record in epochs(run):
@@ -106,7 +106,7 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
         return Coreset.of(torch.arange(len(labels), device=run.device)), None
     scorer = SCORERS[config.coreset.scorer]
     sizes = group_sizes(run.data.class_counts, run.coreset_size, balanced=config.coreset.balanced)
-    empty = run.train_set.images.new_empty(len(labels), 0)
+    empty = torch.empty(len(labels), 0, device=run.device)
     features = Features(empty, empty, labels, None if run.memory is None else run.memory.forgotten)
     if scorer.forward:
         features = extract(run.model, run.train_set.scan(), labels)
@@ -256,7 +256,9 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
     test_accuracy = None
     if test:
         with threads(run.config.threads):
-            held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
+            held_out = make_samples(
+                run.device, run.data.test_images, run.data.test_labels, run.data.colours
+            )
             logits = predict_logits(run.model, held_out.scan())
             test_accuracy = accuracy(logits, held_out.labels)
     return TrainResult(

@@ -14,8 +14,8 @@ import pytest
 import torch
 from torch import nn
 
-from swast.config import TrainConfig
-from swast.data import ArrayData
+from swast.config import LoadingConfig, TrainConfig
+from swast.data import ArrayData, Places
 from swast.data import digits as digits_file
 from swast.run import Run
 
@@ -44,7 +44,7 @@ def tiny(values: Mapping[str, object] | None = None, **more: object) -> TrainCon
 @functools.cache
 def digits() -> ArrayData:
     """The digits data, whatever a test has registered under their name."""
-    return digits_file.load()
+    return digits_file.load(LoadingConfig(), Places.find())
 
 
 @functools.cache
