@@ -18,7 +18,7 @@ from search.resources import Resources
 from search.session import Limit, Session, Status
 from search.study import Study, check_name, find_study, shipped
 from search.trials import SearchInfo, SearchTrials, describe_search, search_names
-from swast.data import ArrayData, load_data
+from swast.data import ArrayData, Places, load_data
 from swast.files import replacing, writable
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def launch(options: Namespace) -> None:
     gpus = count_gpus(options)
     if options.dry_run:
         study = find_study(default_study(gpus) if options.study is None else options.study)
-        show_price(study, options.budget or DEFAULT_BUDGET, options.seed)
+        data = load(study, options, home)
+        show_price(study, data, options.budget or DEFAULT_BUDGET, options.seed)
         return
     check_places(options, home)
     trials, status = search(options, home, gpus)
@@ -68,7 +69,7 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         else:
             info = old_info(options.resume, storage, gpus)
             stack.enter_context(home.lock(info.name))
-        data = load_data(info.study.fixed.data)
+        data = load(info.study, options, home)
         resources = make_resources(options, gpus)
         stack.enter_context(ray_running(resources))
         concurrent = concurrency(resources)
@@ -88,6 +89,16 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         finally:
             session.close()
     return trials, session.status
+
+
+def load(study: Study, options: Namespace, home: Home) -> ArrayData:
+    """A study's data.
+
+    Raises:
+        DataError: they are missing or unusable.
+    """
+    places = Places.find(options.data_dir, home.path, download=options.download)
+    return load_data(study.fixed.data, study.fixed.loading, places)
 
 
 def check_places(options: Namespace, home: Home) -> None:
@@ -216,11 +227,11 @@ def show_end(trials: SearchTrials, home: Home, status: Status) -> None:
     )
 
 
-def show_price(study: Study, budget: int, seed: int) -> None:
+def show_price(study: Study, data: ArrayData, budget: int, seed: int) -> None:
     """Print what a search would cost."""
     from search.pricing import SAMPLES, price_search
 
-    found = price_search(study, load_data(study.fixed.data), budget, seed)
+    found = price_search(study, data, budget, seed)
     console = Console(highlight=False)
     console.print(f"{study.name}: {budget} trials, about {found.expected:.3g} training FLOPs")
     console.print(

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, Memory, coreset_size
 from swast.cost import Ledger, model_cost
-from swast.data import ArrayData, add_noise, make_samples
-from swast.errors import CheckpointError
+from swast.data import ArrayData, Images, Samples, add_noise, make_samples
+from swast.data.augment import Augmentation, draw_augmentation
+from swast.errors import CheckpointError, ConfigError
 from swast.models import build_model
 from swast.pruning import Masks, prunable_weights
 from swast.result import EpochRecord
@@ -34,6 +37,24 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def check_coreset(config: TrainConfig, data: ArrayData) -> None:
+    """Refuse a balanced coreset that could not hold a sample of every class.
+
+    Raises:
+        ConfigError: naming both numbers.
+    """
+    size = coreset_size(data.num_train, config.coreset.fraction)
+    selects = config.warmup_epochs < config.epochs and config.coreset.balanced
+    if selects and size < data.num_classes:
+        raise ConfigError(
+            [
+                f"coreset.fraction {config.coreset.fraction:g} of {data.num_train} samples is "
+                f"{size}, fewer than the {data.num_classes} classes that share it; "
+                "take more, or coreset.balanced = false"
+            ]
+        )
+
+
 class Run:
     """The state of one training, at an epoch's start.
 
@@ -46,11 +67,10 @@ class Run:
         self.config = config
         self.clean_data = data
         self.data = add_noise(data, config.noise, config.seed)
+        check_coreset(config, data)
         self.device = pick_device(config.device)
-        self.train_set = make_samples(
-            self.device, self.data.train_images, self.data.train_labels, data.colours
-        )
-        self.val_set = make_samples(self.device, data.val_images, data.val_labels, data.colours)
+        self.train_set = self.samples(self.data.train_images, self.data.train_labels)
+        self.val_set = self.samples(data.val_images, data.val_labels)
         shape, classes = self.data.input_shape, self.data.num_classes
         self.model = build_model(config.model, shape, classes, config.seed).to(self.device)
         self.cost = model_cost(self.model, shape)
@@ -67,6 +87,17 @@ class Run:
     def _remembers(self) -> bool:
         """Whether the scorer needs to know what was forgotten while training."""
         return SCORERS[self.config.coreset.scorer].dynamics
+
+    def samples(self, images: Images, labels: NDArray[np.int64]) -> Samples:
+        """A part of the data on the training device, or streaming to it."""
+        return make_samples(self.device, images, labels, self.data.colours, self.config.loading)
+
+    def augmentation(self) -> Augmentation | None:
+        """What happens to each training sample in this epoch; None where nothing does."""
+        shape, config = self.data.input_shape, self.config
+        return draw_augmentation(
+            config.augment, self.data.num_train, shape, config.seed, self.epoch, self.device
+        )
 
     @property
     def coreset_size(self) -> int:

@@ -20,7 +20,7 @@ from swast import checkpoint, plan
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import STEP, Ledger, dense_flops, predict, selection_flops
-from swast.data import ArrayData, load_data, make_samples
+from swast.data import ArrayData, load_data
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
 from swast.preservation import preservation_loss, weighted_cross_entropy
@@ -171,7 +171,8 @@ def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     draw = generator(run.config.seed, "order", run.epoch)
     order = torch.randperm(size, generator=draw).to(run.device)
     parts = order.split(run.config.optim.batch_size)
-    return zip(parts, run.train_set.batches(map(run.indices, parts)), strict=True)
+    images = run.train_set.batches(map(run.indices, parts), run.augmentation())
+    return zip(parts, images, strict=True)
 
 
 def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
@@ -256,9 +257,7 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
     test_accuracy = None
     if test:
         with threads(run.config.threads):
-            held_out = make_samples(
-                run.device, run.data.test_images, run.data.test_labels, run.data.colours
-            )
+            held_out = run.samples(run.data.test_images, run.data.test_labels)
             logits = predict_logits(run.model, held_out.scan())
             test_accuracy = accuracy(logits, held_out.labels)
     return TrainResult(

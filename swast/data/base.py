@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -10,7 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-Images: TypeAlias = NDArray[np.float32] | NDArray[np.uint8]
+from swast.data.files import ImageFiles
+
+Images: TypeAlias = NDArray[np.float32] | NDArray[np.uint8] | ImageFiles
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,12 @@ class Colours:
 
 @dataclass(frozen=True)
 class ArrayData:
-    """A data set as plain arrays that can be shared between processes.
+    """A data set as plain arrays, or files that act as such, to be shared between processes.
 
     Images are n × channels × height × width: float32, already normalised (``colours`` is None),
     or uint8, to be normalised on the training device. Labels are int64 in [0, num_classes).
-    ``clean_train`` holds the training labels before noise, for diagnosis only.
+    ``clean_train`` holds the training labels before noise, for diagnosis only. ``classes`` are
+    the names of the classes, where they have names.
     """
 
     num_classes: int
@@ -47,7 +49,7 @@ class ArrayData:
     test_images: Images
     test_labels: NDArray[np.int64]
     colours: Colours | None = None
-    classes: Sequence[str] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def num_train(self) -> int:

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from swast.config import LoadingConfig
 from swast.data.base import ArrayData
-from swast.data.build import Part, assemble
-from swast.data.places import Places
+from swast.data.build import Part, Parts, assemble
+from swast.data.places import Places, Wanted
 from swast.errors import DataError
 
-NAME = "fashion-mnist"
 CLASSES = (
     "T-shirt/top",
     "Trouser",
@@ -36,9 +35,15 @@ CLASSES = (
     "Bag",
     "Ankle boot",
 )
-FOLDERS = ("FashionMNIST/raw", "FashionMNIST", "fashion-mnist", ".")
 FILES = tuple(
     f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+)
+WANTED = Wanted(
+    "fashion-mnist",
+    ("FashionMNIST/raw", "FashionMNIST", "fashion-mnist", "."),
+    f"{', '.join(FILES)} in FashionMNIST/raw/, packed as .gz or not",
+    "--download fetches it, and Debian's package dataset-fashion-mnist has it",
+    "FashionMNIST",
 )
 UBYTE = 8
 """The code that IDX has for unsigned bytes."""
@@ -50,16 +55,10 @@ def load(loading: LoadingConfig, places: Places) -> ArrayData:
     Raises:
         DataError: the files are missing or damaged.
     """
-    files = places.locate(
-        NAME,
-        FOLDERS,
-        _files,
-        f"FashionMNIST/raw/{FILES[0]}.gz and three more; the package dataset-fashion-mnist of "
-        "Debian has them",
-    )
+    files = places.locate(WANTED, _files)
     arrays = [read_idx(path) for path in files]
     parts = [_part(files, arrays[at : at + 2]) for at in (0, 2)]
-    return assemble(NAME, CLASSES, *parts, val_fraction=loading.val_fraction)
+    return assemble(WANTED.name, CLASSES, Parts(*parts), loading)
 
 
 def _files(folder: Path) -> list[Path] | None:
@@ -76,7 +75,9 @@ def _part(files: list[Path], arrays: list[NDArray[np.uint8]]) -> Part:
     images, labels = arrays
     right = images.ndim == 3 and labels.shape == (len(images),) and len(images) > 0
     if not right or labels.max() >= len(CLASSES):
-        raise DataError(f"data {NAME!r}: {files[0].parent}: images and labels do not fit together")
+        raise DataError(
+            f"data {WANTED.name!r}: {files[0].parent}: images and labels do not fit together"
+        )
     return Part(images[:, None], labels.astype(np.int64))
 
 
