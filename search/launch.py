@@ -18,8 +18,10 @@ from search.resources import Resources
 from search.session import Limit, Session, Status
 from search.study import Study, check_name, find_study, shipped
 from search.trials import SearchInfo, SearchTrials, describe_search, search_names
+from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data
 from swast.files import replacing, writable
+from swast.run import check_coreset
 
 if TYPE_CHECKING:
     from search.tracking import Tracker
@@ -96,9 +98,23 @@ def load(study: Study, options: Namespace, home: Home) -> ArrayData:
 
     Raises:
         DataError: they are missing or unusable.
+        ConfigError: a coreset that the study asks for could not hold every class.
     """
     places = Places.find(options.data_dir, home.path, download=options.download)
-    return load_data(study.fixed.data, study.fixed.loading, places)
+    data = load_data(study.fixed.data, study.fixed.loading, places)
+    for config in smallest(study):
+        check_coreset(config, data)
+    return data
+
+
+def smallest(study: Study) -> list[TrainConfig]:
+    """The references, and what is fixed at either end of the coreset sizes that are searched."""
+    name = "coreset.fraction"
+    searched = [
+        value for each in study.space if each.path == name for value in each.values.extremes
+    ]
+    ends = searched or [study.fixed.coreset.fraction]
+    return [*study.references.values(), *(study.fixed.with_values({name: end}) for end in ends)]
 
 
 def check_places(options: Namespace, home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from swast.errors import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-JPEG = (".jpg", ".jpeg")
 TOGETHER = 64
 """Files that a worker decodes in one go."""
 
@@ -110,36 +110,22 @@ class ImageFiles:
 def decode(path: Path, shorter: int = 0, size: tuple[int, int] = (0, 0)) -> NDArray[np.uint8]:
     """The picture in a file, as RGB, 3 × height × width.
 
-    JPEG files that keep their size are read by torchvision, which takes half the time; all others
-    by Pillow. Grey, palette and CMYK pictures become RGB; transparency is dropped.
+    Grey, palette and CMYK pictures become RGB; transparency is dropped.
 
     Args:
-        path: of the file.
+        path: of the file, in any format that Pillow reads.
         shorter: what the shorter side is scaled to, bilinearly with antialiasing; 0 for no change.
         size: height and width of the middle that is cut out, where the picture is scaled.
 
     Raises:
         DataError: the file is missing, damaged or no picture.
     """
-    if not shorter and path.suffix.lower() in JPEG:
-        from torchvision.io import ImageReadMode, decode_image
-
-        try:
-            picture: NDArray[np.uint8] = decode_image(str(path), ImageReadMode.RGB).numpy()
-        except RuntimeError:
-            pass  # what is wrong is said better below, if anything is
-        else:
-            return picture
-    return _decode_with_pillow(path, shorter, size)
-
-
-def _decode_with_pillow(path: Path, shorter: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """As `decode`, for every format that Pillow reads."""
     from PIL import Image
 
     try:
         with Image.open(path) as opened:
-            picture = opened.convert("RGB")
+            opened.load()
+            picture: Image.Image = opened if opened.mode == "RGB" else opened.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = str(error).replace(repr(str(path)), "the file").splitlines()[0]
         raise DataError(f"{path}: cannot be read as a picture: {reason}") from None
@@ -159,12 +145,14 @@ def list_images(root: Path, folder: str) -> list[str]:
         DataError: another file lies among them.
     """
     found = []
-    for path in sorted((root / folder).rglob("*")):
-        name = path.relative_to(root).as_posix()
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        if hidden or path.is_dir():
-            continue
-        if path.suffix.lower() not in SUFFIXES:
-            raise DataError(f"{path}: is no picture ({', '.join(SUFFIXES)}); move it elsewhere")
-        found.append(name)
-    return found
+    for where, folders, files in os.walk(root / folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = Path(where).relative_to(root).as_posix()
+        for name in files:
+            if name.startswith("."):
+                continue
+            if not name.lower().endswith(SUFFIXES):
+                path = Path(where, name)
+                raise DataError(f"{path}: is no picture ({' '.join(SUFFIXES)}); move it elsewhere")
+            found.append(f"{inside}/{name}")
+    return sorted(found)

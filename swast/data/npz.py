@@ -49,7 +49,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         DataError: it is no archive, is damaged, or holds Python objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path}: is one array, not an archive of several (numpy.savez)")
             return {key: archive[key] for key in (*KEYS, *OPTIONAL) if key in archive}
