@@ -67,6 +67,10 @@ class Samples(ABC):
             batch = images if self.colours is None else self.colours.normalise(images)
             yield batch if augmentation is None else augmentation(batch, indices)
 
+    def take(self, indices: torch.Tensor) -> torch.Tensor:
+        """The images at some indices, as one batch."""
+        return next(self.batches([indices]))
+
     def scan(self, indices: torch.Tensor | None = None) -> Iterator[torch.Tensor]:
         """All images, or those at some indices, in order, 1,024 at a time; fewer if large."""
         chosen = torch.arange(len(self), device=self.labels.device) if indices is None else indices
@@ -125,10 +129,11 @@ class Streamed(Samples):
         """Have the workers read a batch, each its share."""
         places = indices.cpu().numpy()
         out = np.empty((len(places), *self.shape), dtype=self.images.dtype)
-        shares = np.array_split(np.arange(len(places)), min(self.workers, len(places)))
+        shares = np.array_split(np.arange(len(places)), max(1, min(self.workers, len(places))))
         jobs = [
             pool.submit(read, self.images, places[share], out[share[0] : share[-1] + 1])
             for share in shares
+            if len(share)
         ]
         return Begun(indices, out, jobs)
 

@@ -53,10 +53,11 @@ def test_every_batch_is_the_same_bit_for_bit(kind, workers):
     resident = make_samples(*arrays, LoadingConfig())
     assert (type(streamed), type(resident)) == (Streamed, Resident)
     order = torch.randperm(len(streamed), generator=torch.Generator().manual_seed(0))
-    for parts in (order.split(7), order.split(1), [order], []):
+    for parts in (order.split(7), order.split(1), [order], [order[:0], order[:2]], []):
         for one, other in zip(streamed.batches(parts), resident.batches(parts), strict=True):
             assert one.dtype == torch.float32
             assert torch.equal(one, other)
+    assert torch.equal(streamed.take(order[:3]), resident.take(order[:3]))
     for one, other in zip(streamed.scan(order[:9]), resident.scan(order[:9]), strict=True):
         assert torch.equal(one, other)
 
