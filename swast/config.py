@@ -157,9 +157,11 @@ class AugmentConfig(Table):
     """Changes made at random to the images of training steps, and of nothing else."""
 
     table: ClassVar[str] = "augment"
-    crop: int = setting(0, "pixels of padding that crops are shifted over; 0 for none", low=0)
+    crop: int = setting(
+        0, "pixels of padding that crops are shifted over; 0 for none", low=0, high=256
+    )
     flip: bool = setting(False, "mirror every other image left to right")
-    cutout: int = setting(0, "side of a square cut out, in pixels; 0 for none", low=0)
+    cutout: int = setting(0, "side of a square cut out, in pixels; 0 for none", low=0, high=4096)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +179,7 @@ class LoadingConfig(Table):
         0,
         "side that image files are scaled and cut to; 0: 224 for imagenet, else as they are",
         low=0,
+        high=4096,
     )
     memory_share: float = setting(
         0.25,
@@ -184,7 +187,7 @@ class LoadingConfig(Table):
         low=0,
         high=1,
     )
-    workers: int = setting(4, "threads that read images which stream", low=1)
+    workers: int = setting(4, "threads that read images which stream", low=1, high=256)
 
 
 @dataclass(frozen=True, kw_only=True)

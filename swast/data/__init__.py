@@ -11,7 +11,7 @@ from swast.data.base import ArrayData, Colours, Images
 from swast.data.noise import NOISES
 from swast.data.places import Places
 from swast.data.samples import Samples, make_samples
-from swast.errors import ConfigError
+from swast.errors import ConfigError, DataError
 
 __all__ = [
     "DATASETS",
@@ -63,7 +63,10 @@ def load_data(
         raise ConfigError(
             [f"loading.image_size must be 0 for data {name!r}: only files are scaled"]
         )
-    return FORMS[form](path, loading, places) if colon else DATASETS[name](loading, places)
+    try:
+        return FORMS[form](path, loading, places) if colon else DATASETS[name](loading, places)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"data {name!r}: cannot be read: {error}") from error
 
 
 def add_noise(data: ArrayData, noise: NoiseConfig, seed: int) -> ArrayData:

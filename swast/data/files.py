@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swast.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 TOGETHER = 64
@@ -125,9 +128,11 @@ def decode(path: Path, shorter: int = 0, size: tuple[int, int] = (0, 0)) -> NDAr
     try:
         with Image.open(path) as opened:
             opened.load()
-            picture: Image.Image = opened if opened.mode == "RGB" else opened.convert("RGB")
+            picture = to_rgb(opened)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = str(error).replace(repr(str(path)), "the file").splitlines()[0]
+        reason = (
+            (str(error) or "it is damaged").replace(repr(str(path)), "the file").splitlines()[0]
+        )
         raise DataError(f"{path}: cannot be read as a picture: {reason}") from None
     if shorter:
         scale = shorter / min(picture.size)
@@ -136,6 +141,21 @@ def decode(path: Path, shorter: int = 0, size: tuple[int, int] = (0, 0)) -> NDAr
         top, left = (height - size[0]) // 2, (width - size[1]) // 2
         picture = picture.crop((left, top, left + size[1], top + size[0]))
     return np.asarray(picture).transpose(2, 0, 1)
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """A picture in RGB.
+
+    Raises:
+        ValueError: it has more than 8 bits a channel, which would be cut off.
+    """
+    if picture.mode == "RGB":
+        return picture
+    if picture.mode.startswith(("I", "F")):
+        raise ValueError(f"it has pixels of kind {picture.mode}, not of 8 bits a channel")
+    if picture.mode == "P":
+        picture = picture.convert("RGBA")  # its transparency, if any, may be of a kind of its own
+    return picture.convert("RGB")
 
 
 def list_images(root: Path, folder: str) -> list[str]:

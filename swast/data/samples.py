@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,11 +113,12 @@ class Streamed(Samples):
         Raises:
             DataError: a file is missing, damaged or no picture.
         """
+        known = list(parts)
         with ThreadPoolExecutor(self.workers) as pool:
             begun: deque[Begun] = deque()
             try:
-                for indices in parts:
-                    begun.append(self._begin(pool, indices))
+                for indices, places in zip(known, on_host(known), strict=True):
+                    begun.append(self._begin(pool, indices, places))
                     if len(begun) > AHEAD:
                         yield begun.popleft().on(self.labels.device)
                 while begun:
@@ -125,9 +126,10 @@ class Streamed(Samples):
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _begin(self, pool: ThreadPoolExecutor, indices: torch.Tensor) -> Begun:
+    def _begin(
+        self, pool: ThreadPoolExecutor, indices: torch.Tensor, places: NDArray[np.intp]
+    ) -> Begun:
         """Have the workers read a batch, each its share."""
-        places = indices.cpu().numpy()
         out = np.empty((len(places), *self.shape), dtype=self.images.dtype)
         shares = np.array_split(np.arange(len(places)), max(1, min(self.workers, len(places))))
         jobs = [
@@ -151,6 +153,14 @@ class Begun:
         for job in self.jobs:
             job.result()
         return self.indices, torch.from_numpy(self.out).to(device)
+
+
+def on_host(parts: Sequence[torch.Tensor]) -> list[NDArray[np.intp]]:
+    """Indices as arrays, brought over from the device together: each alone would wait for it."""
+    if not parts:
+        return []
+    ends = np.cumsum([len(indices) for indices in parts])
+    return np.split(torch.cat(list(parts)).cpu().numpy(), ends[:-1])
 
 
 def read(images: Images, places: NDArray[np.intp], out: NDArray[Any]) -> None:

@@ -35,6 +35,8 @@ def load(loading: LoadingConfig, places: Places) -> ArrayData:
     """
     root = places.locate(WANTED, _root)
     classes = sorted((root / "wnids.txt").read_text().split())
+    if not all(wnid.isalnum() for wnid in classes):
+        raise DataError(f"{root / 'wnids.txt'}: is no list of class names")
     train, labels = list[str](), list[int]()
     for label, wnid in enumerate(classes):
         folder = f"train/{wnid}/images"

@@ -119,7 +119,7 @@ REFUSED = {
         "loading.image_size must be 0 for data 'digits'",
     ),
     "no data folder": (None, "data=digits --data-dir nowhere", "--data-dir nowhere: no such"),
-    "bad crop": (None, "augment.crop=-1", "augment.crop must be at least 0, got -1"),
+    "bad crop": (None, "augment.crop=-1", "augment.crop must be in .0, 256., got -1"),
     "bad noise": (None, "noise.kind=pairflip", "did you mean 'pair-flip'"),
 }
 

@@ -38,11 +38,19 @@ class TestDecoding:
         expected = np.asarray(made.convert("RGB")).transpose(2, 0, 1).astype(int)
         assert np.abs(decode(path) - expected).mean() < 4
 
-    @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "I;16"])
+    @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK"])
     def test_other_modes_become_rgb(self, tmp_path, mode):
-        path = tmp_path / "picture.png"
-        Image.fromarray(SMOOTH.transpose(1, 2, 0)).convert("L").convert(mode).save(path)
-        assert decode(path).shape == (3, 32, 48)
+        path = tmp_path / f"picture.{'tif' if mode == 'CMYK' else 'png'}"
+        made = Image.fromarray(SMOOTH.transpose(1, 2, 0)).convert(mode)
+        made.save(path, **({"transparency": bytes(range(64))} if mode == "P" else {}))
+        assert np.array_equal(decode(path), np.asarray(made.convert("RGB")).transpose(2, 0, 1))
+
+    @pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+    def test_more_than_8_bits_are_refused_and_not_cut_off(self, tmp_path, kind):
+        path = tmp_path / "picture.tif"
+        Image.fromarray(SMOOTH[0].astype(kind) * 100).save(path)
+        with pytest.raises(DataError, match=r"picture.tif: cannot .* not of 8 bits a channel"):
+            decode(path)
 
     def test_a_jpeg_of_another_name_and_a_png_called_jpeg_are_read(self, tmp_path):
         save(tmp_path / "a.jpeg", SMOOTH, format="PNG")

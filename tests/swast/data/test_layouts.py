@@ -162,6 +162,24 @@ def test_published_texts_that_do_not_fit_are_named_by_line(tmp_path):
         load(tmp_path, "imagenet")
 
 
+@pytest.mark.parametrize(
+    ("write", "name", "text"),
+    [
+        (write_tiny_imagenet, "tiny-imagenet", "val/val_annotations.txt"),
+        (write_tiny_imagenet, "tiny-imagenet", "wnids.txt"),
+        (write_kaggle, "imagenet", "LOC_val_solution.csv"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00\x81", b"", b"\x00" * 50])
+def test_published_texts_that_are_no_texts_are_refused(tmp_path, write, name, text, content):
+    write(tmp_path)
+    (path,) = tmp_path.rglob(text)
+    path.write_bytes(content)
+    with pytest.raises(DataError) as refused:
+        load(tmp_path, name)
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize("held_out", [("test",), ("val",), ("val", "test")])
 def test_a_folder_validates_and_tests_on_what_it_has(tmp_path, held_out):
     """val/ validates beside test/; alone, either is the test part."""
