@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 TOGETHER = 64
 """Files that a worker decodes in one go."""
+SMALL = 64 * 64
+"""Pixels of a picture below which threads only wait for each other, Python's part being larger."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class ImageFiles:
         """
         out = np.empty(self.shape, dtype=np.uint8)
         places = np.split(np.arange(len(self)), range(TOGETHER, len(self), TOGETHER))
-        with ThreadPoolExecutor(workers) as pool:
+        with ThreadPoolExecutor(1 if self.height * self.width < SMALL else workers) as pool:
             jobs = [pool.submit(self.read, part, out[part[0] : part[-1] + 1]) for part in places]
             try:
                 for job in jobs:

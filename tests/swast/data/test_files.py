@@ -79,7 +79,7 @@ class TestDecoding:
 
     @pytest.mark.parametrize("workers", [1, 3, 8])
     def test_files_are_decoded_in_order_by_any_number_of_workers(self, tmp_path, workers):
-        images = noise(150, 2)
+        images = noise(150, 64)
         for number, image in enumerate(images):
             save(tmp_path / f"{number}.png", image)
         files = ImageFiles.of(tmp_path, [f"{number}.png" for number in range(150)], side=0)
