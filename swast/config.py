@@ -28,8 +28,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-DATA_NAMES = ("digits",)
-DATA_FORMS: dict[str, str] = {}
+DATA_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "tiny-imagenet", "imagenet")
+DATA_FORMS = {"folder:PATH": r"folder:.+", "npz:PATH": r"npz:.+"}
 MODEL_NAMES = (
     "cnn-small",
     "mlp-small",
@@ -153,7 +153,9 @@ class NoiseConfig(Table):
     """Label noise put into the training labels, once, by seed."""
 
     table: ClassVar[str] = "noise"
-    kind: Literal["symmetric"] = setting("symmetric", "symmetric: any other class, evenly")
+    kind: Literal["symmetric", "pair-flip"] = setting(
+        "symmetric", "symmetric: any other class, evenly; pair-flip: the next class"
+    )
     rate: float = setting(0.0, "share of the training labels replaced", low=0, high=1)
 
 
@@ -169,6 +171,44 @@ class DiagnoseConfig(Table):
     drop: float = setting(
         0.05, "validation accuracy lost for good that counts as a double loss", above=0, high=1
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig(Table):
+    """Changes made at random to the images of training steps, and of nothing else."""
+
+    table: ClassVar[str] = "augment"
+    crop: int = setting(
+        0, "pixels of padding that crops are shifted over; 0 for none", low=0, high=256
+    )
+    flip: bool = setting(False, "mirror every other image left to right")
+    cutout: int = setting(0, "side of a square cut out, in pixels; 0 for none", low=0, high=4096)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadingConfig(Table):
+    """How data are read."""
+
+    table: ClassVar[str] = "loading"
+    val_fraction: float = setting(
+        0.1,
+        "share of the training images to validate on, where none are published; not of digits",
+        above=0,
+        below=1,
+    )
+    image_size: int = setting(
+        0,
+        "side that image files are scaled and cut to; 0: 224 for imagenet, else as they are",
+        low=0,
+        high=4096,
+    )
+    memory_share: float = setting(
+        0.25,
+        "images that would take more than this share of the memory stream instead",
+        low=0,
+        high=1,
+    )
+    workers: int = setting(4, "threads that read images which stream", low=1, high=256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,6 +242,8 @@ class TrainConfig(Table):
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     diagnose: DiagnoseConfig = field(default_factory=DiagnoseConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loading: LoadingConfig = field(default_factory=LoadingConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,7 +13,6 @@ from dataclasses import replace
 import torch
 from torch.nn import functional
 
-from swast.data import Samples
 from swast.features import predict_logits
 from swast.preservation import preservation_loss
 from swast.result import EpochRecord, RoundRecord
@@ -55,7 +54,7 @@ def close_round(run: Run) -> RoundRecord:
             clean, noisy = losses_by_label(run)
             record = replace(record, clean_loss=clean, noisy_loss=noisy, loss_ratio=noisy / clean)
     if settings.test:
-        held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
+        held_out = run.samples(run.data.test_images, run.data.test_labels)
         loss = mean_loss(predict_logits(run.model, held_out.scan()), held_out.labels)
         record = replace(record, overfitting=loss - run.history[-1].val_loss)
     return record

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from swast.compute import autocast, pick_device, placed, training_forward
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, coreset_size
 from swast.cost import Ledger, model_cost
-from swast.data import ArrayData, Samples, add_noise
-from swast.errors import CheckpointError
+from swast.data import ArrayData, Images, Samples, add_noise, make_samples
+from swast.data.augment import Augmentation, draw_augmentation
+from swast.errors import CheckpointError, ConfigError
 from swast.memory import Memory
 from swast.models import build_model
 from swast.optim import make_optimizer
@@ -45,6 +48,24 @@ class Round:
         return self.recorded[self.coreset.indices[places] if self.whole else places]
 
 
+def check_coreset(config: TrainConfig, data: ArrayData) -> None:
+    """Refuse a balanced coreset that could not hold a sample of every class.
+
+    Raises:
+        ConfigError: naming both numbers.
+    """
+    size = coreset_size(data.num_train, config.coreset.fraction)
+    selects = config.warmup_epochs < config.epochs and config.coreset.balanced
+    if selects and size < data.num_classes:
+        raise ConfigError(
+            [
+                f"coreset.fraction {config.coreset.fraction:g} of {data.num_train} samples is "
+                f"{size}, fewer than the {data.num_classes} classes that share it; "
+                "take more, or coreset.balanced = false"
+            ]
+        )
+
+
 class Run:
     """The state of one training, at an epoch's start.
 
@@ -57,9 +78,10 @@ class Run:
         self.config = config
         self.clean_data = data
         self.data = add_noise(data, config.noise, config.seed)
+        check_coreset(config, data)
         self.device = pick_device(config.device)
-        self.train_set = Samples.on(self.device, self.data.train_images, self.data.train_labels)
-        self.val_set = Samples.on(self.device, data.val_images, data.val_labels)
+        self.train_set = self.samples(self.data.train_images, self.data.train_labels)
+        self.val_set = self.samples(data.val_images, data.val_labels)
         shape, classes = self.data.input_shape, self.data.num_classes
         built = build_model(config.model, shape, classes, config.seed)
         self.model = placed(built, self.device, config.compute)
@@ -82,6 +104,17 @@ class Run:
     def _remembers(self) -> bool:
         """Whether the scorer needs to know what was seen while training."""
         return SCORERS[self.config.coreset.scorer].dynamics
+
+    def samples(self, images: Images, labels: NDArray[np.int64]) -> Samples:
+        """A part of the data on the training device, or streaming to it."""
+        return make_samples(self.device, images, labels, self.data.colours, self.config.loading)
+
+    def augmentation(self) -> Augmentation | None:
+        """What happens to each training sample in this epoch; None where nothing does."""
+        shape, config = self.data.input_shape, self.config
+        return draw_augmentation(
+            config.augment, self.data.num_train, shape, config.seed, self.epoch, self.device
+        )
 
     @property
     def _shrinks(self) -> bool:

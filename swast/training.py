@@ -22,7 +22,7 @@ from swast import checkpoint, plan, sparsify
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import STEP, Ledger, selection_flops
-from swast.data import ArrayData, Samples, load_data
+from swast.data import ArrayData, load_data
 from swast.diagnostics import close_round, double_losses, open_round
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
@@ -60,7 +60,7 @@ def train(
         CheckpointError: the checkpoint is damaged or of another configuration.
         DivergedError: the loss stopped being finite; the last good checkpoint stays.
     """
-    run = Run(config, data or load_data(config.data))
+    run = Run(config, data or load_data(config.data, config.loading))
     if checkpoint_dir is not None:
         restore(run, checkpoint_dir)
     try:
@@ -110,7 +110,8 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
             entry = evaluate(run, loss, run.seconds + time.perf_counter() - started)
             run.history.append(entry)
             if run.round is not None and plan.is_round_end(config, run.epoch):
-                run.rounds[-1] = close_round(run)
+                with run.autocast():
+                    run.rounds[-1] = close_round(run)
         yield entry
 
 
@@ -121,7 +122,7 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
         return Coreset.everything(len(labels), run.device), None
     scorer = SCORERS[config.coreset.scorer]
     sizes = group_sizes(run.data.class_counts, run.coreset_size, balanced=config.coreset.balanced)
-    empty = run.train_set.images.new_empty(len(labels), 0)
+    empty = torch.empty(len(labels), 0, device=run.device)
     features = Features(empty, empty, labels, run.memory)
     if scorer.forward:
         with run.autocast():
@@ -187,7 +188,8 @@ def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     order = torch.randperm(size, generator=draw).to(run.device)
     parts = order.split(plan.batch_sizes(size, run.config.optim.batch_size))
     paces = paced(run.optimizer, run.config, run.epoch, parts)
-    return zip(paces, run.train_set.batches(map(run.indices, parts)), strict=True)
+    images = run.train_set.batches(map(run.indices, parts), run.augmentation())
+    return zip(paces, images, strict=True)
 
 
 def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
@@ -262,7 +264,7 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
     test_accuracy = None
     if test:
         with threads(run.config.threads), run.autocast():
-            held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
+            held_out = run.samples(run.data.test_images, run.data.test_labels)
             logits = predict_logits(run.model, held_out.scan())
             test_accuracy = accuracy(logits, held_out.labels)
     return TrainResult(
