@@ -61,7 +61,7 @@ ScorerName = Literal[
     "infobatch",
 ]
 PrunerName = Literal[
-    "none", "magnitude", "rigl", "set", "granet", "snip", "synflow", "random", "n:m"
+    "none", "magnitude", "rigl", "set", "granet", "snip", "synflow", "random", "n:m", "channel"
 ]
 ScopeName = Literal["fc", "all"]
 ScheduleName = Literal["one-shot", "linear", "cubic", "cosine", "exponential"]
@@ -125,15 +125,7 @@ class PruneConfig(Table):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.method == "n:m":
-            _check_pattern(self)
-        if self.method == "granet" and self.schedule == "one-shot":
-            raise ConfigError(
-                [
-                    "prune.schedule must be one that grows under granet, which prunes little by "
-                    "little, got 'one-shot' (which would make it rigl)"
-                ]
-            )
+        _check_rules(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,21 +222,35 @@ class TrainConfig(Table):
         return found
 
 
-def _check_pattern(settings: PruneConfig) -> None:
-    """Refuse what n:m masks cannot have.
-
-    Raises:
-        ConfigError: naming each setting that cannot hold.
-    """
-    rules = {
+RULES: dict[str, dict[str, tuple[tuple[object, ...], str]]] = {
+    "n:m": {
         "sparsity": ((0.25, 0.5, 0.75), "as 1, 2 or 3 of every 4 weights go"),
         "schedule": (("one-shot",), "as its masks are chosen once"),
         "distribution": (("uniform",), "as every layer has the same pattern"),
-    }
+    },
+    "channel": {
+        "distribution": (("uniform",), "as every layer loses the same share of its channels"),
+    },
+    "granet": {
+        "schedule": (
+            ("linear", "cubic", "cosine", "exponential"),
+            "which prunes little by little",
+        ),
+    },
+}
+"""What a pruner's other settings must be, and why."""
+
+
+def _check_rules(settings: PruneConfig) -> None:
+    """Refuse what a pruner cannot have.
+
+    Raises:
+        ConfigError: naming each setting that cannot hold, with the reason.
+    """
     problems = [
-        f"prune.{name} must be {' or '.join(map(str, allowed))} under n:m, {reason}, got "
-        f"{getattr(settings, name)!r}"
-        for name, (allowed, reason) in rules.items()
+        f"prune.{name} must be {' or '.join(map(str, allowed))} under {settings.method}, "
+        f"{reason}, got {getattr(settings, name)!r}"
+        for name, (allowed, reason) in RULES.get(settings.method, {}).items()
         if getattr(settings, name) not in allowed
     ]
     if problems:

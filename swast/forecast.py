@@ -19,8 +19,8 @@ from swast.config import TrainConfig
 from swast.coresets import SCORERS, coreset_size, group_sizes
 from swast.cost import STEP, Ledger, ModelCost, model_cost, selection_flops
 from swast.data import ArrayData, add_noise
-from swast.models import outline
-from swast.pruning import PRUNERS, n_m, prunable_weights
+from swast.models import build_model, outline
+from swast.pruning import PRUNERS, channel, n_m, prunable_weights
 from swast.pruning.distributions import layer_survivors
 
 Living = Callable[[float], Mapping[str, int]]
@@ -58,7 +58,11 @@ class Forecast:
         self.data = add_noise(data, config.noise, config.seed)
         network = (config.model, self.data.input_shape, self.data.num_classes)
         self.cost: ModelCost = _cost_of(*network)
-        weights = prunable_weights(_outline(*network), config.prune.scope, config.prune.layers)
+        model = _outline(*network)
+        shrinks = config.prune.method == "channel"
+        self.network = build_model(*network, config.seed) if shrinks else None
+        self.widths = channel.widths(model)
+        weights = prunable_weights(model, config.prune.scope, config.prune.layers)
         shapes = {name: weight.shape for name, weight in weights.items()}
         self.living = living or partial(layer_counts, config, shapes)
         self.forward = self.cost.forward()
@@ -110,7 +114,19 @@ class Forecast:
 
     def _prune(self, epoch: float) -> None:
         """Bring the counts to the sparsity that the schedule asks for."""
-        self.forward = self.cost.forward(self.living(plan.target_sparsity(self.config, epoch)))
+        sparsity = plan.target_sparsity(self.config, epoch)
+        if self.network is not None:
+            self._shrink(self.network, sparsity)
+        else:
+            self.forward = self.cost.forward(self.living(sparsity))
+
+    def _shrink(self, network: nn.Module, share: float) -> None:
+        """Remove channels: which ones does not matter, but how many are left."""
+        settings, shape = self.config.prune, self.data.input_shape
+        layers = prunable_weights(network, settings.scope, settings.layers)
+        channel.remove(network, shape, channel.choose(network, shape, share, self.widths, layers))
+        self.cost = model_cost(network, shape)
+        self.forward = self.cost.forward()
 
     def _train(self, epoch: int) -> None:
         """The steps of an epoch, from one update on line to the next."""

@@ -18,7 +18,7 @@ from swast.errors import CheckpointError
 from swast.memory import Memory
 from swast.models import build_model
 from swast.optim import make_optimizer
-from swast.pruning import Masks, prunable_weights
+from swast.pruning import Masks, channel, prunable_weights
 from swast.result import EpochRecord
 
 
@@ -65,9 +65,10 @@ class Run:
         self.forward = training_forward(self.model, self.device, config.compute)
         self.cost = model_cost(self.model, shape)
         self.optimizer = make_optimizer(config.optim, self.model)
-        self.masks = Masks(
-            prunable_weights(self.model, config.prune.scope, config.prune.layers), self.optimizer
-        )
+        prunable = prunable_weights(self.model, config.prune.scope, config.prune.layers)
+        self.num_weights = sum(weight.numel() for weight in prunable.values())
+        self.widths = channel.widths(self.model)
+        self.masks = Masks({} if self._shrinks else prunable, self.optimizer)
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
@@ -79,6 +80,45 @@ class Run:
     def _remembers(self) -> bool:
         """Whether the scorer needs to know what was seen while training."""
         return SCORERS[self.config.coreset.scorer].dynamics
+
+    @property
+    def _shrinks(self) -> bool:
+        """Whether channels are removed, and no weight masked."""
+        return self.config.prune.method == "channel"
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the prunable weights that is masked, or gone."""
+        settings = self.config.prune
+        living = sum(self.masks.survivors().values())
+        if self._shrinks:
+            left = prunable_weights(self.model, settings.scope, settings.layers)
+            living = sum(weight.numel() for weight in left.values())
+        return 1 - living / self.num_weights
+
+    def shrink(self, share: float) -> None:
+        """Remove channels until a share of the original ones is gone, with all tied to them."""
+        settings, shape = self.config.prune, self.data.input_shape
+        layers = prunable_weights(self.model, settings.scope, settings.layers)
+        removals = channel.choose(self.model, shape, share, self.widths, layers)
+        if not removals:
+            return
+        places = channel.origins(self.model, shape, removals)
+        before, old = dict(self.model.named_parameters()), self.optimizer
+        channel.remove(self.model, shape, removals)
+        self._adapt()
+        for name, parameter in self.model.named_parameters():
+            for key, value in old.state.get(before[name], {}).items():
+                if isinstance(value, torch.Tensor) and value.shape == before[name].shape:
+                    value = value.flatten()[places[name]]
+                self.optimizer.state[parameter][key] = value
+
+    def _adapt(self) -> None:
+        """Count and optimise a network whose channels have gone."""
+        self.cost = model_cost(self.model, self.data.input_shape)
+        placed(self.model, self.device, self.config.compute)
+        self.optimizer = make_optimizer(self.config.optim, self.model)
+        self.masks = Masks({}, self.optimizer)
 
     @property
     def coreset_size(self) -> int:
@@ -142,6 +182,9 @@ class Run:
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.epoch, self.step = state["epoch"], state["step"]
+        if self._shrinks:
+            channel.fit(self.model, state["model"])
+            self._adapt()
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.masks.load_state_dict(state["masks"])

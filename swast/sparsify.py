@@ -17,18 +17,22 @@ from swast.run import Run
 
 
 def prune(run: Run) -> None:
-    """Bring the masks to the sparsity that the schedule asks for at the start of this epoch."""
+    """Bring the network to the sparsity that the schedule asks for at the start of this epoch."""
     pruner = PRUNERS[run.config.prune.method]
-    draw = generator(run.config.seed, "prune", run.epoch)
-    seen = moment(run, plan.target_sparsity(run.config, run.epoch), draw)
+    sparsity = plan.target_sparsity(run.config, run.epoch)
+    if pruner.prune is None:
+        run.shrink(sparsity)
+        return
+    seen = moment(run, sparsity, generator(run.config.seed, "prune", run.epoch))
     run.ledger.saliency += STEP * run.forward_flops * pruner.saliency_samples(len(seen.images))
     pruner.prune(seen)
 
 
 def thin(run: Run, sparsity: float) -> Mapping[str, int]:
     """Prune a rehearsal further, to a sparsity; living weights by layer."""
-    draw = generator(run.config.seed, "prune", run.epoch)
-    PRUNERS[run.config.prune.method].prune(moment(run, sparsity, draw))
+    pruner = PRUNERS[run.config.prune.method]
+    if pruner.prune is not None:
+        pruner.prune(moment(run, sparsity, generator(run.config.seed, "prune", run.epoch)))
     return run.masks.survivors()
 
 
@@ -89,7 +93,7 @@ def change(run: Run) -> None:
     config = run.config
     pruner = PRUNERS[config.prune.method]
     draw = generator(config.seed, "growth", run.step)
-    if pruner.on_line:
+    if pruner.on_line and pruner.prune is not None:
         now = plan.epoch_at(config, run.data.num_train, run.epoch, run.step)
         pruner.prune(moment(run, plan.target_sparsity(config, now), draw))
     fraction = drop_fraction(

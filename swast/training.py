@@ -237,7 +237,7 @@ def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
         epoch=run.epoch,
         phase="warmup" if run.round is None else "tailored",
         samples=len(run.train_set) if run.round is None else len(run.round.coreset),
-        sparsity=1 - sum(run.masks.survivors().values()) / run.masks.num_weights,
+        sparsity=run.sparsity,
         learning_rate=run.optimizer.param_groups[0]["lr"],
         train_loss=train_loss,
         val_loss=loss,

@@ -73,6 +73,8 @@ def pruning(method: str, schedule: str = "cubic", distribution: str = "erk") -> 
     """Settings of a pruner that go together: where one cannot have what is asked, its nearest."""
     if method == "n:m":
         schedule, distribution = "one-shot", "uniform"
+    if method == "channel":
+        distribution = "uniform"
     if method == "granet" and schedule == "one-shot":
         schedule = "linear"
     return {

@@ -75,7 +75,8 @@ def configs(draw) -> TrainConfig:
     values = {path: draw(values_of(path), label=path) for path in setting_paths()}
     if values["prune.method"] == "n:m":
         values |= {"prune.sparsity": 0.5, "prune.schedule": "one-shot"}
-        values |= {"prune.distribution": "uniform"}
+    if values["prune.method"] in ("n:m", "channel"):
+        values["prune.distribution"] = "uniform"
     if values["prune.method"] == "granet":
         values["prune.schedule"] = "cubic"
     values["epochs"] = max(values[path] for path in EPOCHS)
