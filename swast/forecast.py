@@ -58,11 +58,10 @@ class Forecast:
         self.data = add_noise(data, config.noise, config.seed)
         network = (config.model, self.data.input_shape, self.data.num_classes)
         self.cost: ModelCost = _cost_of(*network)
-        model = _outline(*network)
+        weights = prunable_weights(_outline(*network), config.prune.scope, config.prune.layers)
         shrinks = config.prune.method == "channel"
         self.network = build_model(*network, config.seed) if shrinks else None
-        self.widths = channel.widths(model)
-        weights = prunable_weights(model, config.prune.scope, config.prune.layers)
+        self.widths = channel.widths(_outline(*network))
         shapes = {name: weight.shape for name, weight in weights.items()}
         self.living = living or partial(layer_counts, config, shapes)
         self.forward = self.cost.forward()

@@ -23,6 +23,11 @@ def is_round_start(config: TrainConfig, epoch: int) -> bool:
     return since >= 0 and since % config.interval == 0
 
 
+def is_round_end(config: TrainConfig, epoch: int) -> bool:
+    """Whether a round has ended when so many epochs are finished."""
+    return epoch == config.epochs or is_round_start(config, epoch)
+
+
 def is_redraw(config: TrainConfig, epoch: int) -> bool:
     """Whether an epoch inside a round begins with a coreset of its own, under a dynamic scorer."""
     dynamic = SCORERS[config.coreset.scorer].dynamic and config.coreset.fraction < 1

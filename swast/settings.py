@@ -189,6 +189,11 @@ class Table:
             raise ConfigError(problems)
 
 
+def plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of a dataclass as TOML and JSON know them: lists for tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields}
+
+
 def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -> T:
     """A table from nested plain values, every problem in them collected.
 

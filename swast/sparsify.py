@@ -10,7 +10,7 @@ from swast import plan
 from swast.coresets import draw_evenly
 from swast.cost import STEP
 from swast.optim import clip_gradients
-from swast.pruning import PRUNERS, Moment
+from swast.pruning import PRUNERS, Moment, channel, prunable_weights
 from swast.pruning.rigl import drop_fraction, update
 from swast.rng import generator
 from swast.run import Run
@@ -21,11 +21,35 @@ def prune(run: Run) -> None:
     pruner = PRUNERS[run.config.prune.method]
     sparsity = plan.target_sparsity(run.config, run.epoch)
     if pruner.prune is None:
-        run.shrink(sparsity)
+        shrink(run, sparsity)
         return
     seen = moment(run, sparsity, generator(run.config.seed, "prune", run.epoch))
     run.ledger.saliency += STEP * run.forward_flops * pruner.saliency_samples(len(seen.images))
     pruner.prune(seen)
+
+
+def shrink(run: Run, share: float) -> None:
+    """Remove channels until a share of the original ones is gone, with all that is tied to them.
+
+    What the optimiser holds of the weights that stay goes over to their new tensors.
+    """
+    settings, shape = run.config.prune, run.data.input_shape
+    layers = prunable_weights(run.model, settings.scope, settings.layers)
+    removals = channel.choose(run.model, shape, share, run.widths, layers)
+    if not removals:
+        return
+    places = channel.origins(run.model, shape, removals)
+    before, state = dict(run.model.named_parameters()), run.optimizer.state
+    channel.remove(run.model, shape, removals)
+    run.adapt()
+    for name, parameter in run.model.named_parameters():
+        old = before[name]
+        run.optimizer.state[parameter] = {
+            key: value.flatten()[places[name]]
+            if isinstance(value, torch.Tensor) and value.shape == old.shape
+            else value
+            for key, value in state.get(old, {}).items()
+        }
 
 
 def thin(run: Run, sparsity: float) -> Mapping[str, int]:

@@ -22,7 +22,8 @@ from swast import checkpoint, plan, sparsify
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import STEP, Ledger, selection_flops
-from swast.data import ArrayData, Samples, load_data
+from swast.data import ArrayData, load_data
+from swast.diagnostics import close_round, double_losses, open_round
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
 from swast.forecast import dense_flops, predict
@@ -59,7 +60,7 @@ def train(
         CheckpointError: the checkpoint is damaged or of another configuration.
         DivergedError: the loss stopped being finite; the last good checkpoint stays.
     """
-    run = Run(config, data or load_data(config.data))
+    run = Run(config, data or load_data(config.data, config.loading))
     if checkpoint_dir is not None:
         restore(run, checkpoint_dir)
     try:
@@ -99,6 +100,7 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
             if plan.is_round_start(config, run.epoch):
                 coreset, features = select(run)
                 run.round = record(run, coreset, features)
+                run.rounds.append(open_round(run))
             elif run.round is not None and plan.is_redraw(config, run.epoch):
                 run.round = dataclasses.replace(run.round, coreset=select(run)[0])
             if plan.is_prune_step(config, run.epoch):
@@ -107,6 +109,9 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
             run.epoch += 1
             entry = evaluate(run, loss, run.seconds + time.perf_counter() - started)
             run.history.append(entry)
+            if run.round is not None and plan.is_round_end(config, run.epoch):
+                with run.autocast():
+                    run.rounds[-1] = close_round(run)
         yield entry
 
 
@@ -117,7 +122,7 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
         return Coreset.everything(len(labels), run.device), None
     scorer = SCORERS[config.coreset.scorer]
     sizes = group_sizes(run.data.class_counts, run.coreset_size, balanced=config.coreset.balanced)
-    empty = run.train_set.images.new_empty(len(labels), 0)
+    empty = torch.empty(len(labels), 0, device=run.device)
     features = Features(empty, empty, labels, run.memory)
     if scorer.forward:
         with run.autocast():
@@ -138,12 +143,13 @@ def record(run: Run, coreset: Coreset, features: Features | None) -> Round:
     own, all samples are recorded.
     """
     whole = SCORERS[run.config.coreset.scorer].dynamic
-    if run.config.preserve.weight == 0:
+    if run.config.preserve.weight == 0 and not run.config.diagnose.passes:
         return Round(coreset, None, whole)
     if features is not None:
         return Round(coreset, features.logits[coreset.indices])
     indices = None if whole else coreset.indices
-    run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
+    if run.config.preserve.weight > 0:
+        run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
     with run.autocast():
         return Round(coreset, predict_logits(run.model, run.train_set.scan(indices)), whole)
 
@@ -182,7 +188,8 @@ def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     order = torch.randperm(size, generator=draw).to(run.device)
     parts = order.split(plan.batch_sizes(size, run.config.optim.batch_size))
     paces = paced(run.optimizer, run.config, run.epoch, parts)
-    return zip(paces, run.train_set.batches(map(run.indices, parts)), strict=True)
+    images = run.train_set.batches(map(run.indices, parts), run.augmentation())
+    return zip(paces, images, strict=True)
 
 
 def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
@@ -218,9 +225,8 @@ def _loss(
         absolute=held.coreset.absolute,
         smoothing=smoothing,
     )
-    recorded = held.recorded_at(places)
-    if recorded is not None:
-        settings = run.config.preserve
+    recorded, settings = held.recorded_at(places), run.config.preserve
+    if recorded is not None and settings.weight > 0:
         drift = preservation_loss(logits, recorded, settings.reduction)
         loss = loss + settings.weight * drift
     return loss
@@ -258,7 +264,7 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
     test_accuracy = None
     if test:
         with threads(run.config.threads), run.autocast():
-            held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
+            held_out = run.samples(run.data.test_images, run.data.test_labels)
             logits = predict_logits(run.model, held_out.scan())
             test_accuracy = accuracy(logits, held_out.labels)
     return TrainResult(
@@ -271,6 +277,10 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
         flops=run.ledger.to_dict(),
         seconds=last.seconds,
         history=tuple(run.history),
+        rounds=tuple(run.rounds),
+        double_losses=double_losses(
+            run.history, [each.epoch for each in run.rounds], run.config.diagnose.drop
+        ),
         config=run.config,
         state={name: value.detach().cpu() for name, value in run.model.state_dict().items()},
     )

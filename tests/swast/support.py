@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import nn
 
-from swast.config import DistributionName, TrainConfig
-from swast.data import ArrayData
+from swast.config import DistributionName, LoadingConfig, TrainConfig
+from swast.data import ArrayData, Places
 from swast.data import digits as digits_file
 from swast.pruning import PRUNERS
 from swast.pruning.schedules import SCHEDULES
@@ -50,7 +50,7 @@ def tiny(values: Mapping[str, object] | None = None, **more: object) -> TrainCon
 @functools.cache
 def digits() -> ArrayData:
     """The digits data, whatever a test has registered under their name."""
-    return digits_file.load()
+    return digits_file.load(LoadingConfig(), Places.find())
 
 
 @functools.cache

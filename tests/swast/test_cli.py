@@ -22,7 +22,7 @@ from tests.swast.support import TRAINING, few_digits, tiny, train
 
 @pytest.fixture(autouse=True)
 def small_data(monkeypatch):
-    monkeypatch.setitem(DATASETS, "digits", few_digits)
+    monkeypatch.setitem(DATASETS, "digits", lambda *_: few_digits())
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ class TestRefusals:
         self.assert_refused(folder, capsys, "good.toml --resume run", said)
 
     def test_data_that_are_missing(self, folder, capsys, monkeypatch):
-        def missing():
+        def missing(*_):
             raise DataError("data 'digits' comes with scikit-learn, which is not installed")
 
         monkeypatch.setitem(DATASETS, "digits", missing)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from swast import sparsify
 from swast.errors import ConfigError
 from swast.models import build_model
 from swast.pruning import channel
@@ -153,7 +154,7 @@ class TestInARun:
         places = channel.origins(
             twin, SHAPE, channel.choose(twin, SHAPE, 0.25, run.widths, run.widths)
         )
-        run.shrink(0.25)
+        sparsify.shrink(run, 0.25)
         for name, parameter in run.model.named_parameters():
             momentum = run.optimizer.state[parameter]["momentum_buffer"]
             assert torch.equal(parameter, before[name].flatten()[places[name]])
