@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def random_images(samples: int) -> ArrayData:
 def seconds_per_epoch(values: dict[str, object], data: ArrayData) -> tuple[float, int]:
     """Median seconds of the epochs after the prune step, and their FLOPs, evaluation apart."""
     history = train(TrainConfig().with_values(values), data=data).history
-    seconds = [b.seconds - a.seconds for a, b in zip(history[1:], history[2:], strict=False)]
+    seconds = [after.seconds - before.seconds for before, after in pairwise(history[1:])]
     return statistics.median(seconds), history[-1].train_flops - history[-2].train_flops
 
 
