@@ -142,7 +142,7 @@ class TestCompilation:
             raise OSError("no compiler found\nand a page about it")
 
         monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
-        monkeypatch.setitem(DATASETS, "digits", few_digits)
+        monkeypatch.setitem(DATASETS, "digits", lambda *_: few_digits())
         (tmp_path / "c.toml").write_text(tiny({"compute.compile": True}).to_toml())
         assert main([str(tmp_path / "c.toml")]) == 2
         err = capsys.readouterr().err
