@@ -119,6 +119,7 @@ def test_a_network_of_torchvision_with_dropout_goes_on_too(tmp_path):
     values = {"model": "mobilenet-v2", "epochs": 2, "coreset.fraction": 0.4}
     config, data = tiny(values, **{"optim.batch_size": 16}), few_digits(32, 10)
     unbroken = train(config, data=data)
+    assert unbroken.predicted_flops == unbroken.train_flops
     with pytest.raises(KeyboardInterrupt):
         train(config, data=data, checkpoint_dir=tmp_path, on_epoch=stop_after(1))
     torch.rand(5)
