@@ -98,6 +98,11 @@ class PreserveConfig(Table):
     table: ClassVar[str] = "preserve"
     weight: float = setting(0.1, "weight of the KL term; 0 switches it off", symbol="λ", low=0)
     reduction: Literal["mean", "sum"] = setting("mean", "of the KL term over a batch")
+    cross_entropy: float = setting(
+        1.0,
+        "factor of the cross-entropy in rounds; 1 + λ is the control for preservation",
+        above=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -198,12 +198,12 @@ def _loss(
     run: Run, places: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
     """Cross-entropy, weighted by the coreset, and the preservation term where it is on."""
-    held = run.round
+    held, settings = run.round, run.config.preserve
     if held is None:
         return functional.cross_entropy(logits, labels)
-    loss = weighted_cross_entropy(logits, labels, held.coreset.weights[places])
+    weighted = weighted_cross_entropy(logits, labels, held.coreset.weights[places])
+    loss = settings.cross_entropy * weighted
     if held.recorded is not None:
-        settings = run.config.preserve
         drift = preservation_loss(logits, held.recorded[places], settings.reduction)
         loss = loss + settings.weight * drift
     return loss
