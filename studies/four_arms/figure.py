@@ -1,0 +1,74 @@
+"""The four arms: test accuracy against the bill, a panel a level of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, save, subplots
+from studies.summaries import ArmSummary, Summary
+
+COLOURS = {"el2n-easy": SKY, "el2n": GREEN, "gradmatch": BLUE, "random": ORANGE}
+MARKERS = {
+    "dense": "*",
+    "pruning only, trim": "v",
+    "pruning only, cut": "^",
+    "coreset only": "o",
+    "coreset only, KL": "P",
+    "SWaST trim": "s",
+    "SWaST cut": "D",
+}
+
+
+def kind_of(name: str) -> tuple[str, str | None]:
+    """An arm's kind and its scorer, from its name."""
+    for scorer in COLOURS:  # el2n-easy before el2n
+        if f", {scorer}" in name:
+            return name.replace(f", {scorer}", ""), scorer
+    return name, None
+
+
+def draw(summary: Summary, path: Path) -> None:
+    """Draw the figure to a PNG."""
+    count = len(summary.groups)
+    figure, axes = subplots(1, count, (1.5 + 3.6 * count, 4.6))
+    for panel, group in zip(axes, summary.groups, strict=True):
+        _panel(panel, group.arms)
+        panel.set_title(group.name)
+    axes[0].set_ylabel("test accuracy, %: mean ± standard deviation")
+    handles = [
+        Line2D([], [], ls="", marker=marker, color=GREY, mec=BLACK, ms=8, label=kind)
+        for kind, marker in MARKERS.items()
+    ]
+    handles += [
+        Line2D([], [], lw=6, color=colour, label=f"samples by {scorer}")
+        for scorer, colour in COLOURS.items()
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    save(figure, path)
+
+
+def _panel(axes: Axes, arms: Mapping[str, ArmSummary]) -> None:
+    for name, arm in arms.items():
+        kind, scorer = kind_of(name)
+        axes.errorbar(
+            100 * arm.relative_flops,
+            100 * arm.accuracy,
+            yerr=100 * arm.spread,
+            fmt=MARKERS[kind],
+            color=COLOURS[scorer] if scorer else PURPLE,
+            mec=BLACK,
+            mew=0.6,
+            ms=12 if kind == "dense" else 7.5,
+            elinewidth=1,
+            alpha=0.9,
+        )
+    axes.set_xscale("log")
+    ticks = [10, 15, 20, 30, 50, 70, 100]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("training FLOPs, % of dense")
+    axes.grid(axis="both")
