@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import matplotlib
 
@@ -11,6 +14,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+Panels: TypeAlias = tuple[Figure, list[Axes]]
 
 BLACK, GREY = "#222222", "#9a9a9a"
 BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = (
@@ -39,25 +44,16 @@ LOOK = {
 }
 
 
-def subplots(
-    rows: int, columns: int, size: tuple[float, float], *, share_y: bool = False
-) -> tuple[Figure, list[Axes]]:
-    """A figure of some panels, in the common look, row by row."""
+@contextmanager
+def drawing(rows: int, columns: int, size: tuple[float, float], path: Path) -> Iterator[Panels]:
+    """A figure of some panels in the common look; written as PNG when the block ends well."""
     with plt.rc_context(LOOK):
         figure, axes = plt.subplots(
-            rows,
-            columns,
-            figsize=size,
-            sharey=share_y,
-            squeeze=False,
-            layout="constrained",
+            rows, columns, figsize=size, squeeze=False, layout="constrained"
         )
-    return figure, list(axes.flat)
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG and forget it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with plt.rc_context(LOOK):
-        figure.savefig(path, dpi=150)
-    plt.close(figure)
+        try:
+            yield figure, list(axes.flat)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=150)
+        finally:
+            plt.close(figure)

@@ -15,7 +15,7 @@ from studies.double_loss.report import (
     UNPRUNED_GAIN,
     Results,
 )
-from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, save, subplots
+from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, drawing
 from studies.summaries import Group, Summary, accuracies
 
 REMEDIES = {
@@ -29,17 +29,19 @@ REMEDIES = {
 def draw(summary: Summary, results: Results, path: Path) -> None:
     """Draw the figure to a PNG."""
     count = len(summary.groups)
-    figure, (left, right) = subplots(1, 2, (12.5, 2.2 + 0.55 * count), share_y=True)
-    _runs(left, summary.groups, results)
-    _gains(right, summary.groups)
-    left.set_yticks(range(count), [_label(severity) for severity in results])
-    left.set_ylim(count - 0.5, -0.5)
-    for axes in (left, right):
-        axes.grid(axis="x")
-        for row in range(0, count, 2):
-            axes.axhspan(row - 0.5, row + 0.5, color="#f6f6f6", zorder=0)
-        axes.tick_params(length=0)
-    save(figure, path)
+    with drawing(1, 2, (12.5, 2.2 + 0.55 * count), path) as (figure, (left, right)):
+        _runs(left, summary.groups, results)
+        _gains(right, summary.groups)
+        left.set_yticks(range(count), [_label(severity) for severity in results])
+        right.set_yticks(range(count), [""] * count)
+        for axes, side in ((left, "left"), (right, "right")):
+            axes.set_ylim(count - 0.5, -0.5)
+            axes.grid(axis="x")
+            axes.tick_params(length=0)
+            for row in range(0, count, 2):
+                axes.axhspan(row - 0.5, row + 0.5, color="#f6f6f6", zorder=0)
+            handles, labels = axes.get_legend_handles_labels()
+            figure.legend(handles, labels, loc=f"outside lower {side}", ncols=2)
 
 
 def _label(severity: Severity) -> str:
@@ -66,7 +68,6 @@ def _runs(axes: Axes, groups: Sequence[Group], results: Results) -> None:
     axes.plot([], [], ":", color=ORANGE, lw=1.6, label="collapsed to the left of this")
     axes.set_title("Pruned networks on GradMatch coresets, a dot a run")
     axes.set_xlabel("test accuracy, %")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=4, columnspacing=1.2)
 
 
 def _gains(axes: Axes, groups: Sequence[Group]) -> None:
@@ -90,4 +91,3 @@ def _gains(axes: Axes, groups: Sequence[Group]) -> None:
         )
     axes.set_title("Gain, paired by seed, with 95 % bootstrap intervals")
     axes.set_xlabel("test accuracy gained, percentage points")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2, columnspacing=1.2)

@@ -1,9 +1,9 @@
 """The paper's four arms: dense, coreset only, pruning only, and SWaST (trim and cut).
 
 Clean, and with part of the training labels wrong. Every arm on a coreset comes with the samples
-that GradMatch chooses, with samples redrawn at random every round, and with EL2N's, the paper's scorer
-under label noise (the hardest samples, and the easiest); and without pruning also with the KL
-term alone.
+that GradMatch chooses, with samples redrawn at random every round, and with those of EL2N, the
+paper's scorer under label noise (the hardest samples, and the easiest); and without pruning also
+with the KL term alone.
 All arms share one learning rate, one schedule and their seeds; nothing is tuned, for no arm. Each
 run is judged once, after its last epoch, on the test set.
 

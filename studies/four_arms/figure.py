@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, save, subplots
+from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, drawing
 from studies.summaries import ArmSummary, Summary
 
 COLOURS = {"el2n-easy": SKY, "el2n": GREEN, "gradmatch": BLUE, "random": ORANGE}
@@ -34,21 +34,20 @@ def kind_of(name: str) -> tuple[str, str | None]:
 def draw(summary: Summary, path: Path) -> None:
     """Draw the figure to a PNG."""
     count = len(summary.groups)
-    figure, axes = subplots(1, count, (1.5 + 3.6 * count, 4.6))
-    for panel, group in zip(axes, summary.groups, strict=True):
-        _panel(panel, group.arms)
-        panel.set_title(group.name)
-    axes[0].set_ylabel("test accuracy, %: mean ± standard deviation")
-    handles = [
-        Line2D([], [], ls="", marker=marker, color=GREY, mec=BLACK, ms=8, label=kind)
-        for kind, marker in MARKERS.items()
-    ]
-    handles += [
-        Line2D([], [], lw=6, color=colour, label=f"samples by {scorer}")
-        for scorer, colour in COLOURS.items()
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5)
-    save(figure, path)
+    with drawing(1, count, (1.5 + 3.6 * count, 5), path) as (figure, axes):
+        for panel, group in zip(axes, summary.groups, strict=True):
+            _panel(panel, group.arms)
+            panel.set_title(group.name)
+        axes[0].set_ylabel("test accuracy, %: mean ± standard deviation")
+        handles = [
+            Line2D([], [], ls="", marker=marker, color=GREY, mec=BLACK, ms=8, label=kind)
+            for kind, marker in MARKERS.items()
+        ]
+        handles += [
+            Line2D([], [], lw=6, color=colour, label=f"samples by {scorer}")
+            for scorer, colour in COLOURS.items()
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=4)
 
 
 def _panel(axes: Axes, arms: Mapping[str, ArmSummary]) -> None:
