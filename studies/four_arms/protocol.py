@@ -50,6 +50,7 @@ class Protocol:
     test: int = 0
     model: str = "cnn-small"
     scorers: tuple[str, ...] = tuple(SCORERS)
+    variants: tuple[str, ...] = tuple(SCOPES)
     noise: tuple[float, ...] = (0.0, 0.2, 0.4)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     epochs: int = 30
@@ -71,14 +72,14 @@ class Protocol:
         """Every arm, as what it changes in the common configuration."""
         plain, whole = {"preserve.weight": 0.0}, {"coreset.fraction": 1.0}
         found: dict[str, dict[str, object]] = {DENSE: {**plain, **whole, **UNPRUNED}}
-        for variant, scope in SCOPES.items():
-            found[pruning(variant)] = {**plain, **whole, "prune.scope": scope}
+        for variant in self.variants:
+            found[pruning(variant)] = {**plain, **whole, "prune.scope": SCOPES[variant]}
         for scorer in self.scorers:
             chosen = SCORERS[scorer]
             found[coreset(scorer)] = {**chosen, **plain, **UNPRUNED}
             found[coreset(scorer, kl=True)] = {**chosen, **UNPRUNED}
-            for variant, scope in SCOPES.items():
-                found[swast(variant, scorer)] = {**chosen, "prune.scope": scope}
+            for variant in self.variants:
+                found[swast(variant, scorer)] = {**chosen, "prune.scope": SCOPES[variant]}
         return found
 
     def config(self, arm: str, noise: float, seed: int) -> TrainConfig:

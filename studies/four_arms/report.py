@@ -11,13 +11,13 @@ from studies.summaries import BILL, ArmSummary, Group, Summary, accuracies
 from studies.tables import accuracy, percent, points, table
 
 
-def comparisons(scorers: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+def comparisons(protocol: Protocol) -> dict[str, tuple[str, str]]:
     """The differences that are looked at: an arm, and the one it is held against."""
-    found = {}
+    found, scorers = {}, protocol.scorers
     for scorer in scorers:
         alone = coreset(scorer)
         found[f"KL − none, coreset only, {scorer}"] = (coreset(scorer, kl=True), alone)
-        for variant in ("trim", "cut"):
+        for variant in protocol.variants:
             ours = swast(variant, scorer)
             found[f"{ours} − coreset only"] = (ours, alone)
             found[f"{ours} − coreset only, KL"] = (ours, coreset(scorer, kl=True))
@@ -25,20 +25,20 @@ def comparisons(scorers: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     for scorer in scorers:
         if scorer != "random" and "random" in scorers:
             found[f"{scorer} − random, coreset only"] = (coreset(scorer), coreset("random"))
-            for variant in ("trim", "cut"):
+            for variant in protocol.variants:
                 pair = (swast(variant, scorer), swast(variant, "random"))
                 found[f"{scorer} − random, SWaST {variant}"] = pair
     return found
 
 
-def thresholds(scorers: tuple[str, ...], arms: Arms) -> dict[str, float]:
+def thresholds(protocol: Protocol, arms: Arms) -> dict[str, float]:
     """The accuracy under which a run of an arm that removes both counts as collapsed."""
     return {
         swast(variant, scorer): collapse_threshold(
             accuracies(arms[coreset(scorer)]), accuracies(arms[pruning(variant)])
         )
-        for scorer in scorers
-        for variant in ("trim", "cut")
+        for scorer in protocol.scorers
+        for variant in protocol.variants
     }
 
 
@@ -46,7 +46,7 @@ def summarise(protocol: Protocol, results: Mapping[float, Arms]) -> Summary:
     """All figures of the study, a group a level of noise."""
     groups = []
     for noise, arms in results.items():
-        limits = thresholds(protocol.scorers, arms)
+        limits = thresholds(protocol, arms)
         groups.append(
             Group(
                 name=f"{percent(noise, 0)} % wrong labels" if noise else "clean labels",
@@ -55,11 +55,12 @@ def summarise(protocol: Protocol, results: Mapping[float, Arms]) -> Summary:
                 arms={name: ArmSummary.of(arms[name], limits.get(name)) for name in arms},
                 differences={
                     name: paired(accuracies(arms[ours]), accuracies(arms[theirs]))
-                    for name, (ours, theirs) in comparisons(protocol.scorers).items()
+                    for name, (ours, theirs) in comparisons(protocol).items()
                 },
             )
         )
-    return Summary(f"four-arms-{protocol.data}", dataclasses.asdict(protocol), groups)
+    name = f"four-arms-{protocol.data}-{protocol.model}"
+    return Summary(name, dataclasses.asdict(protocol), groups)
 
 
 def tables(summary: Summary) -> dict[str, str]:

@@ -83,8 +83,8 @@ class TestCommands:
         )
         four_arms.main(["--out", str(tmp_path), *grid.split()])
         assert "SWaST cut, random" in capsys.readouterr().out
-        assert (tmp_path / "four-arms-digits.png").exists()
-        summary = Summary.read(tmp_path / "four-arms-digits.json")
+        assert (tmp_path / "four-arms-digits-mlp-small.png").exists()
+        summary = Summary.read(tmp_path / "four-arms-digits-mlp-small.json")
         clean, noisy = summary.groups
         assert len(clean.arms) == 3 + 2 * 4
         assert clean.arms["coreset only, random"].noisy_share == 0
