@@ -13,7 +13,7 @@ from studies.four_arms.report import summarise, tables
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train the arms, and write ``four-arms-DATA-MODEL.json``, ``.md`` and ``.png`` to the folder."""
+    """Train the arms; write ``four-arms-DATA-MODEL.json``, ``.md`` and ``.png`` to the folder."""
     request = parse(
         Protocol,
         "studies.four_arms",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -39,15 +39,21 @@ def draw(summary: Summary, path: Path) -> None:
             _panel(panel, group.arms)
             panel.set_title(group.name)
         axes[0].set_ylabel("test accuracy, %: mean ± standard deviation")
-        handles = [
-            Line2D([], [], ls="", marker=marker, color=GREY, mec=BLACK, ms=8, label=kind)
-            for kind, marker in MARKERS.items()
-        ]
-        handles += [
-            Line2D([], [], lw=6, color=colour, label=f"samples by {scorer}")
-            for scorer, colour in COLOURS.items()
-        ]
+        handles = _legend([kind_of(name) for name in summary.groups[0].arms])
         figure.legend(handles=handles, loc="outside lower center", ncols=4)
+
+
+def _legend(kinds: Sequence[tuple[str, str | None]]) -> list[Line2D]:
+    """A handle for each shape and each colour that occurs."""
+    shapes = dict.fromkeys(kind for kind, _ in kinds)
+    scorers = dict.fromkeys(scorer for _, scorer in kinds if scorer)
+    return [
+        Line2D([], [], ls="", marker=MARKERS[kind], color=GREY, mec=BLACK, ms=8, label=kind)
+        for kind in shapes
+    ] + [
+        Line2D([], [], lw=6, color=COLOURS[scorer], label=f"samples by {scorer}")
+        for scorer in scorers
+    ]
 
 
 def _panel(axes: Axes, arms: Mapping[str, ArmSummary]) -> None:
@@ -66,7 +72,8 @@ def _panel(axes: Axes, arms: Mapping[str, ArmSummary]) -> None:
             alpha=0.9,
         )
     axes.set_xscale("log")
-    ticks = [10, 15, 20, 30, 50, 70, 100]
+    low, high = axes.get_xlim()
+    ticks = [tick for tick in (10, 15, 20, 30, 40, 50, 70, 100) if low <= tick <= high]
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("training FLOPs, % of dense")
