@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from search.sampler import sample
 from search.study import Study
-from swast.cost import dense_flops
 from swast.data import ArrayData
+from swast.forecast import dense_flops
 from swast.training import price
 
 SAMPLES = 200

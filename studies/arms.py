@@ -24,8 +24,8 @@ import torch
 
 from studies.subsets import WHOLE, Subset, load_subset
 from swast.config import TrainConfig
-from swast.cost import dense_flops
 from swast.errors import DivergedError
+from swast.forecast import dense_flops
 from swast.run import Run
 from swast.training import epochs, result
 

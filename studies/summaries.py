@@ -19,9 +19,6 @@ from studies.arms import Outcome
 from studies.statistics import Interval, collapse_rate, spread
 from swast.files import replacing
 
-BILL = ("warmup", "training", "selection", "solver", "recording", "dense_gradients")
-"""The terms of the bill; evaluation is not one of them."""
-
 
 @dataclass(frozen=True)
 class ArmSummary:
@@ -60,7 +57,8 @@ class ArmSummary:
             relative_flops=float(np.mean([each.relative_flops for each in outcomes])),
             bill={
                 term: float(np.mean([each.flops[term] / each.dense_flops for each in outcomes]))
-                for term in BILL
+                for term in outcomes[0].flops
+                if term != "evaluation"
             },
             seconds=float(np.median([each.seconds for each in outcomes])),
             cpu_seconds=float(np.median([each.cpu_seconds for each in outcomes])),

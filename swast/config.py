@@ -39,8 +39,11 @@ ScorerName = Literal[
     "craig",
     "glister",
     "ccs",
+    "infobatch",
 ]
-PrunerName = Literal["none", "magnitude", "rigl"]
+PrunerName = Literal[
+    "none", "magnitude", "rigl", "set", "granet", "snip", "synflow", "random", "n:m"
+]
 ScopeName = Literal["fc", "all"]
 ScheduleName = Literal["one-shot", "linear", "cubic", "cosine", "exponential"]
 DistributionName = Literal["global", "uniform", "erk"]
@@ -74,21 +77,43 @@ class PruneConfig(Table):
         0.9, "share of the prunable weights removed in the end", symbol="p", low=0, below=1
     )
     scope: ScopeName = setting("all", "fc: SWaST-trim, linear layers; all: SWaST-cut, conv too")
+    layers: tuple[str, ...] = setting(
+        (), "names of layers, or patterns as layer4.*, pruned in place of the scope"
+    )
+    start: Literal["warmup", "init"] = setting(
+        "warmup", "warmup: prune from the first round on; init: from the first epoch on"
+    )
     schedule: ScheduleName = setting("cubic", "how sparsity grows to its target")
     distribution: DistributionName = setting("erk", "how sparsity is spread over the layers")
     end: float = setting(
         0.75, "share of the epochs after which masks stay as they are", above=0, high=1
     )
     update_interval: int = setting(
-        0, "RigL: steps between mask updates; 0 takes 100·s, at least 10", symbol="ΔT", low=0
+        0,
+        "rigl, set, granet: steps between mask updates; 0 takes 100·s, at least 10",
+        symbol="ΔT",
+        low=0,
     )
     update_fraction: float = setting(
-        0.3,
-        "RigL: share of a layer's weights dropped at the first update",
+        0.0,
+        "rigl, set, granet: share of a layer's weights replaced at the first update; 0 takes "
+        "the method's own, 0.3 (granet 0.5)",
         symbol="α",
-        above=0,
+        low=0,
         high=1,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.method == "n:m":
+            _check_pattern(self)
+        if self.method == "granet" and self.schedule == "one-shot":
+            raise ConfigError(
+                [
+                    "prune.schedule must be one that grows under granet, which prunes little by "
+                    "little, got 'one-shot' (which would make it rigl)"
+                ]
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +197,7 @@ class TrainConfig(Table):
 
     def to_dict(self) -> dict[str, Any]:
         """Nested tables of plain values, every field present."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self, dict_factory=_plain)
 
     def to_toml(self) -> str:
         """The configuration as TOML; reading it back gives an equal configuration."""
@@ -194,6 +219,32 @@ class TrainConfig(Table):
         for name in path.split("."):
             found = getattr(found, name)
         return found
+
+
+def _check_pattern(settings: PruneConfig) -> None:
+    """Refuse what n:m masks cannot have.
+
+    Raises:
+        ConfigError: naming each setting that cannot hold.
+    """
+    rules = {
+        "sparsity": ((0.25, 0.5, 0.75), "as 1, 2 or 3 of every 4 weights go"),
+        "schedule": (("one-shot",), "as its masks are chosen once"),
+        "distribution": (("uniform",), "as every layer has the same pattern"),
+    }
+    problems = [
+        f"prune.{name} must be {' or '.join(map(str, allowed))} under n:m, {reason}, got "
+        f"{getattr(settings, name)!r}"
+        for name, (allowed, reason) in rules.items()
+        if getattr(settings, name) not in allowed
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of a table as TOML and JSON know them."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields}
 
 
 @cache

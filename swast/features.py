@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from swast.errors import ConfigError
+from swast.memory import Memory
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,13 @@ class Features:
         hidden: inputs h of the last linear layer, n × E.
         logits: its outputs z, n × C.
         labels: training labels, n.
-        forgotten: how often each was forgotten so far, infinite where it was never learnt; None
-            where no scorer asks for it, n.
+        memory: what was seen of each while training; None where no scorer asks for it.
     """
 
     hidden: torch.Tensor
     logits: torch.Tensor
     labels: torch.Tensor
-    forgotten: torch.Tensor | None = None
+    memory: Memory | None = None
 
     @property
     def extended(self) -> torch.Tensor:
@@ -47,16 +47,22 @@ class Features:
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode and no gradients inside the block; each module's own mode is restored after."""
+def resting(model: nn.Module) -> Iterator[None]:
+    """Eval mode inside the block; each module's own mode is restored after."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        with torch.no_grad():
-            yield
+        yield
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode and no gradients inside the block."""
+    with resting(model), torch.no_grad():
+        yield
 
 
 def last_linear(model: nn.Module) -> nn.Linear:

@@ -6,12 +6,15 @@ The trainer follows this plan and the price of a run is computed from it, so the
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from swast.config import TrainConfig
+from swast.coresets import SCORERS, coreset_size
 from swast.pruning.schedules import sparsity_at
 
 BASE_UPDATE_INTERVAL = 100
 LEAST_UPDATE_INTERVAL = 10
+ANNEALING = 0.875
 
 
 def is_round_start(config: TrainConfig, epoch: int) -> bool:
@@ -20,22 +23,75 @@ def is_round_start(config: TrainConfig, epoch: int) -> bool:
     return since >= 0 and since % config.interval == 0
 
 
+def is_redraw(config: TrainConfig, epoch: int) -> bool:
+    """Whether an epoch inside a round begins with a coreset of its own, under a dynamic scorer."""
+    dynamic = SCORERS[config.coreset.scorer].dynamic and config.coreset.fraction < 1
+    return dynamic and epoch > config.warmup_epochs and not is_round_start(config, epoch)
+
+
+def is_annealing(config: TrainConfig, epoch: int) -> bool:
+    """Whether a dynamic scorer trains an epoch on all data: one of the last eighth."""
+    dynamic = SCORERS[config.coreset.scorer].dynamic
+    return dynamic and epoch >= ANNEALING * config.epochs
+
+
+def epoch_samples(config: TrainConfig, num_train: int, epoch: int) -> int:
+    """Samples that an epoch trains on: N in warm-up, then the coreset's."""
+    if epoch < config.warmup_epochs or is_annealing(config, epoch):
+        return num_train
+    return coreset_size(num_train, config.coreset.fraction)
+
+
+def num_steps(num_samples: int, batch_size: int) -> int:
+    """Steps of an epoch."""
+    full, rest = divmod(num_samples, batch_size)
+    return full + (rest > 1 or not full)
+
+
+def batch_sizes(num_samples: int, batch_size: int) -> list[int]:
+    """Samples of each step of an epoch.
+
+    The last batch may be smaller; a single sample left over joins the batch before, as batch norm
+    knows no variance of one.
+    """
+    steps = num_steps(num_samples, batch_size)
+    return [batch_size] * (steps - 1) + [num_samples - batch_size * (steps - 1)]
+
+
+def prune_start(config: TrainConfig) -> int:
+    """The epoch of the first prune step: K, or 0 where pruning starts at initialisation."""
+    return 0 if config.prune.start == "init" else config.warmup_epochs
+
+
 def prune_end(config: TrainConfig) -> int:
-    """The epoch after which the masks rest: a share ``prune.end`` of T, and not before K."""
-    return max(config.warmup_epochs, int(config.prune.end * config.epochs + 0.5))
+    """The epoch after which masks rest: a share ``prune.end`` of T, not before the start."""
+    return max(prune_start(config), int(config.prune.end * config.epochs + 0.5))
 
 
-def target_sparsity(config: TrainConfig, epoch: int) -> float:
-    """The sparsity that the schedule asks for in the round that starts at ``epoch``.
+def is_prune_step(config: TrainConfig, epoch: int) -> bool:
+    """Whether masks follow the schedule at an epoch's start: the first one, and at every round's.
 
-    Progress u runs from 0 at K to 1 at `prune_end`, or at the last round where that comes first,
-    so that the target is always reached.
+    Where pruning starts at initialisation, rounds go on backwards into the warm-up.
+    """
+    if config.prune.method == "none" or epoch < prune_start(config):
+        return False
+    since = epoch - config.warmup_epochs
+    return epoch == prune_start(config) or since % config.interval == 0
+
+
+def target_sparsity(config: TrainConfig, epoch: float) -> float:
+    """The sparsity that the schedule asks for at the start of an epoch, or within it.
+
+    Progress u runs from 0 at `prune_start` to 1 at `prune_end`, or at the last round where that
+    comes first, so that the target is always reached.
     """
     if config.prune.method == "none":
         return 0.0
-    start = config.warmup_epochs
-    last_round = start + (config.epochs - 1 - start) // config.interval * config.interval
-    end = min(prune_end(config), last_round)
+    start, warm = prune_start(config), config.warmup_epochs
+    last = start
+    if warm < config.epochs:
+        last = warm + (config.epochs - 1 - warm) // config.interval * config.interval
+    end = min(prune_end(config), last)
     progress = (epoch - start) / (end - start) if end > start else 1.0
     return sparsity_at(config.prune.schedule, progress, config.prune.sparsity)
 
@@ -51,20 +107,36 @@ def update_interval(config: TrainConfig) -> int:
     return max(LEAST_UPDATE_INTERVAL, int(BASE_UPDATE_INTERVAL * config.coreset.fraction + 0.5))
 
 
-def last_update_step(config: TrainConfig, steps_per_epoch: int) -> int:
-    """T_end in steps since the end of warm-up."""
-    return (prune_end(config) - config.warmup_epochs) * steps_per_epoch
+@lru_cache(maxsize=1024)
+def steps_before(config: TrainConfig, num_train: int, epoch: int) -> int:
+    """Steps from the first prune step to the start of an epoch."""
+    return sum(
+        num_steps(epoch_samples(config, num_train, each), config.optim.batch_size)
+        for each in range(prune_start(config), epoch)
+    )
 
 
-def is_update_step(config: TrainConfig, step: int, steps_per_epoch: int) -> bool:
-    """Whether masks change on line at a step, counted from the end of warm-up."""
-    due = step > 0 and step % update_interval(config) == 0
-    return due and step < last_update_step(config, steps_per_epoch)
+def update_end(config: TrainConfig, num_train: int) -> int:
+    """T_end: the step, counted from the first prune step, from which masks rest."""
+    return steps_before(config, num_train, prune_end(config))
 
 
-def num_steps(num_samples: int, batch_size: int) -> int:
-    """Steps of an epoch; the last batch may be smaller."""
-    return math.ceil(num_samples / batch_size)
+def update_steps(config: TrainConfig, num_train: int, epoch: int) -> range:
+    """The steps of an epoch at which masks change on line: every ΔT, before T_end.
+
+    Steps are counted from the first prune step, and that one is none of them.
+    """
+    if epoch < prune_start(config):
+        return range(0)
+    first, interval = steps_before(config, num_train, epoch), update_interval(config)
+    end = min(steps_before(config, num_train, epoch + 1), update_end(config, num_train))
+    return range(max(interval, math.ceil(first / interval) * interval), end, interval)
+
+
+def epoch_at(config: TrainConfig, num_train: int, epoch: int, step: int) -> float:
+    """A step of an epoch as a share of the way through: 4.5 is half-way through epoch 4."""
+    first, after = (steps_before(config, num_train, each) for each in (epoch, epoch + 1))
+    return epoch + (step - first) / (after - first)
 
 
 def learning_rate(config: TrainConfig, epoch: int) -> float:

@@ -35,8 +35,13 @@ def preservation_loss(
 
 
 def weighted_cross_entropy(
-    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, *, absolute: bool = False
 ) -> torch.Tensor:
-    """Σ w_i·CE_i / Σ w_i over a batch (zero weights are allowed, but not all of them)."""
+    """Σ w_i·CE_i / Σ w_i over a batch (zero weights are allowed, but not all of them).
+
+    With ``absolute`` weights it is the mean of w_i·CE_i instead, so that larger weights make
+    larger steps.
+    """
     losses = functional.cross_entropy(logits, labels, reduction="none")
-    return (weights * losses).sum() / weights.sum()
+    total = (weights * losses).sum()
+    return total / len(weights) if absolute else total / weights.sum()

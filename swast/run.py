@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from swast.config import TrainConfig
-from swast.coresets import SCORERS, Coreset, Memory, coreset_size
+from swast.coresets import SCORERS, Coreset, coreset_size
 from swast.cost import Ledger, model_cost
 from swast.data import ArrayData, Samples, add_noise
 from swast.errors import CheckpointError
+from swast.memory import Memory
 from swast.models import build_model
 from swast.pruning import Masks, prunable_weights
 from swast.result import EpochRecord
@@ -21,10 +22,24 @@ from swast.result import EpochRecord
 
 @dataclass(frozen=True)
 class Round:
-    """What a round trains on: a coreset, and the logits recorded for it (k × C) or None."""
+    """What a round trains on.
+
+    Attributes:
+        coreset: its samples and weights.
+        recorded: logits from the round's start, or None: of the coreset, k × C; or of all
+            samples, N × C, where each epoch draws a coreset of its own (``whole``).
+        whole: which of the two.
+    """
 
     coreset: Coreset
     recorded: torch.Tensor | None
+    whole: bool = False
+
+    def recorded_at(self, places: torch.Tensor) -> torch.Tensor | None:
+        """The logits recorded for the samples at some places of the coreset."""
+        if self.recorded is None:
+            return None
+        return self.recorded[self.coreset.indices[places] if self.whole else places]
 
 
 def pick_device(name: str) -> torch.device:
@@ -53,7 +68,9 @@ class Run:
         self.model = build_model(config.model, shape, classes, config.seed).to(self.device)
         self.cost = model_cost(self.model, shape)
         self.optimizer = _optimizer(config, self.model)
-        self.masks = Masks(prunable_weights(self.model, config.prune.scope), self.optimizer)
+        self.masks = Masks(
+            prunable_weights(self.model, config.prune.scope, config.prune.layers), self.optimizer
+        )
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
@@ -63,7 +80,7 @@ class Run:
 
     @property
     def _remembers(self) -> bool:
-        """Whether the scorer needs to know what was forgotten while training."""
+        """Whether the scorer needs to know what was seen while training."""
         return SCORERS[self.config.coreset.scorer].dynamics
 
     @property
@@ -100,7 +117,9 @@ class Run:
             and {
                 "indices": held.coreset.indices,
                 "weights": held.coreset.weights,
+                "absolute": held.coreset.absolute,
                 "recorded": held.recorded,
+                "whole": held.whole,
             },
             "ledger": self.ledger.to_dict(),
             "history": [dataclasses.asdict(record) for record in self.history],
@@ -130,9 +149,13 @@ class Run:
             self.memory.load_state_dict(remembered)
         held = state["round"]
         if held is not None:
-            coreset = Coreset(held["indices"].to(self.device), held["weights"].to(self.device))
+            indices, weights = held["indices"].to(self.device), held["weights"].to(self.device)
             recorded = held["recorded"]
-            self.round = Round(coreset, None if recorded is None else recorded.to(self.device))
+            self.round = Round(
+                Coreset(indices, weights, held["absolute"]),
+                None if recorded is None else recorded.to(self.device),
+                held["whole"],
+            )
         self.ledger = Ledger(**state["ledger"])
         self.history = [EpochRecord(**record) for record in state["history"]]
 

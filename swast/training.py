@@ -6,29 +6,31 @@ prune weights. Train on the coreset, held near what was recorded.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch.nn import functional
 
-from swast import checkpoint, plan
+from swast import checkpoint, plan, sparsify
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
-from swast.cost import STEP, Ledger, dense_flops, predict, selection_flops
+from swast.cost import STEP, Ledger, selection_flops
 from swast.data import ArrayData, Samples, load_data
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
+from swast.forecast import dense_flops, predict
 from swast.preservation import preservation_loss, weighted_cross_entropy
-from swast.pruning import PRUNERS
-from swast.pruning.rigl import drop_fraction
 from swast.result import EpochRecord, TrainResult
 from swast.rng import generator
 from swast.run import Round, Run
+from swast.sparsify import prune
 
 REHEARSED_STEPS = 1000
 
@@ -89,9 +91,11 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
             started = time.perf_counter()
             if plan.is_round_start(config, run.epoch):
                 coreset, features = select(run)
-                recorded = record(run, coreset, features)
+                run.round = record(run, coreset, features)
+            elif run.round is not None and plan.is_redraw(config, run.epoch):
+                run.round = dataclasses.replace(run.round, coreset=select(run)[0])
+            if plan.is_prune_step(config, run.epoch):
                 prune(run)
-                run.round = Round(coreset, recorded)
             loss = train_epoch(run)
             run.epoch += 1
             entry = evaluate(run, loss, run.seconds + time.perf_counter() - started)
@@ -102,12 +106,12 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
 def select(run: Run) -> tuple[Coreset, Features | None]:
     """Choose the round's coreset with the current network; all samples where the share is 1."""
     config, labels = run.config, run.train_set.labels
-    if config.coreset.fraction == 1:
-        return Coreset.of(torch.arange(len(labels), device=run.device)), None
+    if config.coreset.fraction == 1 or plan.is_annealing(config, run.epoch):
+        return Coreset.everything(len(labels), run.device), None
     scorer = SCORERS[config.coreset.scorer]
     sizes = group_sizes(run.data.class_counts, run.coreset_size, balanced=config.coreset.balanced)
     empty = run.train_set.images.new_empty(len(labels), 0)
-    features = Features(empty, empty, labels, None if run.memory is None else run.memory.forgotten)
+    features = Features(empty, empty, labels, run.memory)
     if scorer.forward:
         features = extract(run.model, run.train_set.scan(), labels)
         run.ledger.selection += run.forward_flops * len(labels)
@@ -119,22 +123,20 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
     return coreset, features if scorer.forward else None
 
 
-def record(run: Run, coreset: Coreset, features: Features | None) -> torch.Tensor | None:
-    """The coreset's logits before the prune step, from the selection pass if there was one."""
+def record(run: Run, coreset: Coreset, features: Features | None) -> Round:
+    """The round: its coreset, and that one's logits before the prune step.
+
+    They come from the selection pass if there was one. Where each epoch draws a coreset of its
+    own, all samples are recorded.
+    """
+    whole = SCORERS[run.config.coreset.scorer].dynamic
     if run.config.preserve.weight == 0:
-        return None
+        return Round(coreset, None, whole)
     if features is not None:
-        return features.logits[coreset.indices]
-    run.ledger.recording += run.forward_flops * len(coreset)
-    return predict_logits(run.model, run.train_set.scan(coreset.indices))
-
-
-def prune(run: Run) -> None:
-    """Bring the masks to the sparsity that the schedule asks for now."""
-    settings = run.config.prune
-    if settings.method != "none":
-        sparsity = plan.target_sparsity(run.config, run.epoch)
-        PRUNERS[settings.method].prune(run.masks, sparsity, settings.distribution)
+        return Round(coreset, features.logits[coreset.indices])
+    indices = None if whole else coreset.indices
+    run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
+    return Round(coreset, predict_logits(run.model, run.train_set.scan(indices)), whole)
 
 
 def train_epoch(run: Run) -> float:
@@ -170,7 +172,7 @@ def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     size = len(run.train_set) if run.round is None else len(run.round.coreset)
     draw = generator(run.config.seed, "order", run.epoch)
     order = torch.randperm(size, generator=draw).to(run.device)
-    parts = order.split(run.config.optim.batch_size)
+    parts = order.split(plan.batch_sizes(size, run.config.optim.batch_size))
     return zip(parts, run.train_set.batches(map(run.indices, parts)), strict=True)
 
 
@@ -180,17 +182,16 @@ def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Te
     logits = run.model(images)
     labels = run.train_set.labels[indices]
     if run.memory is not None:
-        run.memory.visit(indices, logits.detach().argmax(dim=1) == labels)
+        run.memory.visit(indices, logits, labels)
     loss = _loss(run, places, logits, labels)
     run.optimizer.zero_grad()
     loss.backward()
     if held is None:
-        run.ledger.warmup += STEP * run.cost.forward() * len(places)
-        run.optimizer.step()
+        run.ledger.warmup += STEP * run.forward_flops * len(places)
     else:
         run.ledger.training += STEP * run.forward_flops * len(places)
-        _sparse_step(run, len(places))
-        run.step += 1
+    sparsify.step(run, len(places))
+    run.step += run.epoch >= plan.prune_start(run.config)
     return loss.detach()
 
 
@@ -201,28 +202,14 @@ def _loss(
     held, settings = run.round, run.config.preserve
     if held is None:
         return functional.cross_entropy(logits, labels)
-    weighted = weighted_cross_entropy(logits, labels, held.coreset.weights[places])
-    loss = settings.cross_entropy * weighted
-    if held.recorded is not None:
-        drift = preservation_loss(logits, held.recorded[places], settings.reduction)
+    weights, absolute = held.coreset.weights[places], held.coreset.absolute
+    wrong = weighted_cross_entropy(logits, labels, weights, absolute=absolute)
+    loss = settings.cross_entropy * wrong
+    recorded = held.recorded_at(places)
+    if recorded is not None:
+        drift = preservation_loss(logits, recorded, settings.reduction)
         loss = loss + settings.weight * drift
     return loss
-
-
-def _sparse_step(run: Run, samples: int) -> None:
-    """Change the masks where the pruner is due to; else an optimiser step that obeys them."""
-    config = run.config
-    steps_per_epoch = plan.num_steps(run.coreset_size, config.optim.batch_size)
-    update = PRUNERS[config.prune.method].update if config.prune.method != "none" else None
-    due = update is not None and plan.is_update_step(config, run.step, steps_per_epoch)
-    if update is not None and due and not run.masks.is_dense():
-        run.ledger.dense_gradients += (run.cost.forward() - run.forward_flops) * samples
-        last = plan.last_update_step(config, steps_per_epoch)
-        update(run.masks, drop_fraction(run.step, last, config.prune.update_fraction))
-        run.masks.mask_gradients()
-    else:
-        run.masks.mask_gradients()
-        run.optimizer.step()
 
 
 def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
@@ -278,20 +265,26 @@ def price(config: TrainConfig, data: ArrayData) -> Ledger:
     """The bill of a run before it runs, by term.
 
     It follows from the configuration alone, to the last digit, but for global thresholds: their
-    split over the layers depends on the weights, so the warm-up is rehearsed, 1,000 steps of it
-    at most, and the thresholds are laid on the weights that it ends with.
+    split over the layers depends on the weights. So the warm-up is rehearsed, 1,000 steps of it at
+    most, and what it ends with is pruned as the plan says, without training on.
     """
     if config.prune.method == "none" or config.prune.distribution != "global":
         return predict(config, data)
+    with threads(config.threads):
+        run = rehearse(config, data)
+        return predict(config, data, partial(sparsify.thin, run))
+
+
+def rehearse(config: TrainConfig, data: ArrayData) -> Run:
+    """A run that stands before its first prune step, or has gone 1,000 steps towards it."""
     run = Run(config, data)
     left = REHEARSED_STEPS
-    with threads(config.threads):
-        while run.epoch < config.warmup_epochs and left > 0:
-            for places, images in itertools.islice(begin_epoch(run), left):
-                train_step(run, places, images)
-                left -= 1
-            run.epoch += 1
-    return predict(config, data, run.masks.weights)
+    while run.epoch < plan.prune_start(config) and left > 0:
+        for places, images in itertools.islice(begin_epoch(run), left):
+            train_step(run, places, images)
+            left -= 1
+        run.epoch += 1
+    return run
 
 
 @contextmanager

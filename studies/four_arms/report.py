@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from studies.four_arms.protocol import DENSE, Arms, Protocol, coreset, pruning, swast
 from studies.statistics import collapse_threshold, paired
-from studies.summaries import BILL, ArmSummary, Group, Summary, accuracies
+from studies.summaries import ArmSummary, Group, Summary, accuracies
 from studies.tables import accuracy, percent, points, table
 
 
@@ -89,11 +89,13 @@ def _accuracy_table(summary: Summary) -> str:
 
 def _cost_table(group: Group) -> str:
     """The bill in per cent of dense training, and the seconds of a run."""
-    head = ["arm", *(term.replace("_", " ") for term in BILL), "sum", "wall, s", "CPU, s"]
+    arms = group.arms.values()
+    terms = [term for term in next(iter(arms)).bill if any(arm.bill[term] for arm in arms)]
+    head = ["arm", *(term.replace("_", " ") for term in terms), "sum", "wall, s", "CPU, s"]
     rows = [
         [
             name,
-            *(percent(arm.bill[term], 2) for term in BILL),
+            *(percent(arm.bill[term], 2) for term in terms),
             percent(arm.relative_flops, 2),
             f"{arm.seconds:.2f}",
             f"{arm.cpu_seconds:.2f}",

@@ -9,6 +9,7 @@ from swast.coresets.base import (
     GroupSize,
     Scorer,
     coreset_size,
+    draw_evenly,
     group_sizes,
     make_groups,
 )
@@ -16,12 +17,13 @@ from swast.coresets.ccs import CCS
 from swast.coresets.craig import CRAIG
 from swast.coresets.el2n import EL2N
 from swast.coresets.entropy import ENTROPY
-from swast.coresets.forgetting import FORGETTING, Memory
+from swast.coresets.forgetting import FORGETTING
 from swast.coresets.glister import GLISTER
 from swast.coresets.gradmatch import GRADMATCH
 from swast.coresets.gradmatch_batch import GRADMATCH_BATCH
 from swast.coresets.grand import GRAND
 from swast.coresets.herding import HERDING
+from swast.coresets.infobatch import INFOBATCH
 from swast.coresets.k_center import K_CENTER
 from swast.coresets.least_confidence import LEAST_CONFIDENCE
 from swast.coresets.loss import LOSS
@@ -34,9 +36,9 @@ __all__ = [
     "Coreset",
     "Group",
     "GroupSize",
-    "Memory",
     "Scorer",
     "coreset_size",
+    "draw_evenly",
     "group_sizes",
     "make_groups",
 ]
@@ -58,4 +60,5 @@ SCORERS: dict[ScorerName, Scorer] = {
     "craig": CRAIG,
     "glister": GLISTER,
     "ccs": CCS,
+    "infobatch": INFOBATCH,
 }

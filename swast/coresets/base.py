@@ -17,11 +17,14 @@ class Coreset:
 
     Attributes:
         indices: positions in the training set, ascending, unique, k.
-        weights: finite, not negative, of mean 1, k.
+        weights: finite, not negative, k; of mean 1 unless they are ``absolute``.
+        absolute: whether a batch's loss is the mean of weight times loss, so that weights scale
+            it, and not their weighted mean.
     """
 
     indices: torch.Tensor
     weights: torch.Tensor
+    absolute: bool = False
 
     @classmethod
     def of(cls, indices: torch.Tensor, weights: torch.Tensor | None = None) -> Coreset:
@@ -30,6 +33,11 @@ class Coreset:
         if weights is None:
             weights = torch.ones(len(indices), device=indices.device)
         return cls(indices[order], (weights / weights.mean())[order].float())
+
+    @classmethod
+    def everything(cls, num_samples: int, device: torch.device) -> Coreset:
+        """All samples at weight 1."""
+        return cls.of(torch.arange(num_samples, device=device))
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -66,13 +74,15 @@ class Scorer:
             of classes C and of features E.
         forward: whether it needs features and logits, so one forward pass over all samples. A
             scorer that doesn't is handed the labels alone, with empty features.
-        dynamics: whether it needs to know what was forgotten while training.
+        dynamics: whether it needs to know what was seen while training.
+        dynamic: whether it draws anew every epoch, and trains on all data in the last eighth.
     """
 
     select: Select
     solver_flops: SolverFlops
     forward: bool = True
     dynamics: bool = False
+    dynamic: bool = False
 
 
 def coreset_size(num_samples: int, fraction: float) -> int:
@@ -96,6 +106,22 @@ def group_sizes(class_counts: Sequence[int], size: int, *, balanced: bool) -> li
             break
         quotas[label] += 1
     return [GroupSize(count, quota) for count, quota in zip(class_counts, quotas, strict=True)]
+
+
+def draw_evenly(
+    labels: torch.Tensor, num_classes: int, size: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Indices of a balanced draw without replacement, ascending.
+
+    Classes take turns in order of their labels; those that are used up are passed over.
+    """
+    order = torch.randperm(len(labels), generator=generator)
+    drawn = labels.cpu()[order]
+    turns = torch.empty(len(labels), dtype=torch.long)
+    for label in range(num_classes):
+        members = (drawn == label).nonzero().flatten()
+        turns[members] = torch.arange(len(members)) * num_classes + label
+    return order[turns.argsort()[:size]].sort().values.to(labels.device)
 
 
 def make_groups(labels: torch.Tensor, sizes: Sequence[GroupSize]) -> list[Group]:

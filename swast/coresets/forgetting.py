@@ -17,40 +17,11 @@ from swast.coresets.base import ranking
 from swast.features import Features
 
 
-class Memory:
-    """Counts forgetting events of n samples as they are visited."""
-
-    def __init__(self, num_samples: int, device: torch.device) -> None:
-        self.known = torch.zeros(num_samples, dtype=torch.bool, device=device)
-        self.learnt = self.known.clone()
-        self.flips = torch.zeros(num_samples, device=device)
-
-    def visit(self, indices: torch.Tensor, correct: torch.Tensor) -> None:
-        """Note whether some samples, each at most once, are classified correctly now."""
-        self.flips[indices] += (self.known[indices] & ~correct).float()
-        self.known[indices] = correct
-        self.learnt[indices] |= correct
-
-    @property
-    def forgotten(self) -> torch.Tensor:
-        """Forgetting events of each sample, infinite where it was never learnt, n."""
-        return self.flips.masked_fill(~self.learnt, torch.inf)
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        """All that is remembered."""
-        return {"known": self.known, "learnt": self.learnt, "flips": self.flips}
-
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take over what another one remembered."""
-        for name, kept in self.state_dict().items():
-            kept.copy_(state[name])
-
-
 def scores(features: Features) -> torch.Tensor:
     """Forgetting events of every sample, n; 0 for all where none were counted."""
-    if features.forgotten is None:
+    if features.memory is None:
         return torch.zeros(len(features.labels), device=features.labels.device)
-    return features.forgotten
+    return features.memory.forgotten
 
 
 FORGETTING = ranking(scores, lambda *_: 0, forward=False, dynamics=True)

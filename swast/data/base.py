@@ -73,6 +73,10 @@ class Samples:
         for indices in parts:
             yield self.images[indices]
 
+    def take(self, indices: torch.Tensor) -> torch.Tensor:
+        """The images at some indices, as one batch."""
+        return next(self.batches([indices]))
+
     def scan(self, indices: torch.Tensor | None = None) -> Iterator[torch.Tensor]:
         """All images, or those at some indices, in order, 1,024 at a time."""
         chosen = torch.arange(len(self), device=self.labels.device) if indices is None else indices

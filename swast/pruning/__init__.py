@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from swast.config import DistributionName, PrunerName
-from swast.pruning import magnitude, rigl
+from swast.config import PrunerName
+from swast.pruning.base import Growth, Moment, Pruner
+from swast.pruning.granet import GRANET
+from swast.pruning.magnitude import MAGNITUDE
 from swast.pruning.masks import Masks, prunable_weights
+from swast.pruning.n_m import N_M
+from swast.pruning.random import RANDOM
+from swast.pruning.rigl import RIGL
+from swast.pruning.set import SET
+from swast.pruning.snip import SNIP
+from swast.pruning.synflow import SYNFLOW
 
-__all__ = ["PRUNERS", "Masks", "Pruner", "prunable_weights"]
-
-
-@dataclass(frozen=True)
-class Pruner:
-    """A way to remove weights.
-
-    Attributes:
-        prune: brings the masks to a sparsity at the start of a round.
-        update: changes the masks on line from a step's dense gradients at a drop fraction, or
-            None where masks rest between rounds.
-    """
-
-    prune: Callable[[Masks, float, DistributionName], None]
-    update: Callable[[Masks, float], None] | None = None
-
+__all__ = ["PRUNERS", "Growth", "Masks", "Moment", "Pruner", "prunable_weights"]
 
 PRUNERS: dict[PrunerName, Pruner] = {
-    "magnitude": Pruner(magnitude.prune),
-    "rigl": Pruner(magnitude.prune, rigl.update),
+    "magnitude": MAGNITUDE,
+    "rigl": RIGL,
+    "set": SET,
+    "granet": GRANET,
+    "snip": SNIP,
+    "synflow": SYNFLOW,
+    "random": RANDOM,
+    "n:m": N_M,
 }

@@ -7,30 +7,55 @@ is masked before the optimiser sees it, so neither momentum nor decay can move a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
 from swast.config import ScopeName
+from swast.errors import ConfigError, nearest
 
 Weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 
-def prunable_weights(model: nn.Module, scope: ScopeName) -> dict[str, torch.Tensor]:
-    """The weight tensors that may be pruned, by layer name. Biases and norms never are."""
+def prunable_weights(
+    model: nn.Module, scope: ScopeName, layers: Sequence[str] = ()
+) -> dict[str, torch.Tensor]:
+    """The weight tensors that may be pruned, by layer name. Biases and norms never are.
+
+    Args:
+        model: the network.
+        scope: ``fc`` for linear layers, ``all`` for convolutions too.
+        layers: names of layers, or patterns as ``layer4.*``, that take the scope's place.
+
+    Raises:
+        ConfigError: a pattern meets no layer.
+    """
+    kinds = nn.Linear if scope == "fc" and not layers else Weighted
+    weights = {
+        name: module.weight for name, module in model.named_modules() if isinstance(module, kinds)
+    }
+    for pattern in layers:
+        if not fnmatch.filter(weights, pattern):
+            hint = nearest(pattern, weights) or f"; there are {', '.join(weights)}"
+            raise ConfigError([f"prune.layers: no layer is named {pattern!r}{hint}"])
     return {
-        name: module.weight
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear if scope == "fc" else Weighted)
+        name: weight
+        for name, weight in weights.items()
+        if not layers or any(fnmatch.fnmatchcase(name, pattern) for pattern in layers)
     }
 
 
 def keep_largest(scores: torch.Tensor, count: int) -> torch.Tensor:
     """A mask over ``scores`` that is True at its ``count`` largest; ties go to the lower index."""
-    order = scores.flatten().argsort(descending=True, stable=True)
-    mask = torch.zeros(scores.numel(), dtype=torch.bool, device=scores.device)
-    mask[order[:count]] = True
+    flat = scores.flatten()
+    if not 0 < count < len(flat):
+        return torch.full_like(scores, count > 0, dtype=torch.bool)
+    threshold = flat.kthvalue(len(flat) - count + 1).values
+    mask = flat > threshold
+    ties = (flat == threshold).nonzero().flatten()
+    mask[ties[: count - int(mask.sum())]] = True
     return mask.view_as(scores)
 
 

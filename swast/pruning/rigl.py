@@ -5,6 +5,7 @@ the smallest magnitude, and grows as many where the dense gradient of the batch 
 weight just dropped may come back, and then keeps its value). The update takes the place of that
 step's optimiser step. Grown weights start at 0 with cleared optimiser state.
 
+Cost: the dense part of the weight gradient at every update. Needs: weights, dense gradients.
 Source: Evci et al., "Rigging the Lottery", ICML 2020.
 """
 
@@ -14,22 +15,28 @@ import math
 
 import torch
 
+from swast.pruning.base import Growth, Pruner
+from swast.pruning.magnitude import prune
 from swast.pruning.masks import Masks, keep_largest
 
 
-def drop_fraction(step: int, last_step: int, initial: float) -> float:
-    """α_t: the share of living weights dropped at a step, from α at 0 to 0 at the last."""
-    return initial / 2 * (1 + math.cos(math.pi * step / last_step))
+def drop_fraction(step: int, last_step: int, initial: float, final: float = 0.0) -> float:
+    """α_t: the share of living weights dropped at a step, along half a cosine.
+
+    From ``initial`` at step 0 to ``initial · final`` at the last.
+    """
+    share = (1 + math.cos(math.pi * step / last_step)) / 2
+    return initial * (final + (1 - final) * share)
 
 
 def updated_mask(
-    weight: torch.Tensor, gradient: torch.Tensor, alive: torch.Tensor, fraction: float
+    weight: torch.Tensor, growth: torch.Tensor, alive: torch.Tensor, fraction: float
 ) -> torch.Tensor:
     """The mask after one drop and grow.
 
     Args:
         weight: the layer's weights, 0 where masked.
-        gradient: the dense gradient of the loss in them.
+        growth: how much each weight deserves to live, not negative.
         alive: the mask in force.
         fraction: share of the living weights to replace; floor(fraction · living) are.
 
@@ -39,14 +46,29 @@ def updated_mask(
     living = int(alive.sum())
     replaced = math.floor(fraction * living)
     kept = keep_largest(weight.abs().masked_fill(~alive, -1), living - replaced)
-    grown = keep_largest(gradient.abs().masked_fill(kept, -1), replaced)
+    grown = keep_largest(growth.masked_fill(kept, -1), replaced)
     return kept | grown
 
 
-def update(masks: Masks, fraction: float) -> None:
-    """Drop and grow in every layer, by the gradients that the weights hold now."""
+def update(masks: Masks, fraction: float, grow: Growth, generator: torch.Generator) -> None:
+    """Drop and grow in every layer that the batch reached."""
     fresh = {}
     for name, weight in masks.weights.items():
         if weight.grad is not None:
-            fresh[name] = updated_mask(weight.detach(), weight.grad, masks.alive(name), fraction)
+            growth = grow(weight, masks.alive(name), generator)
+            fresh[name] = updated_mask(weight.detach(), growth, masks.alive(name), fraction)
     masks.replace(fresh)
+
+
+def by_gradient(
+    weight: torch.Tensor,
+    alive: torch.Tensor,  # noqa: ARG001
+    generator: torch.Generator,  # noqa: ARG001
+) -> torch.Tensor:
+    """|dL/dw|, dense."""
+    if weight.grad is None:
+        return torch.zeros_like(weight)
+    return weight.grad.abs()
+
+
+RIGL = Pruner(prune, by_gradient, uses_gradient=True)

@@ -9,8 +9,8 @@ import pytest
 
 from search.pricing import SAMPLES, price_search
 from search.sampler import sample
-from swast.cost import dense_flops, predict
 from swast.data import load_data
+from swast.forecast import dense_flops, predict
 from tests.search.support import BARE, TINY, study
 
 

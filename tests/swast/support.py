@@ -8,15 +8,18 @@ import importlib
 import math
 import random
 from collections.abc import Callable, Mapping
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from swast.config import TrainConfig
+from swast.config import DistributionName, TrainConfig
 from swast.data import ArrayData
 from swast.data import digits as digits_file
+from swast.pruning import PRUNERS
+from swast.pruning.schedules import SCHEDULES
 from swast.run import Run
 
 # The module itself, so that tests can stand in for its functions.
@@ -61,6 +64,36 @@ def few_digits(train: int = 120, val: int = 40) -> ArrayData:
         test_images=full.test_images[:val],
         test_labels=full.test_labels[:val],
     )
+
+
+def pruning(method: str, schedule: str = "cubic", distribution: str = "erk") -> dict[str, object]:
+    """Settings of a pruner that go together: where one cannot have what is asked, its nearest."""
+    if method == "n:m":
+        schedule, distribution = "one-shot", "uniform"
+    if method == "granet" and schedule == "one-shot":
+        schedule = "linear"
+    return {
+        "prune.method": method,
+        "prune.schedule": schedule,
+        "prune.distribution": distribution,
+        "prune.sparsity": 0.5 if method == "n:m" else 0.9,
+    }
+
+
+def combinations() -> list[dict[str, object]]:
+    """Every pruner with every schedule and distribution that it can have."""
+    every = [
+        pruning(method, schedule, distribution)
+        for method in PRUNERS
+        for schedule in SCHEDULES
+        for distribution in get_args(DistributionName)
+    ]
+    return [each for place, each in enumerate(every) if each not in every[:place]]
+
+
+def named(values: Mapping[str, object]) -> str:
+    """A name for a test's parameter."""
+    return "-".join(map(str, values.values()))
 
 
 def started(config: TrainConfig, *, after: int = 0) -> Run:

@@ -66,6 +66,11 @@ def values_of(path):
 @st.composite
 def configs(draw) -> TrainConfig:
     values = {path: draw(values_of(path), label=path) for path in setting_paths()}
+    if values["prune.method"] == "n:m":
+        values |= {"prune.sparsity": 0.5, "prune.schedule": "one-shot"}
+        values |= {"prune.distribution": "uniform"}
+    if values["prune.method"] == "granet":
+        values["prune.schedule"] = "cubic"
     low, high = sorted([values["warmup_epochs"], values["epochs"]])
     return TrainConfig().with_values(values | {"warmup_epochs": low, "epochs": max(high, 1)})
 
@@ -146,6 +151,8 @@ class TestRefusals:
     @pytest.mark.parametrize("path", sorted(setting_paths()))
     @pytest.mark.parametrize("bad", [None, [], {}, -1, math.nan, math.inf, -math.inf])
     def test_a_value_of_no_field_is_refused_by_field_and_value(self, path, bad):
+        if bad == [] and setting_paths()[path][0].kind is tuple:
+            bad = [1]
         (found,) = problems(TrainConfig().with_values, {path: bad})
         assert found.startswith(f"{path} must be ")
         assert f"got {bad!r}" in found
@@ -165,7 +172,7 @@ class TestRefusals:
             ("prune.sparsity", 1.0, "in [0, 1), got 1.0"),
             ("prune.sparsity", -0.1, "in [0, 1), got -0.1"),
             ("prune.end", 0.0, "in (0, 1], got 0.0"),
-            ("prune.update_fraction", 1.1, "in (0, 1], got 1.1"),
+            ("prune.update_fraction", 1.1, "in [0, 1], got 1.1"),
             ("prune.update_interval", -1, "at least 0, got -1"),
             ("preserve.weight", -1e-9, "at least 0, got -1e-09"),
             ("optim.lr", 0, "above 0, got 0"),

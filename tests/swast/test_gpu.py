@@ -10,7 +10,7 @@ import torch
 from swast.coresets import SCORERS
 from swast.pruning import PRUNERS
 from swast.result import EpochRecord
-from tests.swast.support import few_digits, price, same_bits, tiny, train
+from tests.swast.support import few_digits, price, pruning, same_bits, tiny, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 @pytest.mark.parametrize("pruner", ["none", *PRUNERS])
 def test_a_run_stopped_at_any_epoch_goes_on_there(tmp_path, scorer, pruner):
     """Checkpoints are read onto the CPU; every part must find its way back to the GPU."""
-    config = tiny({"device": "cuda", "coreset.scorer": scorer, "prune.method": pruner})
+    chosen = {"prune.method": "none"} if pruner == "none" else pruning(pruner)
+    config = tiny({"device": "cuda", "coreset.scorer": scorer, **chosen})
     unbroken = train(config, data=few_digits())
     assert price(config, few_digits()).total == unbroken.train_flops
 

@@ -6,7 +6,6 @@ import math
 from itertools import pairwise
 
 import pytest
-import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -99,18 +98,70 @@ def test_the_update_interval_shrinks_with_the_coreset_unless_it_is_given(fractio
     assert plan.update_interval(config) == steps
 
 
+def updates(config: TrainConfig, num_train: int) -> list[int]:
+    found = []
+    for epoch in range(config.epochs):
+        found += plan.update_steps(config, num_train, epoch)
+    return found
+
+
 def test_updates_come_every_interval_but_not_at_the_start_nor_from_the_end_on():
-    """K = 2, end of pruning at epoch 8: (8 − 2) · 3 steps = 18."""
+    """K = 2, end of pruning at epoch 8; 30 % of 100 in batches of 10: (8 − 2) · 3 steps = 18."""
     config = TrainConfig().with_values(
-        {"epochs": 10, "warmup_epochs": 2, "prune.end": 0.8, "prune.update_interval": 6}
+        {
+            "epochs": 10,
+            "warmup_epochs": 2,
+            "coreset.fraction": 0.3,
+            "optim.batch_size": 10,
+            "prune.end": 0.8,
+            "prune.update_interval": 6,
+        }
     )
-    assert plan.last_update_step(config, 3) == 18
-    assert [step for step in range(30) if plan.is_update_step(config, step, 3)] == [6, 12]
+    assert plan.update_end(config, 100) == 18
+    assert updates(config, 100) == [6, 12]
+    assert list(plan.update_steps(config, 100, 4)) == [6]
+
+
+def test_pruning_at_initialisation_counts_steps_from_the_first_epoch_on():
+    """Two epochs of 10 steps on all data, then 3 a coreset: T_end is 20 + 6 · 3 = 38."""
+    config = TrainConfig().with_values(
+        {
+            "epochs": 10,
+            "warmup_epochs": 2,
+            "interval": 3,
+            "coreset.fraction": 0.3,
+            "optim.batch_size": 10,
+            "prune.start": "init",
+            "prune.end": 0.8,
+            "prune.update_interval": 7,
+        }
+    )
+    assert updates(config, 100) == [7, 14, 21, 28, 35]
+    assert [e for e in range(10) if plan.is_prune_step(config, e)] == [0, 2, 5, 8]
+    assert plan.epoch_at(config, 100, 2, 21) == pytest.approx(2 + 1 / 3)
+    assert plan.target_sparsity(config, 0) == 0
+    assert plan.target_sparsity(config, 4) == pytest.approx(0.9 * (1 - (1 - 4 / 8) ** 3))
 
 
 @given(st.integers(1, 500), st.integers(1, 600))
-def test_the_steps_of_an_epoch_are_the_batches_that_a_split_gives(samples, batch):
-    assert plan.num_steps(samples, batch) == len(torch.arange(samples).split(batch))
+def test_an_epochs_batches_are_full_but_the_last_and_none_is_a_single_sample(samples, batch):
+    sizes = plan.batch_sizes(samples, batch)
+    assert sum(sizes) == samples
+    assert len(sizes) == plan.num_steps(samples, batch)
+    assert set(sizes[:-1]) <= {batch}
+    assert 1 <= sizes[-1] <= batch + 1
+    assert sizes[-1] > 1 or samples == 1 or batch == 1
+
+
+def test_a_dynamic_scorer_draws_every_epoch_and_ends_on_all_data():
+    config = TrainConfig().with_values(
+        {"epochs": 16, "warmup_epochs": 2, "interval": 4, "coreset.scorer": "infobatch"}
+    )
+    assert [e for e in range(16) if plan.is_redraw(config, e)] == [
+        *(3, 4, 5, 7, 8, 9, 11, 12, 13, 15)
+    ]
+    sizes = [plan.epoch_samples(config, 1000, epoch) for epoch in range(16)]
+    assert sizes == [1000] * 2 + [50] * 12 + [1000] * 2
 
 
 def test_the_cosine_rate_starts_at_lr_halves_in_the_middle_and_would_end_at_0():

@@ -14,11 +14,13 @@ from swast.config import TrainConfig
 from swast.errors import CheckpointError
 from swast.models import MODELS
 from swast.result import EpochRecord, TrainResult
-from tests.swast.support import TRAINING, few_digits, restless_mlp, same_bits, tiny, train
+from tests.swast.support import TRAINING, few_digits, pruning, restless_mlp, same_bits, tiny, train
 
 CONFIGS = {
     "rigl": {"coreset.scorer": "random", "prune.method": "rigl", "preserve.weight": 0},
     "gradmatch with preservation": {"prune.method": "magnitude", "prune.distribution": "global"},
+    "granet": {**pruning("granet", distribution="global"), "coreset.scorer": "infobatch"},
+    "set from the start": {**pruning("set"), "prune.start": "init", "coreset.scorer": "ccs"},
     "all together": {"model": "cnn-small", "noise.rate": 0.3, "prune.schedule": "one-shot"},
 }
 every_config = pytest.mark.parametrize("values", CONFIGS.values(), ids=CONFIGS)

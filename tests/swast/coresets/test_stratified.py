@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swast.config import CoresetConfig
-from swast.coresets import SCORERS, Memory
+from swast.coresets import SCORERS
 from swast.coresets.base import Group
 from swast.coresets.ccs import spread, stratified
 from swast.coresets.gradmatch_batch import BATCH, mean_gradients
 from swast.features import Features
+from swast.memory import Memory
 from swast.rng import generator
 from swast.training import epochs
 from tests.swast.support import few_digits, same_bits, started, tiny, train
@@ -59,8 +60,8 @@ def test_glister_prefers_samples_that_lower_the_loss():
 def test_a_forgetting_is_a_flip_from_right_to_wrong():
     memory = Memory(4, torch.device("cpu"))
     places = torch.tensor([0, 1, 2])
-    for correct in ([True, False, True], [False, False, True], [True, True, True], [False] * 3):
-        memory.visit(places, torch.tensor(correct))
+    for correct in ([1, 0, 1], [0, 0, 1], [1, 1, 1], [0, 0, 0]):
+        memory.visit(places, torch.eye(2)[torch.tensor(correct)], torch.ones(3).long())
     assert memory.forgotten.tolist() == [2, 1, 1, torch.inf]
 
 

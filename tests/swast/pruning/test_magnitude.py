@@ -12,8 +12,9 @@ from torch import nn
 
 from swast.config import DistributionName
 from swast.pruning import Masks, prunable_weights
+from swast.pruning.base import Moment
 from swast.pruning.distributions import layer_survivors, num_survivors
-from swast.pruning.magnitude import prune
+from swast.pruning.magnitude import MAGNITUDE
 
 every_distribution = pytest.mark.parametrize("distribution", get_args(DistributionName))
 
@@ -24,6 +25,13 @@ def masked(seed: int = 0) -> Masks:
     for parameter in model.parameters():
         nn.init.normal_(parameter, generator=draw)
     return Masks(prunable_weights(model, "all"), torch.optim.SGD(model.parameters(), lr=0.1))
+
+
+def prune(masks: Masks, sparsity: float, distribution: DistributionName) -> None:
+    nothing = torch.empty(0)
+    MAGNITUDE.prune(
+        Moment(nn.Identity(), masks, sparsity, distribution, torch.Generator(), nothing, nothing)
+    )
 
 
 def living(masks: Masks) -> dict[str, torch.Tensor]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from swast.pruning import PRUNERS, Masks, prunable_weights
-from swast.pruning.rigl import drop_fraction, update, updated_mask
+from swast.pruning.rigl import by_gradient, drop_fraction, update, updated_mask
 from tests import reference
 
 
@@ -25,8 +25,16 @@ def layers(draw):
 
 def mask_of(weight, gradient, alive, fraction) -> torch.Tensor:
     return updated_mask(
-        torch.tensor(weight).float(), torch.tensor(gradient).float(), torch.tensor(alive), fraction
+        torch.tensor(weight).float(),
+        torch.tensor(gradient).float().abs(),
+        torch.tensor(alive),
+        fraction,
     )
+
+
+def grow(masks: Masks, fraction: float) -> None:
+    """An update by the gradients that the weights hold."""
+    update(masks, fraction, by_gradient, torch.Generator())
 
 
 def one_layer(momentum: float = 0.9) -> tuple[nn.Linear, torch.optim.Optimizer, Masks]:
@@ -69,21 +77,21 @@ class TestUpdate:
         layer.weight.grad = torch.tensor([[99.0, 1, -8, 0, 9, 5]])
         momentum = optimizer.state[layer.weight]["momentum_buffer"]
         momentum[0, 4] = 5.0
-        update(masks, 0.5)
+        grow(masks, 0.5)
         assert masks.alive("").tolist() == [[True, True, True, False, True, False]]
         assert layer.weight.tolist() == [[4, -3, 2, 0, 0, 0]]
         assert momentum.tolist() == [[40, -30, 20, 0, 0, 0]]
 
     def test_a_layer_without_gradient_keeps_its_mask(self):
         layer, _, masks = one_layer()
-        update(masks, 0.5)
+        grow(masks, 0.5)
         assert masks.survivors() == {"": 4}
         assert layer.weight.tolist() == [[4, -3, 2, -1, 0, 0]]
 
     def test_the_next_step_moves_the_newborn_by_its_gradient_alone(self):
         layer, optimizer, masks = one_layer()
         layer.weight.grad = torch.tensor([[0.0, 0, 0, 0, 9, 5]])
-        update(masks, 0.25)
+        grow(masks, 0.25)
         layer.weight.grad = torch.full((1, 6), 2.0)
         masks.mask_gradients()
         optimizer.step()
@@ -105,5 +113,6 @@ class TestDropFraction:
         assert all(0 <= share <= initial for share in shares)
 
 
-def test_only_rigl_changes_masks_between_rounds():
-    assert [name for name, pruner in PRUNERS.items() if pruner.update] == ["rigl"]
+def test_which_change_masks_between_rounds_and_who_pays_for_gradients():
+    assert [name for name, each in PRUNERS.items() if each.grow] == ["rigl", "set", "granet"]
+    assert [name for name, each in PRUNERS.items() if each.uses_gradient] == ["rigl", "granet"]

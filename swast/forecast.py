@@ -1,0 +1,175 @@
+"""The ledger of a run before it runs.
+
+A forecast walks the plan that the trainer follows, epoch by epoch and update by update, and adds
+up what each step will cost under the masks then in force. Of what trains nothing is computed; only
+counts of living weights matter, and all but those under a global threshold follow from the
+configuration alone. How such a threshold splits over the layers, somebody has to say who has a
+network to prune (see `swast.training.price`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+
+from torch import nn
+
+from swast import plan
+from swast.config import TrainConfig
+from swast.coresets import SCORERS, coreset_size, group_sizes
+from swast.cost import STEP, Ledger, ModelCost, model_cost, selection_flops
+from swast.data import ArrayData, add_noise
+from swast.models import build_model
+from swast.pruning import PRUNERS, n_m, prunable_weights
+from swast.pruning.distributions import layer_survivors
+
+Living = Callable[[float], Mapping[str, int]]
+"""Living weights of each layer at a sparsity, asked for from prune step to prune step."""
+
+
+def predict(config: TrainConfig, data: ArrayData, living: Living | None = None) -> Ledger:
+    """The ledger of a run before it runs, exact for layer-wise distributions.
+
+    Args:
+        config: the configuration.
+        data: its data set, with clean labels.
+        living: what a global threshold leaves of each layer. Layer-wise distributions need none.
+    """
+    return Forecast(config, data, living).ledger
+
+
+def dense_flops(config: TrainConfig, data: ArrayData) -> int:
+    """FLOPs of training the dense network on all data for T epochs, the unit of relative FLOPs."""
+    cost = _cost_of(config.model, data.input_shape, data.num_classes, config.seed)
+    return STEP * cost.forward() * data.num_train * config.epochs
+
+
+class Forecast:
+    """A walk through a run's plan; its ledger is that of the whole run.
+
+    Args:
+        config: the configuration.
+        data: its data set, with clean labels.
+        living: as `predict` takes it.
+    """
+
+    def __init__(self, config: TrainConfig, data: ArrayData, living: Living | None = None) -> None:
+        self.config = config
+        self.data = add_noise(data, config.noise, config.seed)
+        built = (config.model, self.data.input_shape, self.data.num_classes, config.seed)
+        self.cost: ModelCost = _cost_of(*built)
+        weights = prunable_weights(_built(*built), config.prune.scope, config.prune.layers)
+        shapes = {name: weight.shape for name, weight in weights.items()}
+        self.living = living or partial(layer_counts, config, shapes)
+        self.forward = self.cost.forward()
+        self.ledger = Ledger()
+        for epoch in range(config.epochs):
+            self._start(epoch)
+            self._train(epoch)
+            self.ledger.evaluation += self.forward * len(data.val_labels)
+
+    def _start(self, epoch: int) -> None:
+        """What comes before an epoch's first step: selection, recording, pruning."""
+        if plan.is_round_start(self.config, epoch):
+            self._select(epoch)
+            self._record()
+        elif plan.is_redraw(self.config, epoch):
+            self._select(epoch)
+        if plan.is_prune_step(self.config, epoch):
+            pruner = PRUNERS[self.config.prune.method]
+            passes = pruner.saliency_samples(min(pruner.batch, self.data.num_train))
+            self.ledger.saliency += STEP * self.forward * passes
+            self._prune(epoch)
+
+    @property
+    def _looks(self) -> bool:
+        """Whether selection makes a forward pass."""
+        return self.config.coreset.fraction < 1 and SCORERS[self.config.coreset.scorer].forward
+
+    def _select(self, epoch: int) -> None:
+        """A selection pass and the solver, at the density before the prune step."""
+        config, data = self.config, self.data
+        if plan.is_annealing(config, epoch):
+            return
+        size = coreset_size(data.num_train, config.coreset.fraction)
+        groups = group_sizes(data.class_counts, size, balanced=config.coreset.balanced)
+        self.ledger.selection += self.forward * data.num_train * self._looks
+        self.ledger.solver += selection_flops(
+            config, groups, data.num_classes, self.cost.num_features
+        )
+
+    def _record(self) -> None:
+        """Recording, where it is not part of the selection pass."""
+        config, num_train = self.config, self.data.num_train
+        size = coreset_size(num_train, config.coreset.fraction)
+        if SCORERS[config.coreset.scorer].dynamic:
+            size = num_train
+        self.ledger.recording += (
+            self.forward * size * (config.preserve.weight > 0 and not self._looks)
+        )
+
+    def _prune(self, epoch: float) -> None:
+        """Bring the counts to the sparsity that the schedule asks for."""
+        self.forward = self.cost.forward(self.living(plan.target_sparsity(self.config, epoch)))
+
+    def _train(self, epoch: int) -> None:
+        """The steps of an epoch, from one update on line to the next."""
+        config, num_train = self.config, self.data.num_train
+        samples = plan.epoch_samples(config, num_train, epoch)
+        sizes = plan.batch_sizes(samples, config.optim.batch_size)
+        seen = 0
+        for step in self._updates(epoch):
+            place = step - plan.steps_before(config, num_train, epoch)
+            upto = sum(sizes[: place + 1])
+            self._step(epoch, upto - seen)
+            seen = upto
+            self._update(epoch, step, sizes[place])
+        self._step(epoch, samples - seen)
+
+    def _updates(self, epoch: int) -> range:
+        """The steps of an epoch at which masks may change on line."""
+        method = self.config.prune.method
+        if method == "none" or PRUNERS[method].grow is None:
+            return range(0)
+        return plan.update_steps(self.config, self.data.num_train, epoch)
+
+    def _step(self, epoch: int, samples: int) -> None:
+        """Training on some samples under the masks in force."""
+        flops = STEP * self.forward * samples
+        if epoch < self.config.warmup_epochs:
+            self.ledger.warmup += flops
+        else:
+            self.ledger.training += flops
+
+    def _update(self, epoch: int, step: int, samples: int) -> None:
+        """An update on line at the end of a step."""
+        pruner = PRUNERS[self.config.prune.method]
+        dense = self.cost.forward() - self.forward
+        self.ledger.dense_gradients += dense * samples * pruner.uses_gradient
+        if pruner.on_line:
+            self._prune(plan.epoch_at(self.config, self.data.num_train, epoch, step))
+
+
+def layer_counts(
+    config: TrainConfig, shapes: Mapping[str, Sequence[int]], sparsity: float
+) -> dict[str, int]:
+    """Living weights of each layer where they follow from the shapes of the weights alone.
+
+    Raises:
+        ValueError: under a global threshold they do not.
+    """
+    if config.prune.method == "n:m":
+        return {name: n_m.survivors(shape, sparsity) for name, shape in shapes.items()}
+    if config.prune.distribution == "global":
+        raise ValueError("a global threshold's counts do not follow from shapes; pass living")
+    return layer_survivors(shapes, sparsity, config.prune.distribution)
+
+
+@lru_cache(maxsize=64)
+def _built(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
+    return build_model(model, shape, num_classes, seed)
+
+
+@lru_cache(maxsize=64)
+def _cost_of(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> ModelCost:
+    return model_cost(_built(model, shape, num_classes, seed), shape)

@@ -1,0 +1,25 @@
+"""granet: prunes little by little while it trains, and regenerates what it may have lost.
+
+Every ΔT steps the masks go to the sparsity that the schedule asks for by then (not only at
+rounds), smallest weights first; then each layer drops and grows as under rigl, from half of its
+weights at first to 0.5 % of them in the end.
+
+Cost: the dense part of the weight gradient at every update. Needs: weights, dense gradients.
+Source: Liu et al., "Sparse training via boosting pruning plasticity with neuroregeneration",
+NeurIPS 2021. (Its shares, 0.5 to 0.005, are of the living weights: final over initial is 0.01.)
+"""
+
+from __future__ import annotations
+
+from swast.pruning.base import Pruner
+from swast.pruning.magnitude import prune
+from swast.pruning.rigl import by_gradient
+
+GRANET = Pruner(
+    prune,
+    by_gradient,
+    uses_gradient=True,
+    on_line=True,
+    update_fraction=0.5,
+    final_fraction=0.01,
+)

@@ -1,0 +1,100 @@
+"""Where pruners meet a run: prune steps at the start of epochs, and updates on line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from swast import plan
+from swast.coresets import draw_evenly
+from swast.cost import STEP
+from swast.pruning import PRUNERS, Moment
+from swast.pruning.rigl import drop_fraction, update
+from swast.rng import generator
+from swast.run import Run
+
+
+def prune(run: Run) -> None:
+    """Bring the masks to the sparsity that the schedule asks for at the start of this epoch."""
+    pruner = PRUNERS[run.config.prune.method]
+    draw = generator(run.config.seed, "prune", run.epoch)
+    seen = moment(run, plan.target_sparsity(run.config, run.epoch), draw)
+    run.ledger.saliency += STEP * run.forward_flops * pruner.saliency_samples(len(seen.images))
+    pruner.prune(seen)
+
+
+def thin(run: Run, sparsity: float) -> Mapping[str, int]:
+    """Prune a rehearsal further, to a sparsity; living weights by layer."""
+    draw = generator(run.config.seed, "prune", run.epoch)
+    PRUNERS[run.config.prune.method].prune(moment(run, sparsity, draw))
+    return run.masks.survivors()
+
+
+def moment(run: Run, sparsity: float, draw: torch.Generator) -> Moment:
+    """What the run's pruner sees now."""
+    settings = run.config.prune
+    indices = draw_evenly(
+        run.train_set.labels,
+        run.data.num_classes,
+        PRUNERS[settings.method].batch,
+        draw,
+    )
+    return Moment(
+        model=run.model,
+        masks=run.masks,
+        sparsity=sparsity,
+        distribution=settings.distribution,
+        generator=draw,
+        images=run.train_set.take(indices),
+        labels=run.train_set.labels[indices],
+    )
+
+
+def step(run: Run, samples: int) -> None:
+    """Change the masks where the pruner is due to; else an optimiser step that obeys them.
+
+    Args:
+        run: its gradients are those of the batch.
+        samples: size of the batch.
+    """
+    if is_due(run):
+        run.ledger.dense_gradients += dense_gradient_flops(run) * samples
+        change(run)
+        run.masks.mask_gradients()
+    else:
+        run.masks.mask_gradients()
+        run.optimizer.step()
+
+
+def is_due(run: Run) -> bool:
+    """Whether masks change at this step."""
+    method = run.config.prune.method
+    pruner = None if method == "none" else PRUNERS[method]
+    if pruner is None or pruner.grow is None or (run.masks.is_dense() and not pruner.on_line):
+        return False
+    return run.step in plan.update_steps(run.config, run.data.num_train, run.epoch)
+
+
+def dense_gradient_flops(run: Run) -> int:
+    """What the dense part of the weight gradient costs a sample."""
+    uses = PRUNERS[run.config.prune.method].uses_gradient
+    return (run.cost.forward() - run.forward_flops) * uses
+
+
+def change(run: Run) -> None:
+    """One update on line: prune on where the pruner does, then drop and grow."""
+    config = run.config
+    pruner = PRUNERS[config.prune.method]
+    draw = generator(config.seed, "growth", run.step)
+    if pruner.on_line:
+        now = plan.epoch_at(config, run.data.num_train, run.epoch, run.step)
+        pruner.prune(moment(run, plan.target_sparsity(config, now), draw))
+    fraction = drop_fraction(
+        run.step,
+        plan.update_end(config, run.data.num_train),
+        config.prune.update_fraction or pruner.update_fraction,
+        pruner.final_fraction,
+    )
+    if pruner.grow is not None:
+        update(run.masks, fraction, pruner.grow, draw)
