@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.errors import RequestError, SearchError
-from swast.cli import DONE, FAILED, REFUSED, Parser
-from swast.errors import ConfigError, SwastError
+from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
+from swast.errors import ConfigError, DataError, SwastError
 
 SAMPLERS = ("tpe", "random")
 PICKS = ("knee", "best", "cheapest", "front")
@@ -71,6 +71,7 @@ def search_parser() -> Parser:
     made.add_argument("--address", help="of a Ray cluster to run on (default: this machine)")
     made.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
     add_home(made)
+    add_places(made)
     made.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
     made.add_argument("--quiet", action="store_true", help="print nothing while it goes well")
     return made
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run_command(words[0], options)
         else:
             search(search_parser().parse_args(words))
-    except (RequestError, ConfigError) as error:
+    except (RequestError, ConfigError, DataError) as error:
         return complain(error, REFUSED)
     except (SearchError, SwastError) as error:
         return complain(error, FAILED)

@@ -18,8 +18,10 @@ from search.resources import Resources
 from search.session import Limit, Session, Status
 from search.study import Study, check_name, find_study, shipped
 from search.trials import SearchInfo, SearchTrials, describe_search, search_names
-from swast.data import ArrayData, load_data
+from swast.config import TrainConfig
+from swast.data import ArrayData, Places, load_data
 from swast.files import replacing, writable
+from swast.run import check_coreset
 
 if TYPE_CHECKING:
     from search.tracking import Tracker
@@ -38,7 +40,8 @@ def launch(options: Namespace) -> None:
     gpus = count_gpus(options)
     if options.dry_run:
         study = find_study(default_study(gpus) if options.study is None else options.study)
-        show_price(study, options.budget or DEFAULT_BUDGET, options.seed)
+        data = load(study, options, home)
+        show_price(study, data, options.budget or DEFAULT_BUDGET, options.seed)
         return
     check_places(options, home)
     trials, status = search(options, home, gpus)
@@ -68,7 +71,7 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         else:
             info = old_info(options.resume, storage, gpus)
             stack.enter_context(home.lock(info.name))
-        data = load_data(info.study.fixed.data)
+        data = load(info.study, options, home)
         resources = make_resources(options, gpus)
         stack.enter_context(ray_running(resources))
         concurrent = concurrency(resources)
@@ -88,6 +91,37 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         finally:
             session.close()
     return trials, session.status
+
+
+def load(study: Study, options: Namespace, home: Home) -> ArrayData:
+    """A study's data, once all that it may train has been tried on them.
+
+    Raises:
+        DataError: they are missing or unusable.
+        ConfigError: a network cannot be built or trained on them, or a coreset that the study asks
+            for could not hold every class.
+    """
+    from swast.models import outline
+
+    places = Places.find(options.data_dir, home.path, download=options.download)
+    data = load_data(study.fixed.data, study.fixed.loading, places)
+    for config in smallest(study):
+        check_coreset(config, data)
+    searched = [domain.values.extremes for domain in study.space if domain.path == "model"]
+    names = {name for names in searched for name in names} or {study.fixed.model}
+    for name in sorted(names | {config.model for config in study.references.values()}):
+        outline(name, data.input_shape, data.num_classes)
+    return data
+
+
+def smallest(study: Study) -> list[TrainConfig]:
+    """The references, and what is fixed at either end of the coreset sizes that are searched."""
+    name = "coreset.fraction"
+    searched = [
+        value for each in study.space if each.path == name for value in each.values.extremes
+    ]
+    ends = searched or [study.fixed.coreset.fraction]
+    return [*study.references.values(), *(study.fixed.with_values({name: end}) for end in ends)]
 
 
 def check_places(options: Namespace, home: Home) -> None:
@@ -216,11 +250,11 @@ def show_end(trials: SearchTrials, home: Home, status: Status) -> None:
     )
 
 
-def show_price(study: Study, budget: int, seed: int) -> None:
+def show_price(study: Study, data: ArrayData, budget: int, seed: int) -> None:
     """Print what a search would cost."""
     from search.pricing import SAMPLES, price_search
 
-    found = price_search(study, load_data(study.fixed.data), budget, seed)
+    found = price_search(study, data, budget, seed)
     console = Console(highlight=False)
     console.print(f"{study.name}: {budget} trials, about {found.expected:.3g} training FLOPs")
     console.print(

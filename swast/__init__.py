@@ -16,7 +16,7 @@ from swast.config import TrainConfig, read_config
 from swast.errors import CheckpointError, ConfigError, DataError, DivergedError, SwastError
 
 if TYPE_CHECKING:
-    from swast.result import EpochRecord, TrainResult
+    from swast.result import EpochRecord, RoundRecord, TrainResult
     from swast.training import price, train
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "DataError",
     "DivergedError",
     "EpochRecord",
+    "RoundRecord",
     "SwastError",
     "TrainConfig",
     "TrainResult",
@@ -40,7 +41,7 @@ def __getattr__(name: str) -> object:
         from swast import training
 
         return getattr(training, name)
-    if name in ("EpochRecord", "TrainResult"):
+    if name in ("EpochRecord", "RoundRecord", "TrainResult"):
         from swast import result
 
         return getattr(result, name)

@@ -54,9 +54,23 @@ def parser() -> Parser:
         metavar="DIR",
         help="keep a checkpoint in DIR after every epoch, and go on from the one found there",
     )
+    add_places(made)
     made.add_argument("--test", action="store_true", help="read the test set, once, at the end")
     made.add_argument("--quiet", action="store_true", help="no progress bar")
     return made
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """The options that say where data sets are."""
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of data sets (default: SWAST_DATA, then data/ in SWAST_HOME or ./swast-home)",
+    )
+    parser.add_argument(
+        "--download", action="store_true", help="fetch a data set that is in none of them"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -105,10 +119,19 @@ def check_writable(path: Path | None, *, folder: bool) -> None:
 
 def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
     """Train with a progress bar."""
+    from swast.data import Places, load_data
     from swast.training import train
 
+    places = Places.find(options.data_dir, download=options.download)
+    data = load_data(config.data, config.loading, places)
     with progress(config, quiet=options.quiet) as on_epoch:
-        return train(config, on_epoch=on_epoch, checkpoint_dir=options.resume, test=options.test)
+        return train(
+            config,
+            data=data,
+            on_epoch=on_epoch,
+            checkpoint_dir=options.resume,
+            test=options.test,
+        )
 
 
 @contextmanager

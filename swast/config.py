@@ -11,17 +11,45 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from swast.errors import ConfigError, nearest
-from swast.settings import FieldType, Setting, Table, field_types, from_mapping, setting, subtables
+from swast.optim_config import MOST_EPOCHS, ComputeConfig, OptimConfig
+from swast.settings import (
+    FieldType,
+    Setting,
+    Table,
+    field_types,
+    from_mapping,
+    plain,
+    setting,
+    subtables,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-DATA_NAMES = ("digits",)
-DATA_FORMS: dict[str, str] = {}
-MODEL_NAMES = ("cnn-small", "mlp-small")
-MODEL_FORMS: dict[str, str] = {}
+DATA_NAMES = ("digits", "fashion-mnist", "cifar10", "cifar100", "tiny-imagenet", "imagenet")
+DATA_FORMS = {"folder:PATH": r"folder:.+", "npz:PATH": r"npz:.+"}
+MODEL_NAMES = (
+    "cnn-small",
+    "mlp-small",
+    "lenet-300-100",
+    "lenet-5",
+    "resnet20",
+    "resnet32",
+    "resnet56",
+    "resnet18",
+    "resnet50",
+    "resnet101",
+    "vgg16-bn",
+    "wrn-28-10",
+    "mobilenet-v2",
+    "vit-tiny",
+)
+MODEL_FORMS = {
+    "torchvision:NAME": r"torchvision:\w+",
+    "package.module:function": r"[A-Za-z_]\w*(\.\w+)*:\w+",
+}
 ScorerName = Literal[
     "random",
     "el2n",
@@ -42,7 +70,7 @@ ScorerName = Literal[
     "infobatch",
 ]
 PrunerName = Literal[
-    "none", "magnitude", "rigl", "set", "granet", "snip", "synflow", "random", "n:m"
+    "none", "magnitude", "rigl", "set", "granet", "snip", "synflow", "random", "n:m", "channel"
 ]
 ScopeName = Literal["fc", "all"]
 ScheduleName = Literal["one-shot", "linear", "cubic", "cosine", "exponential"]
@@ -93,6 +121,7 @@ class PruneConfig(Table):
         "rigl, set, granet: steps between mask updates; 0 takes 100·s, at least 10",
         symbol="ΔT",
         low=0,
+        high=10**6,
     )
     update_fraction: float = setting(
         0.0,
@@ -105,15 +134,7 @@ class PruneConfig(Table):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.method == "n:m":
-            _check_pattern(self)
-        if self.method == "granet" and self.schedule == "one-shot":
-            raise ConfigError(
-                [
-                    "prune.schedule must be one that grows under granet, which prunes little by "
-                    "little, got 'one-shot' (which would make it rigl)"
-                ]
-            )
+        _check_rules(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,29 +142,16 @@ class PreserveConfig(Table):
     """The state-preservation loss."""
 
     table: ClassVar[str] = "preserve"
-    weight: float = setting(0.1, "weight of the KL term; 0 switches it off", symbol="λ", low=0)
+    weight: float = setting(
+        0.1, "weight of the KL term; 0 switches it off", symbol="λ", low=0, high=1e4
+    )
     reduction: Literal["mean", "sum"] = setting("mean", "of the KL term over a batch")
     cross_entropy: float = setting(
         1.0,
         "factor of the cross-entropy in rounds; 1 + λ is the control for preservation",
         above=0,
+        high=1e4,
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimConfig(Table):
-    """The optimiser."""
-
-    table: ClassVar[str] = "optim"
-    name: Literal["sgd"] = setting("sgd", "optimiser")
-    lr: float = setting(0.05, "learning rate at the start", above=0)
-    schedule: Literal["cosine", "constant"] = setting(
-        "cosine", "learning rate over the epochs; cosine ends at 0"
-    )
-    momentum: float = setting(0.9, "momentum; 0 for none", low=0, below=1)
-    nesterov: bool = setting(True, "Nesterov momentum, where there is momentum")
-    batch_size: int = setting(32, "samples a step", low=1)
-    weight_decay: float = setting(5e-4, "L2 decay of weights, not of biases", low=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,8 +159,62 @@ class NoiseConfig(Table):
     """Label noise put into the training labels, once, by seed."""
 
     table: ClassVar[str] = "noise"
-    kind: Literal["symmetric"] = setting("symmetric", "symmetric: any other class, evenly")
+    kind: Literal["symmetric", "pair-flip"] = setting(
+        "symmetric", "symmetric: any other class, evenly; pair-flip: the next class"
+    )
     rate: float = setting(0.0, "share of the training labels replaced", low=0, high=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnoseConfig(Table):
+    """What is looked at beside training, at the end of each round; never in the bill."""
+
+    table: ClassVar[str] = "diagnose"
+    passes: bool = setting(
+        False, "losses on noisy and clean samples, KL drift: passes over the training data"
+    )
+    test: bool = setting(False, "test minus validation loss: reads the test set every round")
+    drop: float = setting(
+        0.05, "validation accuracy lost for good that counts as a double loss", above=0, high=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentConfig(Table):
+    """Changes made at random to the images of training steps, and of nothing else."""
+
+    table: ClassVar[str] = "augment"
+    crop: int = setting(
+        0, "pixels of padding that crops are shifted over; 0 for none", low=0, high=256
+    )
+    flip: bool = setting(False, "mirror every other image left to right")
+    cutout: int = setting(0, "side of a square cut out, in pixels; 0 for none", low=0, high=4096)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadingConfig(Table):
+    """How data are read."""
+
+    table: ClassVar[str] = "loading"
+    val_fraction: float = setting(
+        0.1,
+        "share of the training images to validate on, where none are published; not of digits",
+        above=0,
+        below=1,
+    )
+    image_size: int = setting(
+        0,
+        "side that image files are scaled and cut to; 0: 224 for imagenet, else as they are",
+        low=0,
+        high=4096,
+    )
+    memory_share: float = setting(
+        0.25,
+        "images that would take more than this share of the memory stream instead",
+        low=0,
+        high=1,
+    )
+    workers: int = setting(4, "threads that read images which stream", low=1, high=256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,26 +227,37 @@ class TrainConfig(Table):
 
     data: str = setting("digits", "data set", names=DATA_NAMES, forms=DATA_FORMS)
     model: str = setting("cnn-small", "network", names=MODEL_NAMES, forms=MODEL_FORMS)
-    epochs: int = setting(30, "epochs in all", symbol="T", low=1)
-    warmup_epochs: int = setting(3, "dense epochs on all data at the start", symbol="K", low=0)
-    interval: int = setting(5, "epochs from one selection to the next", symbol="R", low=1)
+    epochs: int = setting(30, "epochs in all", symbol="T", low=1, high=MOST_EPOCHS)
+    warmup_epochs: int = setting(
+        3, "dense epochs on all data at the start", symbol="K", low=0, high=MOST_EPOCHS
+    )
+    interval: int = setting(
+        5, "epochs from one selection to the next", symbol="R", low=1, high=MOST_EPOCHS
+    )
     seed: int = setting(
         0, "seed of initialisation, order, noise, selection", low=0, high=2**63 - 1
     )
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: a GPU if there is one")
-    threads: int = setting(1, "CPU threads; another number may round sums otherwise", low=1)
+    threads: int = setting(
+        1, "CPU threads; another number may round sums otherwise", low=1, high=1024
+    )
     coreset: CoresetConfig = field(default_factory=CoresetConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
     preserve: PreserveConfig = field(default_factory=PreserveConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    diagnose: DiagnoseConfig = field(default_factory=DiagnoseConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loading: LoadingConfig = field(default_factory=LoadingConfig)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.warmup_epochs > self.epochs:
-            raise ConfigError(
-                [f"warmup_epochs must be at most epochs ({self.epochs}), got {self.warmup_epochs}"]
-            )
+        for path in ("warmup_epochs", "optim.ramp_epochs"):
+            if self.value(path) > self.epochs:
+                raise ConfigError(
+                    [f"{path} must be at most epochs ({self.epochs}), got {self.value(path)}"]
+                )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> TrainConfig:
@@ -197,7 +270,7 @@ class TrainConfig(Table):
 
     def to_dict(self) -> dict[str, Any]:
         """Nested tables of plain values, every field present."""
-        return dataclasses.asdict(self, dict_factory=_plain)
+        return dataclasses.asdict(self, dict_factory=plain)
 
     def to_toml(self) -> str:
         """The configuration as TOML; reading it back gives an equal configuration."""
@@ -221,30 +294,39 @@ class TrainConfig(Table):
         return found
 
 
-def _check_pattern(settings: PruneConfig) -> None:
-    """Refuse what n:m masks cannot have.
-
-    Raises:
-        ConfigError: naming each setting that cannot hold.
-    """
-    rules = {
+RULES: dict[str, dict[str, tuple[tuple[object, ...], str]]] = {
+    "n:m": {
         "sparsity": ((0.25, 0.5, 0.75), "as 1, 2 or 3 of every 4 weights go"),
         "schedule": (("one-shot",), "as its masks are chosen once"),
         "distribution": (("uniform",), "as every layer has the same pattern"),
-    }
+    },
+    "channel": {
+        "distribution": (("uniform",), "as every layer loses the same share of its channels"),
+    },
+    "granet": {
+        "schedule": (
+            ("linear", "cubic", "cosine", "exponential"),
+            "which prunes little by little",
+        ),
+    },
+}
+"""What a pruner's other settings must be, and why."""
+
+
+def _check_rules(settings: PruneConfig) -> None:
+    """Refuse what a pruner cannot have.
+
+    Raises:
+        ConfigError: naming each setting that cannot hold, with the reason.
+    """
     problems = [
-        f"prune.{name} must be {' or '.join(map(str, allowed))} under n:m, {reason}, got "
-        f"{getattr(settings, name)!r}"
-        for name, (allowed, reason) in rules.items()
+        f"prune.{name} must be {' or '.join(map(str, allowed))} under {settings.method}, "
+        f"{reason}, got {getattr(settings, name)!r}"
+        for name, (allowed, reason) in RULES.get(settings.method, {}).items()
         if getattr(settings, name) not in allowed
     ]
     if problems:
         raise ConfigError(problems)
-
-
-def _plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The fields of a table as TOML and JSON know them."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields}
 
 
 @cache

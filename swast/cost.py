@@ -8,7 +8,6 @@ masks do not make hardware faster.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, GroupSize
 from swast.features import evaluating, last_linear
+from swast.models import tried
 from swast.pruning.masks import prunable_weights
 
 STEP = 3
@@ -76,11 +76,10 @@ class ModelCost:
 def model_cost(model: nn.Module, input_shape: Sequence[int]) -> ModelCost:
     """Count a network's forward FLOPs by layer, with `torch.utils.flop_counter`.
 
-    The network is left as it was: a copy makes the counting pass.
+    The network is left as it was: a copy makes the counting pass, without values where it can.
+    Matrix products outside layers, as those of attention, count as other.
     """
-    model = copy.deepcopy(model).cpu()
-    with evaluating(model), FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, *input_shape))
+    counter = tried(model, lambda copied, device: _count(copied, device, input_shape))
     by_module = counter.get_flop_counts()
     root = type(model).__name__
     weights = prunable_weights(model, "all")
@@ -91,6 +90,22 @@ def model_cost(model: nn.Module, input_shape: Sequence[int]) -> ModelCost:
         other=counter.get_total_flops() - sum(layers.values()),
         num_features=last_linear(model).in_features,
     )
+
+
+def _count(model: nn.Module, device: torch.device, shape: Sequence[int]) -> FlopCounterMode:
+    """Count one forward pass in evaluation mode.
+
+    The fused path that `nn.MultiheadAttention` takes in that mode hides its products.
+    """
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    counter = FlopCounterMode(display=False)
+    try:
+        with evaluating(model), counter:
+            model(torch.zeros(1, *shape, device=device))
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+    return counter
 
 
 def selection_flops(

@@ -78,16 +78,16 @@ def last_linear(model: nn.Module) -> nn.Linear:
 
 
 def predict_logits(model: nn.Module, batches: Iterable[torch.Tensor]) -> torch.Tensor:
-    """Logits of all images in the batches, n × C, in eval mode."""
+    """Logits of all images in the batches, n × C, in eval mode; fp32 under autocast too."""
     with evaluating(model):
-        return torch.cat([model(images) for images in batches])
+        return torch.cat([model(images).float() for images in batches])
 
 
 def extract(model: nn.Module, batches: Iterable[torch.Tensor], labels: torch.Tensor) -> Features:
     """Penultimate features and logits of all images in the batches, from one forward pass."""
     hidden: list[torch.Tensor] = []
     handle = last_linear(model).register_forward_pre_hook(
-        lambda _, inputs: hidden.append(inputs[0])
+        lambda _, inputs: hidden.append(inputs[0].float())
     )
     try:
         logits = predict_logits(model, batches)

@@ -19,8 +19,8 @@ from swast.config import TrainConfig
 from swast.coresets import SCORERS, coreset_size, group_sizes
 from swast.cost import STEP, Ledger, ModelCost, model_cost, selection_flops
 from swast.data import ArrayData, add_noise
-from swast.models import build_model
-from swast.pruning import PRUNERS, n_m, prunable_weights
+from swast.models import build_model, outline
+from swast.pruning import PRUNERS, channel, n_m, prunable_weights
 from swast.pruning.distributions import layer_survivors
 
 Living = Callable[[float], Mapping[str, int]]
@@ -40,7 +40,7 @@ def predict(config: TrainConfig, data: ArrayData, living: Living | None = None) 
 
 def dense_flops(config: TrainConfig, data: ArrayData) -> int:
     """FLOPs of training the dense network on all data for T epochs, the unit of relative FLOPs."""
-    cost = _cost_of(config.model, data.input_shape, data.num_classes, config.seed)
+    cost = _cost_of(config.model, data.input_shape, data.num_classes)
     return STEP * cost.forward() * data.num_train * config.epochs
 
 
@@ -56,9 +56,12 @@ class Forecast:
     def __init__(self, config: TrainConfig, data: ArrayData, living: Living | None = None) -> None:
         self.config = config
         self.data = add_noise(data, config.noise, config.seed)
-        built = (config.model, self.data.input_shape, self.data.num_classes, config.seed)
-        self.cost: ModelCost = _cost_of(*built)
-        weights = prunable_weights(_built(*built), config.prune.scope, config.prune.layers)
+        network = (config.model, self.data.input_shape, self.data.num_classes)
+        self.cost: ModelCost = _cost_of(*network)
+        weights = prunable_weights(_outline(*network), config.prune.scope, config.prune.layers)
+        shrinks = config.prune.method == "channel"
+        self.network = build_model(*network, config.seed) if shrinks else None
+        self.widths = channel.widths(_outline(*network))
         shapes = {name: weight.shape for name, weight in weights.items()}
         self.living = living or partial(layer_counts, config, shapes)
         self.forward = self.cost.forward()
@@ -110,7 +113,19 @@ class Forecast:
 
     def _prune(self, epoch: float) -> None:
         """Bring the counts to the sparsity that the schedule asks for."""
-        self.forward = self.cost.forward(self.living(plan.target_sparsity(self.config, epoch)))
+        sparsity = plan.target_sparsity(self.config, epoch)
+        if self.network is not None:
+            self._shrink(self.network, sparsity)
+        else:
+            self.forward = self.cost.forward(self.living(sparsity))
+
+    def _shrink(self, network: nn.Module, share: float) -> None:
+        """Remove channels: which ones does not matter, but how many are left."""
+        settings, shape = self.config.prune, self.data.input_shape
+        layers = prunable_weights(network, settings.scope, settings.layers)
+        channel.remove(network, shape, channel.choose(network, shape, share, self.widths, layers))
+        self.cost = model_cost(network, shape)
+        self.forward = self.cost.forward()
 
     def _train(self, epoch: int) -> None:
         """The steps of an epoch, from one update on line to the next."""
@@ -166,10 +181,10 @@ def layer_counts(
 
 
 @lru_cache(maxsize=64)
-def _built(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
-    return build_model(model, shape, num_classes, seed)
+def _outline(model: str, shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    return outline(model, shape, num_classes)
 
 
 @lru_cache(maxsize=64)
-def _cost_of(model: str, shape: tuple[int, ...], num_classes: int, seed: int) -> ModelCost:
-    return model_cost(_built(model, shape, num_classes, seed), shape)
+def _cost_of(model: str, shape: tuple[int, ...], num_classes: int) -> ModelCost:
+    return model_cost(_outline(model, shape, num_classes), shape)

@@ -23,6 +23,11 @@ def is_round_start(config: TrainConfig, epoch: int) -> bool:
     return since >= 0 and since % config.interval == 0
 
 
+def is_round_end(config: TrainConfig, epoch: int) -> bool:
+    """Whether a round has ended when so many epochs are finished."""
+    return epoch == config.epochs or is_round_start(config, epoch)
+
+
 def is_redraw(config: TrainConfig, epoch: int) -> bool:
     """Whether an epoch inside a round begins with a coreset of its own, under a dynamic scorer."""
     dynamic = SCORERS[config.coreset.scorer].dynamic and config.coreset.fraction < 1
@@ -137,10 +142,3 @@ def epoch_at(config: TrainConfig, num_train: int, epoch: int, step: int) -> floa
     """A step of an epoch as a share of the way through: 4.5 is half-way through epoch 4."""
     first, after = (steps_before(config, num_train, each) for each in (epoch, epoch + 1))
     return epoch + (step - first) / (after - first)
-
-
-def learning_rate(config: TrainConfig, epoch: int) -> float:
-    """The learning rate of an epoch: constant, or half a cosine from lr at 0 to 0 at T."""
-    if config.optim.schedule == "constant":
-        return config.optim.lr
-    return config.optim.lr * (1 + math.cos(math.pi * epoch / config.epochs)) / 2

@@ -35,13 +35,22 @@ def preservation_loss(
 
 
 def weighted_cross_entropy(
-    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, *, absolute: bool = False
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    *,
+    absolute: bool = False,
+    smoothing: float = 0.0,
 ) -> torch.Tensor:
     """Σ w_i·CE_i / Σ w_i over a batch (zero weights are allowed, but not all of them).
 
-    With ``absolute`` weights it is the mean of w_i·CE_i instead, so that larger weights make
-    larger steps.
+    Args:
+        logits: the network's outputs, B × C.
+        labels: B.
+        weights: of the samples, B.
+        absolute: the mean of w_i·CE_i instead, so that larger weights make larger steps.
+        smoothing: share ε of each target spread evenly over all classes (Szegedy et al., 2016).
     """
-    losses = functional.cross_entropy(logits, labels, reduction="none")
+    losses = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
     total = (weights * losses).sum()
     return total / len(weights) if absolute else total / weights.sum()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from swast.config import TrainConfig
+from swast.settings import plain
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class EpochRecord:
         epoch: epochs finished, from 1.
         phase: ``warmup`` on all data, ``tailored`` on a coreset.
         samples: training samples seen in the epoch.
+        learning_rate: of the epoch's last step.
         sparsity: share of the prunable weights that is masked.
         train_loss: mean over the epoch's steps, preservation included.
         val_loss: mean cross-entropy on the validation set.
@@ -39,6 +41,36 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class RoundRecord:
+    """One round: whom it chose, and, where ``[diagnose]`` asks, what became of it.
+
+    Attributes:
+        epoch: epochs finished when it began.
+        indices: the coreset's positions in the training set, ascending.
+        weights: their weights in the loss.
+        noise_ratio: share of the coreset that is mislabelled, in [0, 1].
+        class_counts: samples a class, by label as given.
+        overlap: share of the coreset that was in the one before; None for the first.
+        kl_drift: mean KL between the logits recorded of the coreset and those at the round's end.
+        clean_loss: mean cross-entropy of the rightly labelled training samples at its end.
+        noisy_loss: that of the mislabelled ones; ``loss_ratio``: noisy over clean.
+        overfitting: test minus validation loss at its end.
+    """
+
+    epoch: int
+    indices: tuple[int, ...]
+    weights: tuple[float, ...]
+    noise_ratio: float
+    class_counts: tuple[int, ...]
+    overlap: float | None
+    kl_drift: float | None = None
+    clean_loss: float | None = None
+    noisy_loss: float | None = None
+    loss_ratio: float | None = None
+    overfitting: float | None = None
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """A finished training.
 
@@ -51,6 +83,8 @@ class TrainResult:
         flops: the bill by term; evaluation stands apart and is not in the bill.
         seconds: wall time of the training.
         history: every epoch.
+        rounds: every round.
+        double_losses: for every round, whether it lost accuracy that no later one regained.
         config: what was trained.
         state: final weights by parameter name, masked weights exactly 0, on the CPU.
     """
@@ -64,6 +98,8 @@ class TrainResult:
     flops: Mapping[str, int]
     seconds: float
     history: tuple[EpochRecord, ...]
+    rounds: tuple[RoundRecord, ...]
+    double_losses: tuple[bool, ...]
     config: TrainConfig
     state: Mapping[str, Any] = field(repr=False)
 
@@ -71,7 +107,9 @@ class TrainResult:
         """Everything but the weights, as plain values."""
         values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         del values["state"]
-        values["history"] = [dataclasses.asdict(record) for record in self.history]
+        for name in ("history", "rounds"):
+            values[name] = [dataclasses.asdict(each, dict_factory=plain) for each in values[name]]
+        values["double_losses"] = list(self.double_losses)
         values["config"] = self.config.to_dict()
         values["flops"] = dict(self.flops)
         return values

@@ -26,11 +26,23 @@ def generator(seed: int, purpose: str, index: int = 0) -> torch.Generator:
 
 
 @contextmanager
-def seeded(seed: int, purpose: str) -> Iterator[None]:
-    """Seed torch's global CPU generator inside the block and restore it afterwards.
+def seeded(
+    seed: int, purpose: str, index: int = 0, device: torch.device | None = None
+) -> Iterator[None]:
+    """Seed torch's global generators inside the block and restore them afterwards.
 
-    Only for code that cannot take a generator: the constructors of `torch.nn` modules.
+    Only for code that cannot take a generator: the constructors of `torch.nn` modules, dropout.
+
+    Args:
+        seed: the run's seed.
+        purpose: what is drawn.
+        index: the epoch or round.
+        device: a GPU whose global generator is seeded as well as the CPU's.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(derive(seed, purpose))
+    gpus = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(derive(seed, purpose, index))
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(derive(seed, purpose, index))
         yield

@@ -5,19 +5,25 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from swast.compute import autocast, pick_device, placed, training_forward
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, coreset_size
 from swast.cost import Ledger, model_cost
-from swast.data import ArrayData, Samples, add_noise
-from swast.errors import CheckpointError
+from swast.data import ArrayData, Images, Samples, add_noise, make_samples
+from swast.data.augment import Augmentation, draw_augmentation
+from swast.errors import CheckpointError, ConfigError
 from swast.memory import Memory
 from swast.models import build_model
-from swast.pruning import Masks, prunable_weights
-from swast.result import EpochRecord
+from swast.optim import make_optimizer
+from swast.pruning import Masks, channel, prunable_weights
+from swast.result import EpochRecord, RoundRecord
 
 
 @dataclass(frozen=True)
@@ -42,11 +48,22 @@ class Round:
         return self.recorded[self.coreset.indices[places] if self.whole else places]
 
 
-def pick_device(name: str) -> torch.device:
-    """The device that a configuration asks for; ``auto`` is a GPU if there is one."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+def check_coreset(config: TrainConfig, data: ArrayData) -> None:
+    """Refuse a balanced coreset that could not hold a sample of every class.
+
+    Raises:
+        ConfigError: naming both numbers.
+    """
+    size = coreset_size(data.num_train, config.coreset.fraction)
+    selects = config.warmup_epochs < config.epochs and config.coreset.balanced
+    if selects and size < data.num_classes:
+        raise ConfigError(
+            [
+                f"coreset.fraction {config.coreset.fraction:g} of {data.num_train} samples is "
+                f"{size}, fewer than the {data.num_classes} classes that share it; "
+                "take more, or coreset.balanced = false"
+            ]
+        )
 
 
 class Run:
@@ -61,27 +78,72 @@ class Run:
         self.config = config
         self.clean_data = data
         self.data = add_noise(data, config.noise, config.seed)
+        check_coreset(config, data)
         self.device = pick_device(config.device)
-        self.train_set = Samples.on(self.device, self.data.train_images, self.data.train_labels)
-        self.val_set = Samples.on(self.device, data.val_images, data.val_labels)
+        self.train_set = self.samples(self.data.train_images, self.data.train_labels)
+        self.val_set = self.samples(data.val_images, data.val_labels)
         shape, classes = self.data.input_shape, self.data.num_classes
-        self.model = build_model(config.model, shape, classes, config.seed).to(self.device)
+        built = build_model(config.model, shape, classes, config.seed)
+        self.model = placed(built, self.device, config.compute)
+        self.forward = training_forward(self.model, self.device, config.compute)
         self.cost = model_cost(self.model, shape)
-        self.optimizer = _optimizer(config, self.model)
-        self.masks = Masks(
-            prunable_weights(self.model, config.prune.scope, config.prune.layers), self.optimizer
-        )
+        self.optimizer = make_optimizer(config.optim, self.model)
+        prunable = prunable_weights(self.model, config.prune.scope, config.prune.layers)
+        self.num_weights = sum(weight.numel() for weight in prunable.values())
+        self.widths = channel.widths(self.model)
+        self.masks = Masks({} if self._shrinks else prunable, self.optimizer)
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
         self.epoch = 0
         self.step = 0
         self.history: list[EpochRecord] = []
+        self.rounds: list[RoundRecord] = []
 
     @property
     def _remembers(self) -> bool:
         """Whether the scorer needs to know what was seen while training."""
         return SCORERS[self.config.coreset.scorer].dynamics
+
+    def samples(self, images: Images, labels: NDArray[np.int64]) -> Samples:
+        """A part of the data on the training device, or streaming to it."""
+        return make_samples(self.device, images, labels, self.data.colours, self.config.loading)
+
+    def augmentation(self) -> Augmentation | None:
+        """What happens to each training sample in this epoch; None where nothing does."""
+        shape, config = self.data.input_shape, self.config
+        return draw_augmentation(
+            config.augment, self.data.num_train, shape, config.seed, self.epoch, self.device
+        )
+
+    @property
+    def _shrinks(self) -> bool:
+        """Whether channels are removed, and no weight masked."""
+        return self.config.prune.method == "channel"
+
+    @cached_property
+    def mislabelled(self) -> torch.Tensor:
+        """Whether each training sample's label is noise, N; for diagnosis only."""
+        wrong = self.data.train_labels != self.data.clean_train
+        return torch.as_tensor(wrong, device=self.device)
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the prunable weights that is masked, or gone."""
+        settings = self.config.prune
+        living = sum(self.masks.survivors().values())
+        if self._shrinks:
+            left = prunable_weights(self.model, settings.scope, settings.layers)
+            living = sum(weight.numel() for weight in left.values())
+        return 1 - living / self.num_weights
+
+    def adapt(self) -> None:
+        """Count, place and optimise anew a network whose channels have gone."""
+        self.model = placed(self.model, self.device, self.config.compute)
+        self.forward = training_forward(self.model, self.device, self.config.compute)
+        self.cost = model_cost(self.model, self.data.input_shape)
+        self.optimizer = make_optimizer(self.config.optim, self.model)
+        self.masks = Masks({}, self.optimizer)
 
     @property
     def coreset_size(self) -> int:
@@ -91,6 +153,10 @@ class Run:
     def indices(self, places: torch.Tensor) -> torch.Tensor:
         """Positions in the training set of some places of the coreset, or of all data."""
         return places if self.round is None else self.round.coreset.indices[places]
+
+    def autocast(self) -> torch.autocast:
+        """A block in which passes without gradients have the precision of training."""
+        return autocast(self.device, self.config.compute)
 
     @property
     def forward_flops(self) -> int:
@@ -123,6 +189,7 @@ class Run:
             },
             "ledger": self.ledger.to_dict(),
             "history": [dataclasses.asdict(record) for record in self.history],
+            "rounds": [dataclasses.asdict(record) for record in self.rounds],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -141,6 +208,9 @@ class Run:
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self.epoch, self.step = state["epoch"], state["step"]
+        if self._shrinks:
+            channel.fit(self.model, state["model"])
+            self.adapt()
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.masks.load_state_dict(state["masks"])
@@ -158,19 +228,4 @@ class Run:
             )
         self.ledger = Ledger(**state["ledger"])
         self.history = [EpochRecord(**record) for record in state["history"]]
-
-
-def _optimizer(config: TrainConfig, model: torch.nn.Module) -> torch.optim.Optimizer:
-    """SGD; weight decay acts on weights, not on biases and normalisation."""
-    settings = config.optim
-    weights = [parameter for parameter in model.parameters() if parameter.dim() > 1]
-    others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
-    return torch.optim.SGD(
-        [
-            {"params": weights, "weight_decay": settings.weight_decay},
-            {"params": others, "weight_decay": 0.0},
-        ],
-        lr=settings.lr,
-        momentum=settings.momentum,
-        nesterov=settings.nesterov and settings.momentum > 0,
-    )
+        self.rounds = [RoundRecord(**record) for record in state["rounds"]]

@@ -69,12 +69,20 @@ class Setting:
         if low is None and high is None:
             return "finite"
         if high is None:
-            return f"above {low:g}" if self.above is not None else f"at least {low:g}"
+            return f"{'at least' if self.above is None else 'above'} {_plain(low)}"
+        if low is None:
+            return f"{'at most' if self.below is None else 'below'} {_plain(high)}"
         opening, closing = (
             "(" if self.above is not None else "[",
             ")" if self.below is not None else "]",
         )
-        return f"in {opening}{low:g}, {high:g}{closing}"
+        return f"in {opening}{_plain(low)}, {_plain(high)}{closing}"
+
+
+def _plain(number: float | None) -> str:
+    """A limit as a reader writes it: whole numbers in full up to a million."""
+    short = number is not None and abs(number) <= 10**6 and number % 1 == 0
+    return f"{number:.0f}" if short else f"{number:g}"
 
 
 def setting(default: Any, doc: str, **limits: Any) -> Any:  # noqa: ANN401
@@ -179,6 +187,11 @@ class Table:
                 object.__setattr__(self, each.name, types[each.name].kind(value))
         if problems:
             raise ConfigError(problems)
+
+
+def plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The fields of a dataclass as TOML and JSON know them: lists for tuples."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields}
 
 
 def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -> T:

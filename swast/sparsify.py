@@ -9,25 +9,54 @@ import torch
 from swast import plan
 from swast.coresets import draw_evenly
 from swast.cost import STEP
-from swast.pruning import PRUNERS, Moment
+from swast.optim import clip_gradients
+from swast.pruning import PRUNERS, Moment, channel, prunable_weights
 from swast.pruning.rigl import drop_fraction, update
 from swast.rng import generator
 from swast.run import Run
 
 
 def prune(run: Run) -> None:
-    """Bring the masks to the sparsity that the schedule asks for at the start of this epoch."""
+    """Bring the network to the sparsity that the schedule asks for at the start of this epoch."""
     pruner = PRUNERS[run.config.prune.method]
-    draw = generator(run.config.seed, "prune", run.epoch)
-    seen = moment(run, plan.target_sparsity(run.config, run.epoch), draw)
+    sparsity = plan.target_sparsity(run.config, run.epoch)
+    if pruner.prune is None:
+        shrink(run, sparsity)
+        return
+    seen = moment(run, sparsity, generator(run.config.seed, "prune", run.epoch))
     run.ledger.saliency += STEP * run.forward_flops * pruner.saliency_samples(len(seen.images))
     pruner.prune(seen)
 
 
+def shrink(run: Run, share: float) -> None:
+    """Remove channels until a share of the original ones is gone, with all that is tied to them.
+
+    What the optimiser holds of the weights that stay goes over to their new tensors.
+    """
+    settings, shape = run.config.prune, run.data.input_shape
+    layers = prunable_weights(run.model, settings.scope, settings.layers)
+    removals = channel.choose(run.model, shape, share, run.widths, layers)
+    if not removals:
+        return
+    places = channel.origins(run.model, shape, removals)
+    before, state = dict(run.model.named_parameters()), run.optimizer.state
+    channel.remove(run.model, shape, removals)
+    run.adapt()
+    for name, parameter in run.model.named_parameters():
+        old = before[name]
+        run.optimizer.state[parameter] = {
+            key: value.flatten()[places[name]]
+            if isinstance(value, torch.Tensor) and value.shape == old.shape
+            else value
+            for key, value in state.get(old, {}).items()
+        }
+
+
 def thin(run: Run, sparsity: float) -> Mapping[str, int]:
     """Prune a rehearsal further, to a sparsity; living weights by layer."""
-    draw = generator(run.config.seed, "prune", run.epoch)
-    PRUNERS[run.config.prune.method].prune(moment(run, sparsity, draw))
+    pruner = PRUNERS[run.config.prune.method]
+    if pruner.prune is not None:
+        pruner.prune(moment(run, sparsity, generator(run.config.seed, "prune", run.epoch)))
     return run.masks.survivors()
 
 
@@ -64,6 +93,7 @@ def step(run: Run, samples: int) -> None:
         run.masks.mask_gradients()
     else:
         run.masks.mask_gradients()
+        clip_gradients(run.model, run.config.optim.clip_norm)
         run.optimizer.step()
 
 
@@ -87,7 +117,7 @@ def change(run: Run) -> None:
     config = run.config
     pruner = PRUNERS[config.prune.method]
     draw = generator(config.seed, "growth", run.step)
-    if pruner.on_line:
+    if pruner.on_line and pruner.prune is not None:
         now = plan.epoch_at(config, run.data.num_train, run.epoch, run.step)
         pruner.prune(moment(run, plan.target_sparsity(config, now), draw))
     fraction = drop_fraction(

@@ -22,13 +22,15 @@ from swast import checkpoint, plan, sparsify
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import STEP, Ledger, selection_flops
-from swast.data import ArrayData, Samples, load_data
+from swast.data import ArrayData, load_data
+from swast.diagnostics import close_round, double_losses, open_round
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
 from swast.forecast import dense_flops, predict
+from swast.optim import paced
 from swast.preservation import preservation_loss, weighted_cross_entropy
 from swast.result import EpochRecord, TrainResult
-from swast.rng import generator
+from swast.rng import generator, seeded
 from swast.run import Round, Run
 from swast.sparsify import prune
 
@@ -58,14 +60,20 @@ def train(
         CheckpointError: the checkpoint is damaged or of another configuration.
         DivergedError: the loss stopped being finite; the last good checkpoint stays.
     """
-    run = Run(config, data or load_data(config.data))
+    run = Run(config, data or load_data(config.data, config.loading))
     if checkpoint_dir is not None:
         restore(run, checkpoint_dir)
-    for record in epochs(run):
-        if checkpoint_dir is not None:
-            checkpoint.save(checkpoint_dir, run.state_dict())
-        if on_epoch is not None:
-            on_epoch(record)
+    try:
+        for record in epochs(run):
+            if checkpoint_dir is not None:
+                checkpoint.save(checkpoint_dir, run.state_dict())
+            if on_epoch is not None:
+                on_epoch(record)
+    except DivergedError as error:
+        if checkpoint_dir is None or not run.history:
+            raise
+        kept = f"the checkpoint of epoch {len(run.history)} is kept in {checkpoint_dir}"
+        raise DivergedError(f"{error}; {kept}") from error
     return result(run, test=test)
 
 
@@ -92,6 +100,7 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
             if plan.is_round_start(config, run.epoch):
                 coreset, features = select(run)
                 run.round = record(run, coreset, features)
+                run.rounds.append(open_round(run))
             elif run.round is not None and plan.is_redraw(config, run.epoch):
                 run.round = dataclasses.replace(run.round, coreset=select(run)[0])
             if plan.is_prune_step(config, run.epoch):
@@ -100,6 +109,9 @@ def epochs(run: Run) -> Iterator[EpochRecord]:
             run.epoch += 1
             entry = evaluate(run, loss, run.seconds + time.perf_counter() - started)
             run.history.append(entry)
+            if run.round is not None and plan.is_round_end(config, run.epoch):
+                with run.autocast():
+                    run.rounds[-1] = close_round(run)
         yield entry
 
 
@@ -110,10 +122,11 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
         return Coreset.everything(len(labels), run.device), None
     scorer = SCORERS[config.coreset.scorer]
     sizes = group_sizes(run.data.class_counts, run.coreset_size, balanced=config.coreset.balanced)
-    empty = run.train_set.images.new_empty(len(labels), 0)
+    empty = torch.empty(len(labels), 0, device=run.device)
     features = Features(empty, empty, labels, run.memory)
     if scorer.forward:
-        features = extract(run.model, run.train_set.scan(), labels)
+        with run.autocast():
+            features = extract(run.model, run.train_set.scan(), labels)
         run.ledger.selection += run.forward_flops * len(labels)
     run.ledger.solver += selection_flops(
         config, sizes, run.data.num_classes, run.cost.num_features
@@ -130,18 +143,21 @@ def record(run: Run, coreset: Coreset, features: Features | None) -> Round:
     own, all samples are recorded.
     """
     whole = SCORERS[run.config.coreset.scorer].dynamic
-    if run.config.preserve.weight == 0:
+    if run.config.preserve.weight == 0 and not run.config.diagnose.passes:
         return Round(coreset, None, whole)
     if features is not None:
         return Round(coreset, features.logits[coreset.indices])
     indices = None if whole else coreset.indices
-    run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
-    return Round(coreset, predict_logits(run.model, run.train_set.scan(indices)), whole)
+    if run.config.preserve.weight > 0:
+        run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
+    with run.autocast():
+        return Round(coreset, predict_logits(run.model, run.train_set.scan(indices)), whole)
 
 
 def train_epoch(run: Run) -> float:
     """One epoch on the round's coreset, or on all data before the first round; its mean loss."""
-    losses = [train_step(run, places, images) for places, images in begin_epoch(run)]
+    with seeded(run.config.seed, "forward", run.epoch, run.device):
+        losses = [train_step(run, places, images) for places, images in begin_epoch(run)]
     loss = float(torch.stack(losses).mean())
     check_finite(loss, "training", run.epoch + 1, run.config)
     return loss
@@ -161,25 +177,25 @@ def check_finite(loss: float, kind: str, epoch: int, config: TrainConfig) -> Non
 
 
 def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Ready the run for an epoch: its learning rate, and its batches in random order.
+    """Ready the run for an epoch: its batches in random order, a learning rate for each.
 
     Returns:
         A pair a step: places in the coreset (or in all data), and the images there.
     """
-    for group in run.optimizer.param_groups:
-        group["lr"] = plan.learning_rate(run.config, run.epoch)
     run.model.train()
     size = len(run.train_set) if run.round is None else len(run.round.coreset)
     draw = generator(run.config.seed, "order", run.epoch)
     order = torch.randperm(size, generator=draw).to(run.device)
     parts = order.split(plan.batch_sizes(size, run.config.optim.batch_size))
-    return zip(parts, run.train_set.batches(map(run.indices, parts)), strict=True)
+    paces = paced(run.optimizer, run.config, run.epoch, parts)
+    images = run.train_set.batches(map(run.indices, parts), run.augmentation())
+    return zip(paces, images, strict=True)
 
 
 def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """One step on the images at some places of the coreset (or of all data); its loss."""
     held, indices = run.round, run.indices(places)
-    logits = run.model(images)
+    logits = run.forward(images)
     labels = run.train_set.labels[indices]
     if run.memory is not None:
         run.memory.visit(indices, logits, labels)
@@ -200,13 +216,19 @@ def _loss(
 ) -> torch.Tensor:
     """Cross-entropy, weighted by the coreset, and the preservation term where it is on."""
     held, settings = run.round, run.config.preserve
+    smoothing = run.config.optim.label_smoothing
     if held is None:
-        return functional.cross_entropy(logits, labels)
-    weights, absolute = held.coreset.weights[places], held.coreset.absolute
-    wrong = weighted_cross_entropy(logits, labels, weights, absolute=absolute)
+        return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+    wrong = weighted_cross_entropy(
+        logits,
+        labels,
+        held.coreset.weights[places],
+        absolute=held.coreset.absolute,
+        smoothing=smoothing,
+    )
     loss = settings.cross_entropy * wrong
     recorded = held.recorded_at(places)
-    if recorded is not None:
+    if recorded is not None and settings.weight > 0:
         drift = preservation_loss(logits, recorded, settings.reduction)
         loss = loss + settings.weight * drift
     return loss
@@ -214,7 +236,8 @@ def _loss(
 
 def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
     """The epoch's record: the network on the validation set, and the bill so far."""
-    logits = predict_logits(run.model, run.val_set.scan())
+    with run.autocast():
+        logits = predict_logits(run.model, run.val_set.scan())
     loss = float(functional.cross_entropy(logits, run.val_set.labels))
     check_finite(loss, "validation", run.epoch, run.config)
     run.ledger.evaluation += run.forward_flops * len(run.val_set)
@@ -222,7 +245,7 @@ def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
         epoch=run.epoch,
         phase="warmup" if run.round is None else "tailored",
         samples=len(run.train_set) if run.round is None else len(run.round.coreset),
-        sparsity=1 - sum(run.masks.survivors().values()) / run.masks.num_weights,
+        sparsity=run.sparsity,
         learning_rate=run.optimizer.param_groups[0]["lr"],
         train_loss=train_loss,
         val_loss=loss,
@@ -242,8 +265,8 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
     last = run.history[-1]
     test_accuracy = None
     if test:
-        with threads(run.config.threads):
-            held_out = Samples.on(run.device, run.data.test_images, run.data.test_labels)
+        with threads(run.config.threads), run.autocast():
+            held_out = run.samples(run.data.test_images, run.data.test_labels)
             logits = predict_logits(run.model, held_out.scan())
             test_accuracy = accuracy(logits, held_out.labels)
     return TrainResult(
@@ -256,6 +279,10 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
         flops=run.ledger.to_dict(),
         seconds=last.seconds,
         history=tuple(run.history),
+        rounds=tuple(run.rounds),
+        double_losses=double_losses(
+            run.history, [each.epoch for each in run.rounds], run.config.diagnose.drop
+        ),
         config=run.config,
         state={name: value.detach().cpu() for name, value in run.model.state_dict().items()},
     )
@@ -280,9 +307,10 @@ def rehearse(config: TrainConfig, data: ArrayData) -> Run:
     run = Run(config, data)
     left = REHEARSED_STEPS
     while run.epoch < plan.prune_start(config) and left > 0:
-        for places, images in itertools.islice(begin_epoch(run), left):
-            train_step(run, places, images)
-            left -= 1
+        with seeded(config.seed, "forward", run.epoch, run.device):
+            for places, images in itertools.islice(begin_epoch(run), left):
+                train_step(run, places, images)
+                left -= 1
         run.epoch += 1
     return run
 

@@ -1,30 +1,77 @@
-"""Data sets, one file each."""
+"""Data sets, one file a family."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from swast.config import NoiseConfig
-from swast.data import digits
-from swast.data.base import ArrayData, Samples
-from swast.data.noise import symmetric
+from swast.config import LoadingConfig, NoiseConfig
+from swast.data import cifar, digits, fashion_mnist, folder, imagenet, npz, tiny_imagenet
+from swast.data.arrays import from_arrays
+from swast.data.base import ArrayData, Colours, Images
+from swast.data.noise import NOISES
+from swast.data.places import Places
+from swast.data.samples import Samples, make_samples
+from swast.errors import ConfigError, DataError
 
-__all__ = ["DATASETS", "ArrayData", "Samples", "add_noise", "load_data"]
+__all__ = [
+    "DATASETS",
+    "FORMS",
+    "ArrayData",
+    "Colours",
+    "Images",
+    "Places",
+    "Samples",
+    "add_noise",
+    "from_arrays",
+    "load_data",
+    "make_samples",
+]
 
-DATASETS: dict[str, Callable[[], ArrayData]] = {"digits": digits.load}
+DATASETS: dict[str, Callable[[LoadingConfig, Places], ArrayData]] = {
+    "digits": digits.load,
+    "fashion-mnist": fashion_mnist.load,
+    "cifar10": cifar.load_cifar10,
+    "cifar100": cifar.load_cifar100,
+    "tiny-imagenet": tiny_imagenet.load,
+    "imagenet": imagenet.load,
+}
+FORMS: dict[str, Callable[[str, LoadingConfig, Places], ArrayData]] = {
+    "folder": folder.load,
+    "npz": npz.load,
+}
+FILES = ("tiny-imagenet", "imagenet", "folder")
+"""Data sets of image files, which can be scaled."""
 
 
-def load_data(name: str) -> ArrayData:
+def load_data(
+    name: str, loading: LoadingConfig | None = None, places: Places | None = None
+) -> ArrayData:
     """A data set by name, with clean labels.
 
+    Args:
+        name: as ``data`` is in a configuration.
+        loading: how to read it; the defaults where absent.
+        places: where to look; `Places.find` where absent.
+
     Raises:
+        ConfigError: it is to be scaled, and cannot be.
         DataError: the data are missing or unusable.
     """
-    return DATASETS[name]()
+    loading, places = loading or LoadingConfig(), places or Places.find()
+    form, colon, path = name.partition(":")
+    if loading.image_size and form not in FILES:
+        raise ConfigError(
+            [f"loading.image_size must be 0 for data {name!r}: only files are scaled"]
+        )
+    try:
+        return FORMS[form](path, loading, places) if colon else DATASETS[name](loading, places)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"data {name!r}: cannot be read: {error}") from error
 
 
 def add_noise(data: ArrayData, noise: NoiseConfig, seed: int) -> ArrayData:
     """The data with the configured noise in the training labels; nothing else changes."""
     if noise.rate == 0:
         return data
-    return data.with_train_labels(symmetric(data.train_labels, data.num_classes, noise.rate, seed))
+    inject = NOISES[noise.kind]
+    return data.with_train_labels(inject(data.train_labels, data.num_classes, noise.rate, seed))

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from swast.data.files import ImageFiles
+
+Images: TypeAlias = NDArray[np.float32] | NDArray[np.uint8] | ImageFiles
+
+
+@dataclass(frozen=True)
+class Colours:
+    """Mean and standard deviation of each channel, in the units in which images are stored."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def normalise(self, images: torch.Tensor) -> torch.Tensor:
+        """(x − mean) / std by channel, as float32, n × channels × height × width."""
+        mean, std = (
+            torch.tensor(values, device=images.device).view(1, -1, 1, 1)
+            for values in (self.mean, self.std)
+        )
+        return images.float().sub_(mean).div_(std)
+
 
 @dataclass(frozen=True)
 class ArrayData:
-    """A data set in memory, as plain arrays that can be shared between processes.
+    """A data set as plain arrays, or files that act as such, to be shared between processes.
 
-    Images are float32, already normalised, n × channels × height × width. Labels are int64 in
-    [0, num_classes). ``clean_train`` holds the training labels before noise, for diagnosis only.
+    Images are n × channels × height × width: float32, already normalised (``colours`` is None),
+    or uint8, to be normalised on the training device. Labels are int64 in [0, num_classes).
+    ``clean_train`` holds the training labels before noise, for diagnosis only. ``classes`` are
+    the names of the classes, where they have names.
     """
 
     num_classes: int
-    train_images: NDArray[np.float32]
+    train_images: Images
     train_labels: NDArray[np.int64]
     clean_train: NDArray[np.int64]
-    val_images: NDArray[np.float32]
+    val_images: Images
     val_labels: NDArray[np.int64]
-    test_images: NDArray[np.float32]
+    test_images: Images
     test_labels: NDArray[np.int64]
+    colours: Colours | None = None
+    classes: tuple[str, ...] = ()
 
     @property
     def num_train(self) -> int:
@@ -45,39 +69,3 @@ class ArrayData:
     def with_train_labels(self, labels: NDArray[np.int64]) -> ArrayData:
         """The same data under other training labels; the clean ones stay."""
         return replace(self, train_labels=labels)
-
-
-CHUNK = 1024
-"""Samples that a pass without gradients looks at together."""
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Images and labels on the training device."""
-
-    images: torch.Tensor
-    labels: torch.Tensor
-
-    @classmethod
-    def on(
-        cls, device: torch.device, images: NDArray[np.float32], labels: NDArray[np.int64]
-    ) -> Samples:
-        """Copy arrays to a device; the arrays may be read-only."""
-        return cls(torch.tensor(images, device=device), torch.tensor(labels, device=device))
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batches(self, parts: Iterable[torch.Tensor]) -> Iterator[torch.Tensor]:
-        """The images at the indices of each part, a batch a part, in that order."""
-        for indices in parts:
-            yield self.images[indices]
-
-    def take(self, indices: torch.Tensor) -> torch.Tensor:
-        """The images at some indices, as one batch."""
-        return next(self.batches([indices]))
-
-    def scan(self, indices: torch.Tensor | None = None) -> Iterator[torch.Tensor]:
-        """All images, or those at some indices, in order, 1,024 at a time."""
-        chosen = torch.arange(len(self), device=self.labels.device) if indices is None else indices
-        return self.batches(chosen.split(CHUNK))

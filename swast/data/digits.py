@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from swast.config import LoadingConfig
 from swast.data.base import ArrayData
+from swast.data.places import Places
 from swast.errors import DataError
 
 SPLIT_SEED = 0
 
 
-def load() -> ArrayData:
-    """The digits data, split.
+def load(_loading: LoadingConfig, _places: Places) -> ArrayData:
+    """The digits data, split; they need no place, and their split is fixed.
 
     Raises:
         DataError: scikit-learn is not installed.

@@ -1,11 +1,19 @@
-"""Label noise, injected once into the training labels by the run's seed."""
+"""Label noise, injected once into the training labels by the run's seed.
+
+Sources: both kinds as in B. Han et al., "Co-teaching", NeurIPS 2018 (arXiv 1804.06872); pair flips
+of G. Patrini et al., CVPR 2017 (arXiv 1609.03683).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from swast.rng import derive
+
+Noise = Callable[[NDArray[np.int64], int, float, int], NDArray[np.int64]]
 
 
 def symmetric(
@@ -18,3 +26,20 @@ def symmetric(
     shift = random.integers(1, num_classes, size=len(chosen))
     noisy[chosen] = (labels[chosen] + shift) % num_classes
     return noisy
+
+
+def pair_flip(
+    labels: NDArray[np.int64], num_classes: int, rate: float, seed: int
+) -> NDArray[np.int64]:
+    """Replace round(rate · n) labels, drawn evenly, by the next class; after the last, the first.
+
+    The labels replaced are those that symmetric noise of the same seed replaces.
+    """
+    random = np.random.default_rng(derive(seed, "noise"))
+    noisy = labels.copy()
+    chosen = random.choice(len(labels), size=round(rate * len(labels)), replace=False)
+    noisy[chosen] = (labels[chosen] + 1) % num_classes
+    return noisy
+
+
+NOISES: dict[str, Noise] = {"symmetric": symmetric, "pair-flip": pair_flip}

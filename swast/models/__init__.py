@@ -1,24 +1,79 @@
-"""Networks, one file each."""
+"""Networks: ours, a family a file; torchvision's; and your own.
+
+Each is built by a function of the images' shape (channels, height, width) and the number of
+classes. Any network will do that ends in a linear layer: penultimate features are read there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+import torch
 from torch import nn
 
+from swast.errors import ConfigError
+from swast.models.check import check_network
 from swast.models.cnn_small import cnn_small
+from swast.models.lenet import lenet_5, lenet_300_100
 from swast.models.mlp_small import mlp_small
+from swast.models.mobilenet_v2 import mobilenet_v2
+from swast.models.named import Builder, first_line, named_builder
+from swast.models.outline import UNTRACED, tried
+from swast.models.resnet import resnet18, resnet50, resnet101
+from swast.models.resnet_cifar import resnet20, resnet32, resnet56
+from swast.models.vgg import vgg16_bn
+from swast.models.vit_tiny import vit_tiny
+from swast.models.wide_resnet import wrn_28_10
 from swast.rng import seeded
 
-__all__ = ["MODELS", "build_model"]
+__all__ = ["MODELS", "Builder", "build_model", "outline", "tried"]
 
-MODELS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
+MODELS: dict[str, Builder] = {
     "cnn-small": cnn_small,
     "mlp-small": mlp_small,
+    "lenet-300-100": lenet_300_100,
+    "lenet-5": lenet_5,
+    "resnet20": resnet20,
+    "resnet32": resnet32,
+    "resnet56": resnet56,
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "vgg16-bn": vgg16_bn,
+    "wrn-28-10": wrn_28_10,
+    "mobilenet-v2": mobilenet_v2,
+    "vit-tiny": vit_tiny,
 }
 
 
 def build_model(name: str, input_shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
-    """A network on the CPU, initialised by torch's own rules from the run's seed alone."""
+    """A network on the CPU, initialised by its own rules from the run's seed alone.
+
+    Raises:
+        ConfigError: there is no such network, or it cannot be trained on such images.
+    """
     with seeded(seed, "init"):
-        return MODELS[name](input_shape, num_classes)
+        if name in MODELS:
+            return MODELS[name](input_shape, num_classes)
+        build = named_builder(name)
+        try:
+            model = build(input_shape, num_classes)
+        except ConfigError:
+            raise
+        except Exception as error:  # it runs code that is not ours
+            raise ConfigError([f"model {name!r} cannot be built: {first_line(error)}"]) from error
+        check_network(name, model, input_shape, num_classes)
+        return model
+
+
+def outline(name: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    """A network to be looked at and not trained: shapes without values, on the meta device.
+
+    One that cannot be built there is built on the CPU.
+
+    Raises:
+        ConfigError: there is no such network, or it cannot be trained on such images.
+    """
+    try:
+        with torch.device("meta"):
+            return build_model(name, input_shape, num_classes, 0)
+    except UNTRACED:
+        return build_model(name, input_shape, num_classes, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swast.config import PrunerName
+from swast.pruning import channel
 from swast.pruning.base import Growth, Moment, Pruner
 from swast.pruning.granet import GRANET
 from swast.pruning.magnitude import MAGNITUDE
@@ -25,4 +26,5 @@ PRUNERS: dict[PrunerName, Pruner] = {
     "synflow": SYNFLOW,
     "random": RANDOM,
     "n:m": N_M,
+    "channel": channel.CHANNEL,
 }

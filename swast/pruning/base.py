@@ -49,7 +49,8 @@ class Pruner:
     """A way to remove weights.
 
     Attributes:
-        prune: brings the masks to the moment's sparsity, at a prune step.
+        prune: brings the masks to the moment's sparsity, at a prune step; None where whole
+            channels are removed and there is nothing to mask.
         grow: on line, which dead weights come alive in place of the smallest living ones; None
             where masks rest between prune steps.
         uses_gradient: whether ``grow`` needs the dense gradient, which the ledger bills.
@@ -61,7 +62,7 @@ class Pruner:
             of that batch.
     """
 
-    prune: Callable[[Moment], None]
+    prune: Callable[[Moment], None] | None
     grow: Growth | None = None
     uses_gradient: bool = False
     on_line: bool = False

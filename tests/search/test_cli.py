@@ -127,6 +127,20 @@ class TestAWrongStudy:
         assert line.startswith("swast-search: bad.toml: ")
         assert said in line
 
+    @pytest.mark.parametrize(
+        ("right", "wrong"),
+        [
+            ('model = "mlp-small"', 'model = "lenet-5"'),
+            ("[space]", '[space]\nmodel = ["mlp-small", "lenet-5"]'),
+            ("[references.dense]", '[references.dense]\nmodel = "lenet-5"'),
+        ],
+    )
+    def test_is_refused_for_a_network_that_cannot_be_trained(self, place, refused, right, wrong):
+        text = TINY.replace(right, wrong, 1)
+        assert text != TINY
+        (place / "bad.toml").write_text(text)
+        assert "'lenet-5' needs images of 12 × 12" in refused("--study", "bad.toml", "--gpus", "0")
+
     def test_is_refused_a_line_a_problem(self, place, swast_search):
         (place / "bad.toml").write_text("[fixed]\nepoch = 1\nseed = -1\n[space]\nintervall = [1]")
         before = tree(place)
@@ -219,6 +233,43 @@ class TestAWrongOption:
         more = torch.cuda.device_count() + 8
         line = refused("--study", "tiny.toml", "--gpus", more)
         assert line.startswith(f"swast-search: --gpus {more}: this machine has {more - 8};")
+
+
+class TestWrongData:
+    @pytest.mark.parametrize("mode", [(), ("--dry-run",)])
+    @pytest.mark.parametrize(
+        ("fixed", "words", "said"),
+        [
+            ('data = "cifar10"', (), "looked at {place}/home/data, "),
+            ('data = "cifar10"', ("--data-dir", "sets"), "looked at {place}/sets, "),
+            ('data = "cifar10"', ("--data-dir", "none"), "--data-dir none: no such folder"),
+            ('data = "npz:own.npz"', (), "data 'npz:own.npz': looked at {place}/own.npz, "),
+        ],
+    )
+    def test_are_refused_before_a_search_starts(
+        self, place, refused, monkeypatch, fixed, words, said, mode
+    ):
+        monkeypatch.delenv("SWAST_DATA", raising=False)
+        (place / "sets").mkdir()
+        (place / "tiny.toml").write_text(TINY.replace("[fixed]", f"[fixed]\n{fixed}", 1))
+        line = refused(*SEARCH, "--home", "home", *words, *mode)
+        assert said.format(place=place) in line
+
+    @pytest.mark.parametrize(
+        ("right", "wrong"),
+        [
+            ("low = 0.05", "low = 0.001"),
+            (
+                "[references.dense]",
+                "[references.few]\ncoreset.fraction = 0.001\n\n[references.dense]",
+            ),
+        ],
+    )
+    def test_have_more_classes_than_the_smallest_coreset(self, place, refused, right, wrong):
+        assert right in TINY
+        (place / "tiny.toml").write_text(TINY.replace(right, wrong, 1))
+        said = "coreset.fraction 0.001 of 1149 samples is 1, fewer than the 10 classes"
+        assert said in refused(*SEARCH)
 
 
 class TestAWrongHome:

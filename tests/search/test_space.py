@@ -124,14 +124,14 @@ def test_domains_keep_the_order_of_the_file():
         ),
         (
             "preserve.weight = { low = 0.1, high = 1, also = [-1.0] }",
-            "preserve.weight must be at least 0, got -1.0",
+            "preserve.weight must be in [0, 10000], got -1.0",
         ),
         (
             'preserve.weight = { low = 0.1, high = 1, also = ["none"] }',
-            "preserve.weight must be a number at least 0, got 'none'",
+            "preserve.weight must be a number in [0, 10000], got 'none'",
         ),
-        ("interval = [2.5]", "interval must be a whole number at least 1, got 2.5"),
-        ("interval = [true]", "interval must be a whole number at least 1, got True"),
+        ("interval = [2.5]", "interval must be a whole number in [1, 100000], got 2.5"),
+        ("interval = [true]", "interval must be a whole number in [1, 100000], got True"),
         ("coreset.balanced = [1]", "coreset.balanced must be true or false, got 1"),
         ("coreset.fraction = { low = 0.1, high = nan }", "coreset.fraction … must be … got nan"),
         ("optim.lr = { low = 0.1, high = inf }", "optim.lr … must be … got inf"),

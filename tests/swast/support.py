@@ -15,8 +15,8 @@ import pytest
 import torch
 from torch import nn
 
-from swast.config import DistributionName, TrainConfig
-from swast.data import ArrayData
+from swast.config import DistributionName, LoadingConfig, TrainConfig
+from swast.data import ArrayData, Places
 from swast.data import digits as digits_file
 from swast.pruning import PRUNERS
 from swast.pruning.schedules import SCHEDULES
@@ -25,6 +25,9 @@ from swast.run import Run
 # The module itself, so that tests can stand in for its functions.
 TRAINING = importlib.import_module("swast.training")
 epochs, price, train = TRAINING.epochs, TRAINING.price, TRAINING.train
+
+SMALL = ("cnn-small", "mlp-small")
+"""Networks for which a few digits are enough."""
 
 TINY = {
     "device": "cpu",
@@ -47,7 +50,7 @@ def tiny(values: Mapping[str, object] | None = None, **more: object) -> TrainCon
 @functools.cache
 def digits() -> ArrayData:
     """The digits data, whatever a test has registered under their name."""
-    return digits_file.load()
+    return digits_file.load(LoadingConfig(), Places.find())
 
 
 @functools.cache
@@ -70,6 +73,8 @@ def pruning(method: str, schedule: str = "cubic", distribution: str = "erk") -> 
     """Settings of a pruner that go together: where one cannot have what is asked, its nearest."""
     if method == "n:m":
         schedule, distribution = "one-shot", "uniform"
+    if method == "channel":
+        distribution = "uniform"
     if method == "granet" and schedule == "one-shot":
         schedule = "linear"
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +17,12 @@ from swast.cli import main
 from swast.config import TrainConfig
 from swast.data import DATASETS
 from swast.errors import DataError
-from tests.swast.support import few_digits, tiny, train
+from tests.swast.support import TRAINING, few_digits, tiny, train
 
 
 @pytest.fixture(autouse=True)
 def small_data(monkeypatch):
-    monkeypatch.setitem(DATASETS, "digits", few_digits)
+    monkeypatch.setitem(DATASETS, "digits", lambda *_: few_digits())
 
 
 @pytest.fixture
@@ -53,9 +54,12 @@ BAD_FIELDS = {
     "--set prune.sparsity=nan": "prune.sparsity must be",
     "--set coreset.fraction=0": "coreset.fraction must be in (0, 1], got 0",
     "--set warmup_epochs=7": "warmup_epochs must be at most epochs (6), got 7",
-    "--set epochs=true": "epochs must be a whole number at least 1, got True",
-    "--set optim.lr=": "optim.lr must be a number above 0, got ''",
+    "--set epochs=true": "epochs must be a whole number in [1, 100000], got True",
+    "--set optim.lr=": "optim.lr must be a number in (0, 1000000], got ''",
     "--set epochs": "--set takes KEY=VALUE",
+    "--set optim.lr=1e39": "optim.lr must be in (0, 1000000], got 1e+39",
+    "--set optim.batch_size=100000000000000000000": "optim.batch_size must be in [1, 1000000]",
+    "--set threads=5000000000": "threads must be in [1, 1024], got 5000000000",
 }
 BAD_USE = {
     "--json file/result.json": "file/result.json: cannot be written to",
@@ -122,7 +126,7 @@ class TestRefusals:
         self.assert_refused(folder, capsys, "good.toml --resume run", said)
 
     def test_data_that_are_missing(self, folder, capsys, monkeypatch):
-        def missing():
+        def missing(*_):
             raise DataError("data 'digits' comes with scikit-learn, which is not installed")
 
         monkeypatch.setitem(DATASETS, "digits", missing)
@@ -143,6 +147,23 @@ class TestFailures:
         assert err.startswith("swast-train: the training loss became ")
         assert err.count("\n") == 1
         assert not Path("result.json").exists()
+
+    def test_divergence_says_which_checkpoint_is_kept_and_it_goes_on_from_there(
+        self, folder, capsys, monkeypatch
+    ):
+        plain = TRAINING.train_step
+
+        def step(run, *rest):
+            return plain(run, *rest) * (math.nan if run.epoch == 3 else 1)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(TRAINING, "train_step", step)
+            assert command("good.toml", "--resume", "run", "--quiet") == 1
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert err.startswith("swast-train: the training loss became nan in epoch 4; ")
+        assert err.endswith("; the checkpoint of epoch 3 is kept in run\n")
+        assert command("good.toml", "--resume", "run", "--quiet") == 0
 
 
 class TestTraining:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from swast import config as schema
 from swast.config import (
+    ComputeConfig,
     CoresetConfig,
     NoiseConfig,
     OptimConfig,
@@ -29,6 +30,8 @@ from swast.coresets import SCORERS
 from swast.data import DATASETS
 from swast.errors import ConfigError
 from swast.models import MODELS
+from swast.optim import LR_SCHEDULES
+from swast.optim_config import LrScheduleName
 from swast.pruning import PRUNERS
 from swast.pruning.schedules import SCHEDULES
 
@@ -37,7 +40,11 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-SECTIONS = [CoresetConfig, PruneConfig, PreserveConfig, OptimConfig, NoiseConfig]
+SECTIONS = [CoresetConfig, PruneConfig, PreserveConfig, OptimConfig, NoiseConfig, ComputeConfig]
+
+
+EPOCHS = ["epochs", "warmup_epochs", "optim.ramp_epochs"]
+"""The first is at least as much as each of the others."""
 
 
 def values_of(path):
@@ -68,11 +75,12 @@ def configs(draw) -> TrainConfig:
     values = {path: draw(values_of(path), label=path) for path in setting_paths()}
     if values["prune.method"] == "n:m":
         values |= {"prune.sparsity": 0.5, "prune.schedule": "one-shot"}
-        values |= {"prune.distribution": "uniform"}
+    if values["prune.method"] in ("n:m", "channel"):
+        values["prune.distribution"] = "uniform"
     if values["prune.method"] == "granet":
         values["prune.schedule"] = "cubic"
-    low, high = sorted([values["warmup_epochs"], values["epochs"]])
-    return TrainConfig().with_values(values | {"warmup_epochs": low, "epochs": max(high, 1)})
+    values["epochs"] = max(values[path] for path in EPOCHS)
+    return TrainConfig().with_values(values)
 
 
 def problems(make, *arguments, **fields) -> tuple[str, ...]:
@@ -111,7 +119,7 @@ class TestSettingFields:
     def test_a_path_sets_that_field_and_no_other(self, config, data):
         path = data.draw(st.sampled_from(sorted(set(setting_paths()) - {"epochs"})))
         value = data.draw(values_of(path))
-        if path == "warmup_epochs":
+        if path in EPOCHS:
             value %= config.epochs
         changed = config.with_values({path: value})
         assert changed.value(path) == value
@@ -160,7 +168,8 @@ class TestRefusals:
     def test_a_whole_number_too_large_for_a_float_is_refused_like_any_other(self):
         huge = 10**400
         numbers = [path for path, (kind, *_) in setting_paths().items() if kind.kind is float]
-        for path in [*numbers, "seed"]:
+        whole = [path for path, (kind, *_) in setting_paths().items() if kind.kind is int]
+        for path in [*numbers, *whole]:
             (found,) = problems(TrainConfig().with_values, {path: huge})
             assert found.startswith(f"{path} must be ")
 
@@ -173,19 +182,19 @@ class TestRefusals:
             ("prune.sparsity", -0.1, "in [0, 1), got -0.1"),
             ("prune.end", 0.0, "in (0, 1], got 0.0"),
             ("prune.update_fraction", 1.1, "in [0, 1], got 1.1"),
-            ("prune.update_interval", -1, "at least 0, got -1"),
-            ("preserve.weight", -1e-9, "at least 0, got -1e-09"),
-            ("optim.lr", 0, "above 0, got 0"),
+            ("prune.update_interval", -1, "in [0, 1000000], got -1"),
+            ("preserve.weight", -1e-9, "in [0, 10000], got -1e-09"),
+            ("optim.lr", 0, "in (0, 1000000], got 0"),
             ("optim.momentum", 1, "in [0, 1), got 1"),
-            ("optim.batch_size", 0, "at least 1, got 0"),
+            ("optim.batch_size", 0, "in [1, 1000000], got 0"),
             ("noise.rate", 1.01, "in [0, 1], got 1.01"),
-            ("epochs", 0, "at least 1, got 0"),
-            ("interval", 0, "at least 1, got 0"),
-            ("threads", 0, "at least 1, got 0"),
-            ("threads", 1.5, "a whole number at least 1, got 1.5"),
+            ("epochs", 0, "in [1, 100000], got 0"),
+            ("interval", 0, "in [1, 100000], got 0"),
+            ("threads", 0, "in [1, 1024], got 0"),
+            ("threads", 1.5, "a whole number in [1, 1024], got 1.5"),
             ("seed", True, "a whole number in [0, 9.22337e+18], got True"),
-            ("optim.lr", "high", "a number above 0, got 'high'"),
-            ("optim.lr", True, "a number above 0, got True"),
+            ("optim.lr", "high", "a number in (0, 1000000], got 'high'"),
+            ("optim.lr", True, "a number in (0, 1000000], got True"),
             ("coreset.balanced", 1, "true or false, got 1"),
             ("device", "gpu", "one of auto, cpu, cuda, got 'gpu'; did you mean 'cpu'?"),
             (
@@ -236,6 +245,20 @@ class TestRefusals:
         assert said in found
         assert len(found) == 2
         assert TrainConfig(epochs=5, warmup_epochs=5).warmup_epochs == 5
+
+    @pytest.mark.parametrize("path", sorted(setting_paths()))
+    def test_every_number_has_limits_that_a_machine_can_keep(self, path):
+        """So that an absurd one is refused in a line, and not by what it would overflow."""
+        kind, limits, _ = setting_paths()[path]
+        if kind.kind in (int, float) and path != "seed":
+            high = limits.high if limits.below is None else limits.below
+            assert high <= 10**6
+            (found,) = problems(TrainConfig().with_values, {path: kind.kind(10**20)})
+            assert found.startswith(f"{path} must be in ")
+
+    def test_a_ramp_longer_than_the_run_is_refused(self):
+        said = "optim.ramp_epochs must be at most epochs (5), got 6"
+        assert problems(TrainConfig, epochs=5, optim=OptimConfig(ramp_epochs=6)) == (said,)
 
     @pytest.mark.parametrize("section", SECTIONS)
     def test_a_section_built_directly_is_checked_too(self, section):
@@ -305,6 +328,7 @@ class TestFiles:
         (get_args(schema.ScorerName), SCORERS),
         (get_args(schema.PrunerName), {"none": None, **PRUNERS}),
         (get_args(schema.ScheduleName), SCHEDULES),
+        (get_args(LrScheduleName), LR_SCHEDULES),
     ],
 )
 def test_the_names_that_a_configuration_takes_are_those_that_are_registered(names, registered):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from swast import forecast
 from swast.config import TrainConfig
 from swast.coresets import SCORERS
 from swast.cost import Ledger, model_cost
@@ -18,6 +19,7 @@ from swast.forecast import dense_flops, predict
 from swast.models import MODELS, build_model
 from swast.pruning import PRUNERS
 from tests.swast.support import (
+    SMALL,
     TRAINING,
     combinations,
     copied,
@@ -26,6 +28,7 @@ from tests.swast.support import (
     named,
     price,
     pruning,
+    restless_mlp,
     same_bits,
     started,
     tiny,
@@ -53,7 +56,7 @@ class TestForward:
         cost = model_cost(build_model("cnn-small", (1, 8, 8), 10, 0), (1, 8, 8))
         assert cost.forward() == conv + linear == 658_368
 
-    @pytest.mark.parametrize("name", MODELS)
+    @pytest.mark.parametrize("name", SMALL)
     @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 12, 6)])
     def test_a_dense_network_costs_what_pytorch_counts(self, name, shape):
         model = build_model(name, shape, 10, 0)
@@ -87,7 +90,7 @@ class TestForward:
         assert same_bits(copied(model), before)
         assert all(module.training for module in model.modules())
 
-    @pytest.mark.parametrize("method", PRUNERS)
+    @pytest.mark.parametrize("method", [name for name in PRUNERS if name != "channel"])
     @pytest.mark.parametrize("distribution", ["global", "erk"])
     def test_a_sparse_networks_cost_is_that_of_the_masks_in_force(self, method, distribution):
         config = tiny({"model": "cnn-small", **pruning(method, distribution=distribution)})
@@ -211,7 +214,7 @@ class TestPrediction:
         epoch_count = data.draw(st.integers(1, 7), label="epochs")
         draw = {
             "device": st.just("cpu"),
-            "model": st.sampled_from(list(MODELS)),
+            "model": st.sampled_from(SMALL),
             "epochs": st.just(epoch_count),
             "warmup_epochs": st.integers(0, epoch_count),
             "interval": st.integers(1, 8),
@@ -259,6 +262,15 @@ class TestPrediction:
         assert torch.get_num_threads() == threads
         assert torch.equal(torch.get_rng_state(), state)
 
+    def test_dropout_draws_in_the_rehearsal_what_it_draws_in_the_run(self, monkeypatch):
+        """So that a single cut by a global threshold is priced to the last digit."""
+        monkeypatch.setitem(MODELS, "mlp-small", restless_mlp)
+        forecast._outline.cache_clear(), forecast._cost_of.cache_clear()
+        one_cut = {"prune.schedule": "one-shot", "interval": 9, "prune.distribution": "global"}
+        config = tiny(one_cut, **{"prune.method": "magnitude", "coreset.scorer": "random"})
+        assert price(config, few_digits()) == measured(config)
+        forecast._outline.cache_clear(), forecast._cost_of.cache_clear()
+
     def test_a_long_warm_up_is_rehearsed_in_part(self, monkeypatch):
         config = tiny({"prune.distribution": "global", "warmup_epochs": 5})
         run = started(config, after=2)
@@ -266,7 +278,9 @@ class TestPrediction:
         rehearsed = TRAINING.rehearse(config, few_digits())
         assert same_bits(copied(rehearsed.model), copied(run.model))
 
-    @pytest.mark.parametrize("method", [name for name in PRUNERS if name not in ("n:m", "granet")])
+    @pytest.mark.parametrize(
+        "method", [name for name in PRUNERS if name not in ("n:m", "granet", "channel")]
+    )
     def test_a_global_cut_at_initialisation_is_known_exactly(self, method):
         """There is nothing to rehearse; the first prune step is the real one."""
         chosen = pruning(method, "one-shot", "global")

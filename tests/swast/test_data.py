@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from swast.config import NoiseConfig
+from swast.config import NoiseConfig, setting_paths
 from swast.data import add_noise, load_data
-from swast.data.noise import symmetric
+from swast.data.noise import NOISES, pair_flip, symmetric
 from swast.errors import DataError
 from swast.run import Run
 from tests.swast.support import digits, few_digits, global_generators, tiny
@@ -81,15 +81,29 @@ class TestDigits:
 
 
 class TestNoise:
+    def test_every_kind_that_can_be_asked_for_is_there(self):
+        assert setting_paths()["noise.kind"][0].names == tuple(NOISES)
+
+    @pytest.mark.parametrize("inject", NOISES.values(), ids=NOISES)
     @given(st.integers(0, 400), st.integers(2, 12), st.floats(0, 1), st.integers(0, 99))
     def test_exactly_the_share_is_replaced_and_never_by_the_clean_label(
-        self, size, classes, rate, seed
+        self, inject, size, classes, rate, seed
     ):
         clean = np.arange(size) % classes
-        noisy = symmetric(clean, classes, rate, seed)
+        noisy = inject(clean, classes, rate, seed)
         assert abs((noisy != clean).sum() - rate * size) <= 0.5
         assert ((noisy >= 0) & (noisy < classes)).all()
         assert noisy.dtype == clean.dtype
+
+    @given(st.integers(2, 12), st.floats(0, 1), st.integers(0, 99))
+    def test_a_pair_flip_takes_each_class_for_the_next_and_the_last_for_the_first(
+        self, classes, rate, seed
+    ):
+        clean = np.arange(200) % classes
+        noisy = pair_flip(clean, classes, rate, seed)
+        changed = noisy != clean
+        assert (noisy[changed] == (clean[changed] + 1) % classes).all()
+        assert np.array_equal(changed, symmetric(clean, classes, rate, seed) != clean)
 
     def test_every_label_can_be_replaced(self):
         clean = few_digits().train_labels
@@ -130,3 +144,8 @@ class TestNoise:
         run = Run(tiny({"noise.rate": 0.5}, seed=3), data)
         assert np.array_equal(run.train_set.labels, symmetric(data.train_labels, 10, 0.5, 3))
         assert np.array_equal(run.val_set.labels, data.val_labels)
+
+    def test_a_run_takes_the_kind_that_is_configured(self):
+        data = few_digits()
+        run = Run(tiny({"noise.rate": 0.5, "noise.kind": "pair-flip"}, seed=3), data)
+        assert np.array_equal(run.train_set.labels, pair_flip(data.train_labels, 10, 0.5, 3))

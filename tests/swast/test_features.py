@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from swast.data import Samples, base
+from swast.data import samples
 from swast.errors import ConfigError
 from swast.features import Features, evaluating, extract, last_linear, predict_logits
-from swast.models import MODELS, build_model
-from tests.swast.support import copied, global_generators, same_bits
+from swast.models import build_model
+from tests.swast.support import SMALL, copied, global_generators, same_bits
 
 IMAGES = torch.randn(30, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(30) % 10
@@ -99,7 +99,7 @@ def restless_without_drawing() -> nn.Module:
         return restless()
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_hidden_features_are_what_the_last_layer_sees(name):
     model = build_model(name, (1, 8, 8), 10, 0)
     features = extract(model, [IMAGES], LABELS)
@@ -112,10 +112,10 @@ def test_hidden_features_are_what_the_last_layer_sees(name):
 def test_chunks_come_together_in_order(monkeypatch):
     model = build_model("mlp-small", (1, 8, 8), 10, 0)
     whole = extract(model, [IMAGES], LABELS)
-    monkeypatch.setattr(base, "CHUNK", 7)
-    samples = Samples(IMAGES, LABELS)
-    assert [len(chunk) for chunk in samples.scan()] == [7, 7, 7, 7, 2]
-    parts = extract(model, samples.scan(), LABELS)
+    monkeypatch.setattr(samples, "CHUNK", 7)
+    held = samples.Resident(LABELS, None, IMAGES)
+    assert [len(chunk) for chunk in held.scan()] == [7, 7, 7, 7, 2]
+    parts = extract(model, held.scan(), LABELS)
     torch.testing.assert_close(parts.logits, whole.logits)
     torch.testing.assert_close(parts.hidden, whole.hidden)
     torch.testing.assert_close(predict_logits(model, [IMAGES]), whole.logits)

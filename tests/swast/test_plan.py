@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 
 import pytest
@@ -162,15 +161,3 @@ def test_a_dynamic_scorer_draws_every_epoch_and_ends_on_all_data():
     ]
     sizes = [plan.epoch_samples(config, 1000, epoch) for epoch in range(16)]
     assert sizes == [1000] * 2 + [50] * 12 + [1000] * 2
-
-
-def test_the_cosine_rate_starts_at_lr_halves_in_the_middle_and_would_end_at_0():
-    config = TrainConfig().with_values({"epochs": 8, "optim.lr": 0.4})
-    rates = [plan.learning_rate(config, epoch) for epoch in range(9)]
-    assert rates == pytest.approx([0.2 * (1 + math.cos(math.pi * e / 8)) for e in range(9)])
-    assert (rates[0], rates[4], rates[8]) == pytest.approx((0.4, 0.2, 0))
-
-
-def test_the_constant_rate_stays():
-    config = TrainConfig().with_values({"optim.schedule": "constant", "optim.lr": 0.4})
-    assert {plan.learning_rate(config, epoch) for epoch in range(config.epochs)} == {0.4}

@@ -92,6 +92,17 @@ def test_only_the_ratios_of_the_weights_matter(seed, scale):
     )
 
 
+@given(SEEDS, st.floats(0, 0.99))
+def test_smoothing_is_cross_entropy_against_softened_targets(seed, smoothing):
+    logits, weights, labels = normal(seed, 6, 3), normal(seed + 1, 6).abs(), torch.arange(6) % 3
+    targets = (1 - smoothing) * functional.one_hot(labels, 3) + smoothing / 3
+    losses = -(targets * logits.log_softmax(1)).sum(1)
+    torch.testing.assert_close(
+        weighted_cross_entropy(logits, labels, weights, smoothing=smoothing),
+        (weights * losses).sum() / weights.sum(),
+    )
+
+
 def test_equal_weights_give_the_plain_mean_and_a_zero_weight_leaves_a_sample_out():
     logits, labels = normal(0, 4, 3), torch.tensor([0, 1, 2, 0])
     plain = functional.cross_entropy(logits, labels)

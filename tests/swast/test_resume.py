@@ -14,7 +14,18 @@ from swast.config import TrainConfig
 from swast.errors import CheckpointError
 from swast.models import MODELS
 from swast.result import EpochRecord, TrainResult
-from tests.swast.support import TRAINING, few_digits, pruning, restless_mlp, same_bits, tiny, train
+from swast.run import Run
+from tests.swast.support import (
+    TRAINING,
+    epochs,
+    few_digits,
+    global_generators,
+    pruning,
+    restless_mlp,
+    same_bits,
+    tiny,
+    train,
+)
 
 CONFIGS = {
     "rigl": {"coreset.scorer": "random", "prune.method": "rigl", "preserve.weight": 0},
@@ -92,19 +103,49 @@ def test_a_kill_in_the_middle_of_an_epoch_changes_nothing(tmp_path, monkeypatch,
     assert_same_run(train(config, data=few_digits(), checkpoint_dir=tmp_path), unbroken)
 
 
-def test_statistics_of_batch_norm_come_back_too(tmp_path, monkeypatch):
-    """Without dropout, whose draws come from the global generator."""
-
-    def with_statistics(shape: tuple[int, ...], classes: int) -> torch.nn.Module:
-        model = restless_mlp(shape, classes)
-        model[4] = torch.nn.Identity()
-        return model
-
-    monkeypatch.setitem(MODELS, "mlp-small", with_statistics)
-    config = tiny({"prune.method": "none"})
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_dropout_and_statistics_of_batch_norm_come_back_too(tmp_path, monkeypatch, optimizer):
+    monkeypatch.setitem(MODELS, "mlp-small", restless_mlp)
+    config = tiny({"optim.name": optimizer, "optim.schedule": "one-cycle"})
     unbroken = train(config, data=few_digits())
     stopped(config, tmp_path, 3)
+    torch.rand(5)
+    before = global_generators()
     assert_same_run(train(config, data=few_digits(), checkpoint_dir=tmp_path), unbroken)
+    assert global_generators() == before
+
+
+def test_a_network_of_torchvision_with_dropout_goes_on_too(tmp_path):
+    values = {"model": "mobilenet-v2", "epochs": 2, "coreset.fraction": 0.4}
+    config, data = tiny(values, **{"optim.batch_size": 16}), few_digits(32, 10)
+    unbroken = train(config, data=data)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, data=data, checkpoint_dir=tmp_path, on_epoch=stop_after(1))
+    torch.rand(5)
+    before = global_generators()
+    assert_same_run(train(config, data=data, checkpoint_dir=tmp_path), unbroken)
+    assert global_generators() == before
+
+
+def test_each_epoch_drops_other_units_and_the_seed_says_which(monkeypatch):
+    monkeypatch.setitem(MODELS, "mlp-small", restless_mlp)
+
+    def dropped(seed: int) -> list[bytes]:
+        masks: list[bytes] = []
+        run = Run(tiny({"seed": seed, "optim.batch_size": 120}), few_digits())
+        run.model[4].register_forward_hook(
+            lambda module, _, out: (
+                masks.append((out == 0).numpy().tobytes()) if module.training else None
+            )
+        )
+        for _ in epochs(run):
+            pass
+        return masks
+
+    masks = dropped(0)
+    assert len(set(masks)) == len(masks) == 6
+    assert dropped(0) == masks
+    assert not set(dropped(1)) & set(masks)
 
 
 def test_a_finished_run_gives_its_result_without_another_step(tmp_path, monkeypatch):

@@ -61,6 +61,14 @@ def test_a_seeded_block_restores_the_generator_after_an_error():
     assert global_generators() == before
 
 
+def test_seeded_blocks_differ_by_their_index():
+    drawn = set()
+    for index in (0, 1, 2):
+        with seeded(3, "forward", index, torch.device("cpu")):
+            drawn.add(torch.rand(1).item())
+    assert len(drawn) == 3
+
+
 def test_a_seeded_block_does_not_reseed_the_generators_of_gpus(monkeypatch):
     """They are not restored afterwards, so they must not be touched."""
     reseeded = []

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from swast.config import ScopeName
+from swast.pruning import PRUNERS
 from swast.run import Run
 from tests.swast.support import (
     TRAINING,
@@ -18,6 +19,7 @@ from tests.swast.support import (
     epochs,
     few_digits,
     named,
+    pruning,
     same_bits,
     started,
     tiny,
@@ -38,9 +40,9 @@ def assert_dead_at_zero(run: Run) -> None:
         dead = ~run.masks.alive(name)
         assert not weight[dead].any(), f"weights of {name}"
         assert not weight.grad[dead].any(), f"gradients of {name}"
-        momentum = run.optimizer.state[weight].get("momentum_buffer")
-        if momentum is not None:
-            assert not momentum[dead].any(), f"momentum of {name}"
+        for kind, state in run.optimizer.state[weight].items():
+            if state is not None and state.shape == weight.shape:
+                assert not state[dead].any(), f"{kind} of {name}"
 
 
 def living(run: Run) -> int:
@@ -52,7 +54,9 @@ def left(weights: int, sparsity: float) -> int:
 
 
 @pytest.mark.parametrize(
-    "values", [each for each in combinations() if each["prune.method"] != "n:m"], ids=named
+    "values",
+    [each for each in combinations() if each["prune.method"] not in ("n:m", "channel")],
+    ids=named,
 )
 @pytest.mark.parametrize("scope", get_args(ScopeName))
 def test_counts_are_exact_and_the_dead_stay_at_zero_at_every_step(monkeypatch, values, scope):
@@ -84,6 +88,33 @@ def test_counts_are_exact_and_the_dead_stay_at_zero_at_every_step(monkeypatch, v
         assert on_line or entry.sparsity == 1 - left(weights, sparsity) / weights
     zeros = sum(int((weight == 0).sum()) for weight in run.masks.weights.values())
     assert zeros >= weights - left(weights, 0.9) == math.floor(0.9 * weights + 0.5)
+
+
+@pytest.mark.parametrize("pruner", PRUNERS)
+@pytest.mark.parametrize("clip_norm", [0.0, 0.05])
+def test_the_dead_stay_at_zero_under_adamw_and_clipping(monkeypatch, pruner, clip_norm):
+    config = tiny(
+        {
+            "model": "cnn-small",
+            **pruning(pruner),
+            "prune.update_fraction": 0.6,
+            "optim.name": "adamw",
+            "optim.lr": 0.01,
+            "optim.weight_decay": 1.0,
+            "optim.clip_norm": clip_norm,
+        }
+    )
+    kinds = set()
+
+    def look(run: Run) -> None:
+        assert_dead_at_zero(run)
+        for weight in run.masks.weights.values():
+            kinds.update(run.optimizer.state[weight])
+
+    after_each_step(monkeypatch, look)
+    run = started(config, after=6)
+    assert kinds == {"step", "exp_avg", "exp_avg_sq"}
+    assert not run.masks.is_dense()
 
 
 def test_rigl_moves_masks_between_rounds_at_constant_counts_a_layer(monkeypatch):

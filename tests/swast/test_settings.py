@@ -23,6 +23,10 @@ NUMBERS = st.floats(allow_nan=False) | st.integers()
         ({"above": 0, "high": 1}, "in (0, 1]"),
         ({"low": 0, "below": 1}, "in [0, 1)"),
         ({"above": -1, "below": 0}, "in (-1, 0)"),
+        ({"high": 3}, "at most 3"),
+        ({"below": 0.5}, "below 0.5"),
+        ({"low": 1, "high": 100_000}, "in [1, 100000]"),
+        ({"low": 0, "high": 1e9}, "in [0, 1e+09]"),
     ],
 )
 def test_a_range_is_said_in_the_usual_notation(limits, words):

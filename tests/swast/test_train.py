@@ -461,9 +461,17 @@ class TestDivergence:
         assert saved["epoch"] == 3
         assert all(torch.isfinite(value).all() for value in saved["model"].values())
 
-    def test_a_network_that_breaks_in_the_last_step_of_an_epoch_has_diverged(self, tmp_path):
+    def test_a_network_that_breaks_in_the_last_step_of_an_epoch_has_diverged(
+        self, tmp_path, monkeypatch
+    ):
         """The epoch's own losses are finite, and what it leaves behind is not."""
-        config = tiny({"optim.lr": 1e30, "optim.batch_size": 500, "epochs": 1})
+
+        def blow_up(run: Run) -> None:
+            with torch.no_grad():
+                run.model[1].weight.fill_(math.inf)
+
+        after_each_step(monkeypatch, blow_up)
+        config = tiny({"optim.batch_size": 500, "epochs": 1})
         with pytest.raises(DivergedError):
             train(config, data=few_digits(), checkpoint_dir=tmp_path)
         assert checkpoint.load(tmp_path) is None

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swast.models import MODELS, build_model
+from swast.models import build_model
 from swast.pruning import prunable_weights
 from swast.pruning.distributions import erk_densities, layer_survivors, num_survivors
 from tests import reference
+from tests.swast.support import SMALL
 
 SHAPES = st.lists(
     st.lists(st.integers(1, 40), min_size=2, max_size=2)
@@ -108,7 +109,7 @@ def test_a_layer_that_would_exceed_1_stays_dense_and_the_others_share_the_rest()
     )
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SMALL)
 def test_erk_keeps_the_small_layers_of_a_network_denser(name):
     weights = prunable_weights(build_model(name, (1, 8, 8), 10, 0), "all")
     shapes = {layer: tuple(weight.shape) for layer, weight in weights.items()}

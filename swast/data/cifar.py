@@ -1,0 +1,163 @@
+"""cifar10 and cifar100: 60,000 pictures, 32 × 32, RGB, 10 or 100 classes, 10,000 for test.
+
+Read from the "python version" as published and as torchvision lays it out:
+``cifar-10-batches-py/`` and ``cifar-100-python/``. Its files are pickles; they are read by a
+reader that makes arrays and plain values and runs no code.
+
+Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sized
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from swast.config import LoadingConfig
+from swast.data.base import ArrayData
+from swast.data.build import Part, Parts, assemble
+from swast.data.places import Places, Wanted
+from swast.errors import DataError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one of the two is published."""
+
+    name: str
+    torchvision: str
+    folder: str
+    train: tuple[str, ...]
+    test: str
+    meta: str
+    labels: str
+    names: str
+
+
+CIFAR10 = Layout(
+    name="cifar10",
+    torchvision="CIFAR10",
+    folder="cifar-10-batches-py",
+    train=tuple(f"data_batch_{number}" for number in range(1, 6)),
+    test="test_batch",
+    meta="batches.meta",
+    labels="labels",
+    names="label_names",
+)
+CIFAR100 = Layout(
+    name="cifar100",
+    torchvision="CIFAR100",
+    folder="cifar-100-python",
+    train=("train",),
+    test="test",
+    meta="meta",
+    labels="fine_labels",
+    names="fine_label_names",
+)
+
+
+def load(layout: Layout, loading: LoadingConfig, places: Places) -> ArrayData:
+    """CIFAR-10 or CIFAR-100, validation split off the training images.
+
+    Raises:
+        DataError: the files are missing or damaged.
+    """
+    files = [*layout.train, layout.test, layout.meta]
+    wanted = Wanted(
+        layout.name,
+        (layout.folder,),
+        f"{layout.folder}/ with {', '.join(files)}",
+        "--download fetches it",
+        layout.torchvision,
+    )
+    folder = places.locate(
+        wanted, lambda at: at if all((at / f).is_file() for f in files) else None
+    )
+    classes = [str(each) for each in _field(folder / layout.meta, layout.names, list)]
+    batches = [_batch(folder / file, layout.labels, len(classes)) for file in layout.train]
+    train = Part(
+        np.concatenate([batch.images for batch in batches]),
+        np.concatenate([batch.labels for batch in batches]),
+    )
+    test = _batch(folder / layout.test, layout.labels, len(classes))
+    return assemble(layout.name, classes, Parts(train, test), loading)
+
+
+load_cifar10 = partial(load, CIFAR10)
+load_cifar100 = partial(load, CIFAR100)
+
+
+def _batch(path: Path, labels_name: str, num_classes: int) -> Part:
+    """The images and labels in a file.
+
+    Raises:
+        DataError: the file is not as published.
+    """
+    images = _field(path, "data", np.ndarray)
+    labels = np.asarray(_field(path, labels_name, list))
+    right = images.dtype == np.uint8 and images.shape == (len(labels), 3 * 32 * 32)
+    if not right or labels.dtype.kind != "i":
+        raise DataError(f"{path}: is damaged: not n × 3072 bytes and n labels")
+    if labels.min() < 0 or labels.max() >= num_classes:
+        raise DataError(f"{path}: has labels outside 0 to {num_classes - 1}")
+    return Part(images.reshape(-1, 3, 32, 32), labels.astype(np.int64))
+
+
+def _field(path: Path, name: str, kind: type) -> Any:  # noqa: ANN401
+    """A field of the dictionary in a file.
+
+    Raises:
+        DataError: the file is damaged or lacks it.
+    """
+    content = read_pickle(path)
+    found = content.get(name, content.get(name.encode()))
+    if not isinstance(found, Sized) or not isinstance(found, kind) or not len(found):
+        raise DataError(f"{path}: is damaged: it has no {name!r}")
+    return found
+
+
+def read_pickle(path: Path) -> Mapping[object, object]:
+    """The dictionary of arrays and plain values in a pickle.
+
+    Raises:
+        DataError: the file is damaged, or holds anything else.
+    """
+    try:
+        with path.open("rb") as file:
+            content = ArrayUnpickler(file, encoding="latin1").load()
+    except (pickle.UnpicklingError, OSError, EOFError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: is damaged: {error}") from error
+    except (AttributeError, IndexError, KeyError, MemoryError, OverflowError) as error:
+        raise DataError(f"{path}: is damaged: {type(error).__name__}") from error
+    if not isinstance(content, Mapping):
+        raise DataError(f"{path}: is damaged: it holds no dictionary")
+    return content
+
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Reads NumPy arrays and plain values, and runs no code."""
+
+    ALLOWED = frozenset(
+        {
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("_codecs", "encode"),
+        }
+    )
+
+    def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+        """What a pickle may call.
+
+        Raises:
+            UnpicklingError: anything else.
+        """
+        if (module, name) not in self.ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)

@@ -1,0 +1,101 @@
+"""fashion-mnist: 70,000 pictures of clothes, 28 × 28, grey, 10 classes, 10,000 of them for test.
+
+Read from the four IDX files, packed (.gz) or not, in torchvision's layout
+(``FashionMNIST/raw/``) or in any of ``fashion-mnist/``, ``FashionMNIST/`` or the root itself,
+as Debian's package ``dataset-fashion-mnist`` puts them.
+
+Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST", arXiv 1708.07747, 2017.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swast.config import LoadingConfig
+from swast.data.base import ArrayData
+from swast.data.build import Part, Parts, assemble
+from swast.data.places import Places, Wanted
+from swast.errors import DataError
+
+CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+FILES = tuple(
+    f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+)
+WANTED = Wanted(
+    "fashion-mnist",
+    ("FashionMNIST/raw", "FashionMNIST", "fashion-mnist", "."),
+    f"{', '.join(FILES)} in FashionMNIST/raw/, packed as .gz or not",
+    "--download fetches it, and Debian's package dataset-fashion-mnist has it",
+    "FashionMNIST",
+)
+UBYTE = 8
+"""The code that IDX has for unsigned bytes."""
+
+
+def load(loading: LoadingConfig, places: Places) -> ArrayData:
+    """The Fashion-MNIST data, validation split off the training images.
+
+    Raises:
+        DataError: the files are missing or damaged.
+    """
+    files = places.locate(WANTED, _files)
+    arrays = [read_idx(path) for path in files]
+    parts = [_part(files, arrays[at : at + 2]) for at in (0, 2)]
+    return assemble(WANTED.name, CLASSES, Parts(*parts), loading)
+
+
+def _files(folder: Path) -> list[Path] | None:
+    """The four files in a folder, if they are all there."""
+    found = [
+        path for name in FILES for path in [folder / name, folder / f"{name}.gz"] if path.is_file()
+    ]
+    named = {path.name.removesuffix(".gz"): path for path in reversed(found)}
+    return [named[name] for name in FILES] if len(named) == len(FILES) else None
+
+
+def _part(files: list[Path], arrays: list[NDArray[np.uint8]]) -> Part:
+    """Images and labels, if they fit one another."""
+    images, labels = arrays
+    right = images.ndim == 3 and labels.shape == (len(images),) and len(images) > 0
+    if not right or labels.max() >= len(CLASSES):
+        raise DataError(
+            f"data {WANTED.name!r}: {files[0].parent}: images and labels do not fit together"
+        )
+    return Part(images[:, None], labels.astype(np.int64))
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """The array in an IDX file of unsigned bytes.
+
+    Raises:
+        DataError: the file is damaged or of another kind.
+    """
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    axes = content[3] if len(content) > 3 and content[:3] == bytes([0, 0, UBYTE]) else 0
+    start = 4 + 4 * axes
+    shape = np.frombuffer(content[4:start], dtype=">u4").tolist() if len(content) > start else []
+    if not axes or len(content) != start + math.prod(shape):
+        raise DataError(f"{path}: is damaged, or no IDX file of bytes")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

@@ -1,0 +1,180 @@
+"""Image files that act as one array of pictures, decoded when they are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swast.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+TOGETHER = 64
+"""Files that a worker decodes in one go."""
+SMALL = 64 * 64
+"""Pixels of a picture below which threads only wait for each other, Python's part being larger."""
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """n pictures in files, read as uint8 RGB, n × 3 × height × width.
+
+    Attributes:
+        root: the folder that they lie under.
+        names: their paths in it, n.
+        height, width: of every picture.
+        shorter: what the shorter side is scaled to before the middle is cut out; 0 takes pictures
+            as they are, and refuses those of another size.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    height: int
+    width: int
+    shorter: int = 0
+
+    @classmethod
+    def of(cls, root: Path, names: Sequence[str], side: int, shorter: int = 0) -> ImageFiles:
+        """Files whose pictures are cut to ``side`` × ``side``, or as large as the first is at 0.
+
+        Raises:
+            DataError: the size is to be that of the first, and it is no picture.
+        """
+        if side:
+            return cls(root, tuple(names), side, side, shorter or side)
+        height, width = decode(root / names[0]).shape[1:]
+        return cls(root, tuple(names), height, width)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape of all pictures as one array."""
+        return len(self), 3, self.height, self.width
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """The type of a pixel."""
+        return np.dtype(np.uint8)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that all pictures take decoded."""
+        return len(self) * 3 * self.height * self.width
+
+    def __getitem__(self, places: NDArray[np.intp] | slice) -> ImageFiles:
+        """The files at some places, still files."""
+        chosen = range(len(self))[places] if isinstance(places, slice) else places
+        return replace(self, names=tuple(self.names[place] for place in chosen))
+
+    def read(self, places: NDArray[np.intp], out: NDArray[Any]) -> None:
+        """Decode the pictures at some places into an array.
+
+        Raises:
+            DataError: naming the file that is missing, damaged, no picture, or of another size.
+        """
+        for row, place in enumerate(places):
+            path = self.root / self.names[place]
+            picture = decode(path, self.shorter, (self.height, self.width))
+            if picture.shape[1:] != (self.height, self.width):
+                raise DataError(
+                    f"{path}: is {picture.shape[2]} × {picture.shape[1]} pixels, and "
+                    f"{self.root / self.names[0]} is {self.width} × {self.height}; "
+                    "loading.image_size brings all to one size"
+                )
+            out[row] = picture
+
+    def decoded(self, workers: int) -> NDArray[np.uint8]:
+        """All pictures as an array.
+
+        Raises:
+            DataError: as `read`.
+        """
+        out = np.empty(self.shape, dtype=np.uint8)
+        places = np.split(np.arange(len(self)), range(TOGETHER, len(self), TOGETHER))
+        with ThreadPoolExecutor(1 if self.height * self.width < SMALL else workers) as pool:
+            jobs = [pool.submit(self.read, part, out[part[0] : part[-1] + 1]) for part in places]
+            try:
+                for job in jobs:
+                    job.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return out
+
+
+def decode(path: Path, shorter: int = 0, size: tuple[int, int] = (0, 0)) -> NDArray[np.uint8]:
+    """The picture in a file, as RGB, 3 × height × width.
+
+    Grey, palette and CMYK pictures become RGB; transparency is dropped.
+
+    Args:
+        path: of the file, in any format that Pillow reads.
+        shorter: what the shorter side is scaled to, bilinearly with antialiasing; 0 for no change.
+        size: height and width of the middle that is cut out, where the picture is scaled.
+
+    Raises:
+        DataError: the file is missing, damaged or no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as opened:
+            opened.load()
+            picture = to_rgb(opened)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = (
+            (str(error) or "it is damaged").replace(repr(str(path)), "the file").splitlines()[0]
+        )
+        raise DataError(f"{path}: cannot be read as a picture: {reason}") from None
+    if shorter:
+        scale = shorter / min(picture.size)
+        width, height = (max(shorter, round(side * scale)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        top, left = (height - size[0]) // 2, (width - size[1]) // 2
+        picture = picture.crop((left, top, left + size[1], top + size[0]))
+    return np.asarray(picture).transpose(2, 0, 1)
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """A picture in RGB.
+
+    Raises:
+        ValueError: it has more than 8 bits a channel, which would be cut off.
+    """
+    if picture.mode == "RGB":
+        return picture
+    if picture.mode.startswith(("I", "F")):
+        raise ValueError(f"it has pixels of kind {picture.mode}, not of 8 bits a channel")
+    if picture.mode == "P":
+        picture = picture.convert("RGBA")  # its transparency, if any, may be of a kind of its own
+    return picture.convert("RGB")
+
+
+def list_images(root: Path, folder: str) -> list[str]:
+    """The images under a folder, deeper ones too, as sorted paths in ``root``; hidden ones not.
+
+    Raises:
+        DataError: another file lies among them.
+    """
+    found = []
+    for where, folders, files in os.walk(root / folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = Path(where).relative_to(root).as_posix()
+        for name in files:
+            if name.startswith("."):
+                continue
+            if not name.lower().endswith(SUFFIXES):
+                path = Path(where, name)
+                raise DataError(f"{path}: is no picture ({' '.join(SUFFIXES)}); move it elsewhere")
+            found.append(f"{inside}/{name}")
+    return sorted(found)

@@ -1,0 +1,86 @@
+"""imagenet: ILSVRC 2012, 1.28 million training and 50,000 validation pictures, 1,000 classes.
+
+Read from ``imagenet/`` (or ``ILSVRC2012/``) with ``train/WNID/*.JPEG`` and ``val/WNID/*.JPEG``, as
+torchvision unpacks the published archives, or from Kaggle's layout: ``ILSVRC/Data/CLS-LOC/`` with
+``train/WNID/`` and a flat ``val/``, and ``LOC_val_solution.csv`` beside ``ILSVRC/``. The published
+test part has no labels, so ``val/`` is the test part, and validation is split off ``train/``.
+
+The shorter side is scaled to 8/7 of ``loading.image_size`` (224 where that is 0, so to 256), and
+the middle is cut out. Mean and standard deviation are those that torchvision's models use.
+
+Source: O. Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", IJCV 2015.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+from swast.config import LoadingConfig
+from swast.data.base import ArrayData, Colours
+from swast.data.folder import Listing, Tree, class_folders, from_files, list_part
+from swast.data.places import Places, Wanted
+from swast.errors import DataError
+
+IMAGE_SIZE = 224
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+COLOURS = Colours(tuple(255 * value for value in MEAN), tuple(255 * value for value in STD))
+KAGGLE, SOLUTION = "ILSVRC/Data/CLS-LOC", "LOC_val_solution.csv"
+WANTED = Wanted(
+    "imagenet",
+    ("imagenet", "ILSVRC2012", "."),
+    "imagenet/ with train/WNID/*.JPEG and val/WNID/*.JPEG, or Kaggle's ILSVRC/ and "
+    "LOC_val_solution.csv",
+    "ask for it at https://image-net.org",
+)
+
+
+def load(loading: LoadingConfig, places: Places) -> ArrayData:
+    """The ImageNet data.
+
+    Raises:
+        DataError: the files are missing or damaged.
+    """
+    root, solution = places.locate(WANTED, _root)
+    classes = class_folders(root, "train")
+    val = _solved(solution, classes) if solution else list_part(root, "val", classes)
+    listings = {"train": list_part(root, "train", classes), "val": val}
+    size = loading.image_size or IMAGE_SIZE
+    loading = dataclasses.replace(loading, image_size=size)
+    shorter = round(size * 8 / 7)
+    return from_files(
+        WANTED.name, Tree(root, classes, listings), loading, shorter=shorter, colours=COLOURS
+    )
+
+
+def _root(folder: Path) -> tuple[Path, Path | None] | None:
+    """The folder of ``train/`` and ``val/``, and Kaggle's solution if it is laid out so."""
+    if folder.name and (folder / "train").is_dir() and (folder / "val").is_dir():
+        return folder, None
+    solution = folder / SOLUTION
+    if solution.is_file() and (folder / KAGGLE / "train").is_dir():
+        return folder / KAGGLE, solution
+    return None
+
+
+def _solved(solution: Path, classes: list[str]) -> Listing:
+    """The pictures of a flat ``val/``, and the labels that Kaggle's solution gives them.
+
+    Raises:
+        DataError: a row is damaged, or none is there.
+    """
+    known = {wnid: label for label, wnid in enumerate(classes)}
+    names, labels = list[str](), list[int]()
+    with solution.open(newline="") as file:
+        for number, row in enumerate(csv.reader(file), start=1):
+            wnid = row[1].split(" ")[0] if len(row) == 2 else ""
+            if number == 1 and wnid == "PredictionString":
+                continue
+            if wnid not in known:
+                raise DataError(f"{solution}: line {number} does not name a picture and a class")
+            names.append(f"val/{row[0]}.JPEG")
+            labels.append(known[wnid])
+    if not names:
+        raise DataError(f"{solution}: names no pictures")
+    return Listing(names, labels)

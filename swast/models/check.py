@@ -1,0 +1,75 @@
+"""Whether a network that is not ours can be trained here: its head, its input, its output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from swast.errors import ConfigError
+from swast.features import evaluating, last_linear
+from swast.models.named import first_line
+from swast.models.outline import tried
+from swast.rng import seeded
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came out of trial passes of two images.
+
+    Attributes:
+        outputs: of the network, in evaluation and in training mode.
+        heads: inputs of its last linear layer, a call each, in evaluation mode.
+    """
+
+    outputs: tuple[object, object]
+    heads: tuple[torch.Tensor, ...]
+
+
+def check_network(
+    name: str, model: nn.Module, input_shape: tuple[int, ...], num_classes: int
+) -> None:
+    """Try a network on two black images.
+
+    Raises:
+        ConfigError: it has no linear head with an output a class, or refuses the images.
+    """
+    said = f"model {name!r}"
+    try:
+        head = last_linear(model)
+    except ConfigError:
+        raise ConfigError([f"{said} must end in a linear layer, and has none"]) from None
+    if head.out_features != num_classes:
+        wrong = f"has {head.out_features}"
+        raise ConfigError(
+            [f"{said} must end in a linear layer with {num_classes} outputs, and its last {wrong}"]
+        )
+    try:
+        with seeded(0, "check"):
+            seen = tried(model, lambda copied, device: _passes(copied, device, input_shape))
+    except Exception as error:  # it runs code that is not ours
+        raise ConfigError(
+            [f"{said} does not take images of {input_shape}: {first_line(error)}"]
+        ) from error
+    for output in seen.outputs:
+        if not isinstance(output, torch.Tensor) or output.shape != (2, num_classes):
+            got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output)
+            raise ConfigError([f"{said} must give a logit a class, (2, {num_classes}), got {got}"])
+    if [tuple(hidden.shape) for hidden in seen.heads] != [(2, head.in_features)]:
+        raise ConfigError(
+            [f"{said} must use its last linear layer once, on a row of features an image"]
+        )
+
+
+def _passes(model: nn.Module, device: torch.device, input_shape: tuple[int, ...]) -> Seen:
+    images = torch.zeros(2, *input_shape, device=device)
+    heads: list[torch.Tensor] = []
+    handle = last_linear(model).register_forward_pre_hook(
+        lambda _, inputs: heads.append(inputs[0])
+    )
+    with evaluating(model):
+        evaluated = model(images)
+    handle.remove()
+    with torch.no_grad():
+        return Seen((evaluated, model.train()(images)), tuple(heads))
