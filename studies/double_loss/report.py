@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from studies.double_loss.protocol import (
     Protocol,
     Severity,
 )
-from studies.statistics import bootstrap_mean, collapse_threshold
+from studies.statistics import Interval, bootstrap_mean, collapse_threshold
 from studies.summaries import ArmSummary, Group, Summary, accuracies
 from studies.tables import accuracy, percent, points, table
 
@@ -38,6 +38,9 @@ BEYOND_SCALED, BEYOND_UNPRUNED, BEYOND_RANDOM = (
     "KL beyond KL on random coresets",
 )
 REDRAWN = "random for chosen coresets, λ = 0"
+COLLAPSE = "collapsed, less λ = 0"
+REMOVING = ARMS[:8]
+"""The arms on coresets."""
 CREDIT = (GAIN, BEYOND_SCALED, BEYOND_UNPRUNED, BEYOND_RANDOM)
 """What must all be above 0 before preservation is credited with a gain."""
 
@@ -77,6 +80,7 @@ def summarise(protocol: Protocol, chosen: Mapping[Severity, Chosen], results: Re
         }
         for pool, some in _pools(list(results)).items()
     }
+    pooled[COLLAPSE] = _collapse_differences(results)
     groups = [_group(severity, chosen[severity], arms) for severity, arms in results.items()]
     return Summary("double-loss", dataclasses.asdict(protocol), groups, pooled)
 
@@ -84,15 +88,35 @@ def summarise(protocol: Protocol, chosen: Mapping[Severity, Chosen], results: Re
 def _pools(severities: Sequence[Severity]) -> dict[str, list[Severity]]:
     """Sets of severities that are looked at together."""
     pools = {"all severities": list(severities)}
-    for each in severities:
-        pools.setdefault(each.model, []).append(each)
-        pools.setdefault(f"p = {each.sparsity:g}", []).append(each)
-        pools.setdefault(each.schedule, []).append(each)
+    kinds: tuple[Callable[[Severity], str], ...] = (
+        lambda each: each.model,
+        lambda each: f"p = {each.sparsity:g}",
+        lambda each: f"s = {each.fraction:g}",
+        lambda each: each.schedule,
+    )
+    for kind in kinds:
+        for each in severities:
+            pools.setdefault(kind(each), []).append(each)
     return pools
 
 
+def _collapse_differences(results: Results) -> dict[str, Interval]:
+    """Share of collapsed runs, less that at λ = 0, by arm; severities averaged seed by seed."""
+
+    def shares(name: str) -> NDArray[np.float64]:
+        rows = [np.array(accuracies(arms[name])) < _threshold(arms) for arms in results.values()]
+        return np.asarray(np.mean(rows, axis=0), dtype=np.float64)
+
+    return {name: bootstrap_mean(shares(name) - shares(OFF)) for name in REMOVING}
+
+
+def _threshold(arms: Mapping[str, Sequence[Outcome]]) -> float:
+    """The accuracy under which a run of the severity counts as collapsed."""
+    return collapse_threshold(accuracies(arms[CORESET]), accuracies(arms[PRUNING]))
+
+
 def _group(severity: Severity, chosen: Chosen, arms: Mapping[str, Sequence[Outcome]]) -> Group:
-    threshold = collapse_threshold(accuracies(arms[CORESET]), accuracies(arms[PRUNING]))
+    threshold = _threshold(arms)
     return Group(
         name=str(severity),
         settings={"learning rate": f"{chosen.lr:g}", "λ": f"{chosen.weight:g}"},
@@ -129,7 +153,7 @@ def _accuracy_table(summary: Summary) -> str:
 
 
 def _collapse_table(summary: Summary) -> str:
-    shown = ARMS[:8]
+    shown = REMOVING
     head = ["severity", "threshold", *(f"{name}: collapsed (worst)" for name in shown)]
     rows = [
         [group.name, percent(group.threshold[OFF])]
@@ -143,7 +167,8 @@ def _collapse_table(summary: Summary) -> str:
         percent(float(np.mean([group.arms[name].collapsed for group in summary.groups])))
         for name in shown
     ]
-    return table(head, [*rows, ["**all**", "", *means]])
+    less = [points(summary.pooled[COLLAPSE][name]) for name in shown]
+    return table(head, [*rows, ["all", "", *means], ["all, less λ = 0", "", *less]])
 
 
 def _difference_table(summary: Summary, names: Sequence[str]) -> str:
@@ -156,7 +181,7 @@ def _difference_table(summary: Summary, names: Sequence[str]) -> str:
 
 
 def _pooled_table(summary: Summary) -> str:
-    pools = list(summary.pooled)
+    pools = [pool for pool in summary.pooled if pool != COLLAPSE]
     rows = [[name, *(points(summary.pooled[pool][name]) for pool in pools)] for name in SUMS]
     return table(["difference", *pools], rows)
 
