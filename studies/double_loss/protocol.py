@@ -72,7 +72,7 @@ class Protocol:
 
     @property
     def severities(self) -> list[Severity]:
-        """Every combination, hardest last for each network."""
+        """Every combination, network by network."""
         grid = product(self.models, self.sparsities, self.fractions, self.schedules)
         return [Severity(*each) for each in grid]
 
@@ -140,10 +140,11 @@ def tune(protocol: Protocol, run: Runner) -> dict[Severity, Chosen]:
             group = trained[severity, each]
             return round(float(np.mean([outcomes[one].val_accuracy for one in group])), 9)
 
-        return {
-            severity: max(several, key=lambda each, at=severity: accuracy(at, each))  # type: ignore[misc]
-            for severity, several in candidates.items()
-        }
+        chosen = {}
+        for severity, several in candidates.items():
+            scores = [accuracy(severity, each) for each in several]
+            chosen[severity] = several[int(np.argmax(scores))]
+        return chosen
 
     rates = sorted(protocol.learning_rates)
     first = best({each: [Chosen(lr, 0.0) for lr in rates] for each in protocol.severities})
