@@ -23,6 +23,10 @@ MARKERS = {
 }
 
 
+OFF_SCALE = 0.4
+"""Arms so much less accurate than the best are told in words, or the others could not be seen."""
+
+
 def kind_of(name: str) -> tuple[str, str | None]:
     """An arm's kind and its scorer, from its name."""
     for scorer in COLOURS:  # el2n-easy before el2n
@@ -57,7 +61,10 @@ def _legend(kinds: Sequence[tuple[str, str | None]]) -> list[Line2D]:
 
 
 def _panel(axes: Axes, arms: Mapping[str, ArmSummary]) -> None:
-    for name, arm in arms.items():
+    best = max(arm.accuracy for arm in arms.values())
+    shown = {name: arm for name, arm in arms.items() if arm.accuracy > best - OFF_SCALE}
+    _note(axes, {name: arm for name, arm in arms.items() if name not in shown})
+    for name, arm in shown.items():
         kind, scorer = kind_of(name)
         axes.errorbar(
             100 * arm.relative_flops,
@@ -78,3 +85,19 @@ def _panel(axes: Axes, arms: Mapping[str, ArmSummary]) -> None:
     axes.minorticks_off()
     axes.set_xlabel("training FLOPs, % of dense")
     axes.grid(axis="both")
+
+
+def _note(axes: Axes, hidden: Mapping[str, ArmSummary]) -> None:
+    """Say which arms are off the scale, scorer by scorer."""
+    found: dict[str, list[float]] = {}
+    for name, arm in hidden.items():
+        found.setdefault(kind_of(name)[1] or name, []).append(100 * arm.accuracy)
+    for line, (scorer, values) in enumerate(found.items()):
+        low, high = (f"{end:.0f}" for end in (min(values), max(values)))
+        axes.text(
+            0.02,
+            0.02 + 0.06 * line,
+            f"{scorer}: {low if low == high else f'{low} to {high}'} %, off the scale",
+            color=COLOURS.get(scorer, BLACK),
+            transform=axes.transAxes,
+        )

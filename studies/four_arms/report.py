@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from studies.four_arms.protocol import DENSE, Arms, Protocol, coreset, pruning, swast
-from studies.statistics import collapse_threshold, paired
+from studies.statistics import Interval, collapse_threshold, paired
 from studies.summaries import ArmSummary, Group, Summary, accuracies
 from studies.tables import accuracy, percent, points, table
 
@@ -54,13 +54,32 @@ def summarise(protocol: Protocol, results: Mapping[float, Arms]) -> Summary:
                 threshold=limits,
                 arms={name: ArmSummary.of(arms[name], limits.get(name)) for name in arms},
                 differences={
-                    name: paired(accuracies(arms[ours]), accuracies(arms[theirs]))
-                    for name, (ours, theirs) in comparisons(protocol).items()
+                    **{
+                        name: paired(accuracies(arms[ours]), accuracies(arms[theirs]))
+                        for name, (ours, theirs) in comparisons(protocol).items()
+                    },
+                    **_noise_differences(protocol, arms),
                 },
             )
         )
     name = f"four-arms-{protocol.data}-{protocol.model}"
     return Summary(name, dataclasses.asdict(protocol), groups)
+
+
+def _noise_differences(protocol: Protocol, arms: Arms) -> dict[str, Interval]:
+    """How many more wrong labels SWaST's last coreset holds than that of the coreset alone."""
+
+    def shares(name: str) -> list[float]:
+        return [each.noisy_share or 0.0 for each in arms[name]]
+
+    return {
+        f"wrong labels, {swast(variant, scorer)} − coreset only": paired(
+            shares(swast(variant, scorer)), shares(coreset(scorer))
+        )
+        for scorer in protocol.scorers
+        if scorer != "random"
+        for variant in protocol.variants
+    }
 
 
 def tables(summary: Summary) -> dict[str, str]:
