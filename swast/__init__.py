@@ -18,6 +18,7 @@ from swast.errors import CheckpointError, ConfigError, DataError, DivergedError,
 if TYPE_CHECKING:
     from swast.result import EpochRecord, RoundRecord, TrainResult
     from swast.training import price, train
+    from swast.weights import load_network, save_weights
 
 __all__ = [
     "CheckpointError",
@@ -29,8 +30,10 @@ __all__ = [
     "SwastError",
     "TrainConfig",
     "TrainResult",
+    "load_network",
     "price",
     "read_config",
+    "save_weights",
     "train",
 ]
 
@@ -41,6 +44,10 @@ def __getattr__(name: str) -> object:
         from swast import training
 
         return getattr(training, name)
+    if name in ("load_network", "save_weights"):
+        from swast import weights
+
+        return getattr(weights, name)
     if name in ("EpochRecord", "RoundRecord", "TrainResult"):
         from swast import result
 

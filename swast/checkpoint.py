@@ -28,7 +28,15 @@ def load(folder: Path) -> dict[str, Any] | None:
     Raises:
         CheckpointError: the file is damaged.
     """
-    path = folder / FILE
+    return read(folder / FILE)
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """The state in a file, its tensors on the CPU, or None where there is none yet.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
     if not path.exists():
         return None
     try:

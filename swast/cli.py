@@ -47,6 +47,9 @@ def parser() -> Parser:
         dest="overrides",
         help="replace a field, as coreset.fraction=0.1; may be repeated",
     )
+    made.add_argument(
+        "--weights", type=Path, metavar="FILE", help="write the final weights there (state dict)"
+    )
     made.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
     made.add_argument(
         "--resume",
@@ -80,7 +83,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = read_config(options.file, read_overrides(options.overrides))
         check_writable(options.resume, folder=True)
         check_writable(options.json, folder=False)
+        check_writable(options.weights, folder=False)
         result = run(config, options)
+        if options.weights:
+            from swast.weights import save_weights
+
+            save_weights(options.weights, result.state)
         if options.json:
             with replacing(options.json) as file:
                 file.write((json.dumps(result.to_dict(), indent=2) + "\n").encode())

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from swast.config import ComputeConfig
 from swast.errors import ConfigError
-from swast.optim_config import ComputeConfig
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import nn
 
-from swast.config import TrainConfig
-from swast.optim_config import OptimConfig
+from swast.config import OptimConfig, TrainConfig
 
 ONE_CYCLE_START = 1 / 25
 ONE_CYCLE_END = 1e-4

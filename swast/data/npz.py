@@ -55,5 +55,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
                 raise DataError(f"{path}: is one array, not an archive of several (numpy.savez)")
             return {key: archive[key] for key in (*KEYS, *OPTIONAL) if key in archive}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it is damaged"
+        reason = (str(error) or "it is damaged").splitlines()[0]
+        if "pickle" in reason:
+            reason = "it holds Python objects, or is of another kind"
         raise DataError(f"{path}: cannot be read as a NumPy archive: {reason}") from error

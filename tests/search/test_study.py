@@ -132,7 +132,7 @@ class TestABadFile:
             ),
             (
                 '[fixed]\ndata = "digitz"',
-                "fixed.data must be one of digits, got 'digitz'; did you mean 'digits'?",
+                "npz:PATH, got 'digitz'; did you mean 'digits'?",
             ),
             (
                 "[fixed]\nepochs = 2\nwarmup_epochs = 3",

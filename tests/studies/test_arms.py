@@ -51,7 +51,7 @@ class TestOutcome:
         assert whole.noisy_share == pytest.approx(0.4, abs=1e-3)
 
     def test_a_run_that_diverges_counts_as_guessing_and_its_spending_is_kept(self):
-        found = run_one(quick(**{"optim.lr": 1e9}))
+        found = run_one(quick(**{"optim.lr": 1e6}))
         assert found.diverged
         assert found.test_accuracy == found.val_accuracy == pytest.approx(0.1)
         assert found.flops["warmup"] > 0
@@ -79,7 +79,7 @@ class TestResuming:
 
     def test_another_subset_is_another_run(self, tmp_path, in_process):
         run_all([quick()], tmp_path)
-        run_all([quick()], tmp_path, subset=Subset(train=100))
+        run_all([quick()], tmp_path, subset=Subset(train=300))
         assert len(in_process) == 2
 
     def test_one_that_is_asked_for_twice_is_made_once(self, tmp_path, in_process):

@@ -24,6 +24,7 @@ from swast.run import Run
 
 # The module itself, so that tests can stand in for its functions.
 TRAINING = importlib.import_module("swast.training")
+STEPS = importlib.import_module("swast.steps")
 epochs, price, train = TRAINING.epochs, TRAINING.price, TRAINING.train
 
 SMALL = ("cnn-small", "mlp-small")
@@ -124,14 +125,14 @@ def restless_mlp(shape: tuple[int, ...], classes: int) -> nn.Module:
 
 def after_each_step(monkeypatch: pytest.MonkeyPatch, look: Callable[[Run], None]) -> None:
     """Have ``look`` called with the run after every training step."""
-    plain = TRAINING.train_step
+    plain = STEPS.train_step
 
     def step(run: Run, *rest: object) -> torch.Tensor:
         loss = plain(run, *rest)
         look(run)
         return loss
 
-    monkeypatch.setattr(TRAINING, "train_step", step)
+    monkeypatch.setattr(STEPS, "train_step", step)
 
 
 def same_bits(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:

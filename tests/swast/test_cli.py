@@ -17,7 +17,7 @@ from swast.cli import main
 from swast.config import TrainConfig
 from swast.data import DATASETS
 from swast.errors import DataError
-from tests.swast.support import TRAINING, few_digits, tiny, train
+from tests.swast.support import STEPS, few_digits, tiny, train
 
 
 @pytest.fixture(autouse=True)
@@ -151,13 +151,13 @@ class TestFailures:
     def test_divergence_says_which_checkpoint_is_kept_and_it_goes_on_from_there(
         self, folder, capsys, monkeypatch
     ):
-        plain = TRAINING.train_step
+        plain = STEPS.train_step
 
         def step(run, *rest):
             return plain(run, *rest) * (math.nan if run.epoch == 3 else 1)
 
         with monkeypatch.context() as patch:
-            patch.setattr(TRAINING, "train_step", step)
+            patch.setattr(STEPS, "train_step", step)
             assert command("good.toml", "--resume", "run", "--quiet") == 1
         err = capsys.readouterr().err
         assert err.count("\n") == 1

@@ -15,6 +15,7 @@ from swast import config as schema
 from swast.config import (
     ComputeConfig,
     CoresetConfig,
+    LrScheduleName,
     NoiseConfig,
     OptimConfig,
     PreserveConfig,
@@ -31,7 +32,6 @@ from swast.data import DATASETS
 from swast.errors import ConfigError
 from swast.models import MODELS
 from swast.optim import LR_SCHEDULES
-from swast.optim_config import LrScheduleName
 from swast.pruning import PRUNERS
 from swast.pruning.schedules import SCHEDULES
 

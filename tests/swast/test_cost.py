@@ -232,6 +232,7 @@ class TestPrediction:
             "noise.rate": st.sampled_from([0.0, 0.4]),
         }
         values = {path: data.draw(values, label=path) for path, values in draw.items()}
+        values["coreset.balanced"] &= values["coreset.fraction"] > 0.01  # 1 sample for 10 classes
         if data.draw(st.booleans(), label="pruned"):
             chosen = data.draw(st.sampled_from(EXACT), label="pruning")
             kept = "prune.sparsity" if chosen["prune.method"] != "n:m" else ""

@@ -15,7 +15,7 @@ from swast.cost import model_cost
 from swast.data import DATASETS
 from swast.errors import ConfigError
 from swast.models import build_model, outline
-from tests.swast.support import few_digits, global_generators, same_bits, tiny
+from tests.swast.support import digits, few_digits, global_generators, same_bits, tiny
 
 DOCS = Path(__file__).parents[2] / "docs" / "networks.md"
 HEADS = """
@@ -92,7 +92,7 @@ REFUSED = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
     """A user's folder: modules of networks, and a configuration."""
-    monkeypatch.setitem(DATASETS, "digits", few_digits)
+    monkeypatch.setitem(DATASETS, "digits", lambda *_: few_digits())
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.chdir(tmp_path)
@@ -156,7 +156,9 @@ def test_a_network_of_torchvision_is_torchvisions(recwarn):
         outline("torchvision:vit_b_16", (3, 32, 32), 10)
 
 
-def test_the_example_in_the_docs_trains(folder, capsys):
+def test_the_example_in_the_docs_trains(folder, capsys, monkeypatch):
+    """On all the digits, of which its default coreset takes a twentieth."""
+    monkeypatch.setitem(DATASETS, "digits", lambda *_: digits())
     page = DOCS.read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (config,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)

@@ -14,7 +14,7 @@ from torch.optim import lr_scheduler
 
 from swast.config import OptimConfig, TrainConfig
 from swast.optim import LR_SCHEDULES, clip_gradients, learning_rate, make_optimizer, paced
-from tests.swast.support import TRAINING, copied, epochs, few_digits, started, tiny, train
+from tests.swast.support import STEPS, copied, epochs, few_digits, started, tiny, train
 
 EPOCHS = 12
 
@@ -115,13 +115,13 @@ class TestSchedules:
         """8 steps in epoch 0, 3 in each later one; the record holds an epoch's last."""
         run = started(tiny({"optim.schedule": "one-cycle", "optim.ramp_epochs": 1}))
         rates = []
-        plain = TRAINING.train_step
+        plain = STEPS.train_step
 
         def step(run, *rest):
             rates.append(run.optimizer.param_groups[-1]["lr"])
             return plain(run, *rest)
 
-        monkeypatch.setattr(TRAINING, "train_step", step)
+        monkeypatch.setattr(STEPS, "train_step", step)
         last = [entry.learning_rate for entry in epochs(run)]
         places = [(0, step, 8) for step in range(8)]
         places += [(epoch, step, 3) for epoch in range(1, 6) for step in range(3)]
@@ -186,8 +186,8 @@ class TestAdamW:
             "exp_avg": held["exp_avg"][alive].clone()[None],
             "exp_avg_sq": held["exp_avg_sq"][alive].clone()[None],
         }
-        for places, images in TRAINING.begin_epoch(run):
-            TRAINING.train_step(run, places, images)
+        for places, images in STEPS.begin_epoch(run):
+            STEPS.train_step(run, places, images)
             plain.param_groups[0]["lr"] = run.optimizer.param_groups[0]["lr"]
             small.grad = weight.grad[alive].clone()[None]
             plain.step()
@@ -224,8 +224,8 @@ class TestClipping:
         """The norm is that of the living alone."""
         values = {"prune.schedule": "one-shot", "prune.method": "magnitude"}
         run = started(tiny(values, **{"optim.clip_norm": 1e-3}), after=2)
-        places, images = next(TRAINING.begin_epoch(run))
-        TRAINING.train_step(run, places, images)
+        places, images = next(STEPS.begin_epoch(run))
+        STEPS.train_step(run, places, images)
         gradients = [parameter.grad.flatten() for parameter in run.model.parameters()]
         assert torch.cat(gradients).norm().item() == pytest.approx(1e-3, rel=1e-3)
 
@@ -242,7 +242,7 @@ class TestLabelSmoothing:
         run = started(tiny({"optim.label_smoothing": 0.4, "preserve.weight": 0}), after=after)
         if after:
             next(epochs(run))
-        places, images = next(TRAINING.begin_epoch(run))
+        places, images = next(STEPS.begin_epoch(run))
         indices = run.indices(places)
         logits = run.model(images).detach()
         labels = run.train_set.labels[indices]
@@ -251,7 +251,7 @@ class TestLabelSmoothing:
         losses = -(targets * logits.log_softmax(1)).sum(1)
         expected = (weights * losses).sum() / weights.sum()
         run.step = 1
-        found = TRAINING.train_step(run, places, images)
+        found = STEPS.train_step(run, places, images)
         torch.testing.assert_close(found, expected)
 
     def test_the_validation_loss_is_that_of_hard_labels(self):

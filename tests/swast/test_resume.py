@@ -16,7 +16,7 @@ from swast.models import MODELS
 from swast.result import EpochRecord, TrainResult
 from swast.run import Run
 from tests.swast.support import (
-    TRAINING,
+    STEPS,
     epochs,
     few_digits,
     global_generators,
@@ -88,7 +88,7 @@ def test_a_kill_in_the_middle_of_an_epoch_changes_nothing(tmp_path, monkeypatch,
     config = tiny()
     unbroken = train(config, data=few_digits())
     left = [step]
-    plain = TRAINING.train_step
+    plain = STEPS.train_step
 
     def mortal(*arguments: object) -> torch.Tensor:
         if not left[0]:
@@ -97,7 +97,7 @@ def test_a_kill_in_the_middle_of_an_epoch_changes_nothing(tmp_path, monkeypatch,
         return plain(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TRAINING, "train_step", mortal)
+        patch.setattr(STEPS, "train_step", mortal)
         with pytest.raises(KeyboardInterrupt):
             train(config, data=few_digits(), checkpoint_dir=tmp_path)
     assert_same_run(train(config, data=few_digits(), checkpoint_dir=tmp_path), unbroken)
@@ -119,6 +119,7 @@ def test_a_network_of_torchvision_with_dropout_goes_on_too(tmp_path):
     values = {"model": "mobilenet-v2", "epochs": 2, "coreset.fraction": 0.4}
     config, data = tiny(values, **{"optim.batch_size": 16}), few_digits(32, 10)
     unbroken = train(config, data=data)
+    assert unbroken.predicted_flops == unbroken.train_flops
     with pytest.raises(KeyboardInterrupt):
         train(config, data=data, checkpoint_dir=tmp_path, on_epoch=stop_after(1))
     torch.rand(5)
@@ -151,7 +152,7 @@ def test_each_epoch_drops_other_units_and_the_seed_says_which(monkeypatch):
 def test_a_finished_run_gives_its_result_without_another_step(tmp_path, monkeypatch):
     config = tiny()
     first = train(config, data=few_digits(), checkpoint_dir=tmp_path)
-    monkeypatch.setattr(TRAINING, "train_step", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(STEPS, "train_step", lambda *_: pytest.fail("trained again"))
     again = train(config, data=few_digits(), checkpoint_dir=tmp_path, test=True)
     assert_same_run(again, first)
     assert again.test_accuracy is not None

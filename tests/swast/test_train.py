@@ -24,6 +24,7 @@ from swast.result import TrainResult
 from swast.rng import generator
 from swast.run import Run
 from tests.swast.support import (
+    STEPS,
     TRAINING,
     after_each_step,
     copied,
@@ -164,11 +165,11 @@ class TestTheLoss:
         run = started(config, after=2)
         assert run.round.coreset.weights.std() > 0.1
         model = copy.deepcopy(run.model)
-        places, images = next(TRAINING.begin_epoch(run))
+        places, images = next(STEPS.begin_epoch(run))
         expected = self.explicit(run, places, model)
         expected.backward()
         run.step = 1  # no RigL update is due
-        found = TRAINING.train_step(run, places, images)
+        found = STEPS.train_step(run, places, images)
         torch.testing.assert_close(found, expected.detach(), rtol=1e-5, atol=1e-6)
         for name, parameter in run.model.named_parameters():
             gradient = model.get_parameter(name).grad
@@ -223,7 +224,7 @@ class TestTheLoss:
         """And the share that is due: step 2 of the (5 − 1) · 3 to the end of pruning."""
         run = started(tiny({"prune.schedule": "one-shot"}), after=2)
         model = copy.deepcopy(run.model)
-        places, images = next(TRAINING.begin_epoch(run))
+        places, images = next(STEPS.begin_epoch(run))
         self.explicit(run, places, model).backward()
         seen = []
 
@@ -236,37 +237,37 @@ class TestTheLoss:
 
         monkeypatch.setattr(sparsify, "update", update)
         run.step, run.epoch = 2, 1
-        TRAINING.train_step(run, places, images)
+        STEPS.train_step(run, places, images)
         assert seen == [True, True, True]
 
     def test_warm_up_is_plain_cross_entropy_on_all_data(self):
         run = started(tiny())
-        batches = list(TRAINING.begin_epoch(run))
+        batches = list(STEPS.begin_epoch(run))
         assert sorted(torch.cat([places for places, _ in batches]).tolist()) == list(range(120))
         places, images = batches[0]
         assert torch.equal(images, run.train_set.images[places])
         expected = nn.functional.cross_entropy(
             run.model(images), run.train_set.labels[places]
         ).item()
-        loss = TRAINING.train_step(run, places, images)
+        loss = STEPS.train_step(run, places, images)
         assert loss.item() == pytest.approx(expected, rel=1e-6)
 
     def test_an_epoch_visits_each_sample_of_its_coreset_once(self, monkeypatch):
         run = started(tiny(), after=1)
         next(epochs(run))
-        parts = [places for places, _ in TRAINING.begin_epoch(run)]
+        parts = [places for places, _ in STEPS.begin_epoch(run)]
         assert [len(part) for part in parts] == [16, 16, 4]
         assert sorted(torch.cat(parts).tolist()) == list(range(36))
 
     def test_an_epochs_loss_is_the_mean_of_its_steps(self, monkeypatch):
         losses = []
-        plain = TRAINING.train_step
+        plain = STEPS.train_step
 
         def step(*arguments: object) -> torch.Tensor:
             losses.append(plain(*arguments))
             return losses[-1]
 
-        monkeypatch.setattr(TRAINING, "train_step", step)
+        monkeypatch.setattr(STEPS, "train_step", step)
         run = started(tiny(), after=1)
         assert run.history[0].train_loss == pytest.approx(float(sum(losses)) / 8, rel=1e-6)
 
@@ -329,7 +330,7 @@ class TestHistory:
 
 def first_places(run: Run) -> torch.Tensor:
     """The places of the next epoch's first step."""
-    return next(TRAINING.begin_epoch(run))[0]
+    return next(STEPS.begin_epoch(run))[0]
 
 
 class TestRandomness:
@@ -351,7 +352,7 @@ class TestRandomness:
     def test_the_order_of_the_batches_does_not_hang_on_the_scorer(self, scorer):
         def order(name: str) -> list[list[int]]:
             run = started(tiny({"coreset.scorer": name}), after=3)
-            return [places.tolist() for places, _ in TRAINING.begin_epoch(run)]
+            return [places.tolist() for places, _ in STEPS.begin_epoch(run)]
 
         assert order(scorer) == order("random")
 
@@ -437,7 +438,7 @@ class TestThreads:
         steps = epochs(run)
         next(steps)
         assert torch.get_num_threads() == before
-        monkeypatch.setattr(TRAINING, "train_step", lambda *_: 1 / 0)
+        monkeypatch.setattr(STEPS, "train_step", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             next(steps)
         assert torch.get_num_threads() == before
@@ -449,12 +450,12 @@ class TestDivergence:
             train(tiny({"optim.lr": 1e6}), data=few_digits())
 
     def test_the_last_good_checkpoint_stays(self, tmp_path, monkeypatch):
-        plain = TRAINING.train_step
+        plain = STEPS.train_step
 
         def step(run: Run, *rest: object) -> torch.Tensor:
             return plain(run, *rest) * (math.nan if run.epoch == 3 else 1)
 
-        monkeypatch.setattr(TRAINING, "train_step", step)
+        monkeypatch.setattr(STEPS, "train_step", step)
         with pytest.raises(DivergedError, match="became nan in epoch 4"):
             train(tiny(), data=few_digits(), checkpoint_dir=tmp_path)
         saved = checkpoint.load(tmp_path)

@@ -85,7 +85,7 @@ BAD_ARRAYS = {
         {"x_test": np.full((8, 3, 8, 8), np.inf)},
         "x_test has 1536 values",
     ),
-    "objects": ({"x_train": np.array([{}] * 20, dtype=object)}, "Object arrays cannot be loaded"),
+    "objects": ({"x_train": np.array([{}] * 20, dtype=object)}, "it holds Python objects"),
     "texts": ({"y_train": np.array(["a"] * 20)}, "y_train is <U1 of shape"),
     "float labels": ({"y_train": LABELS / 2}, "y_train is float64 of shape (20,)"),
     "one-hot labels": ({"y_train": np.eye(4, dtype=int)[LABELS]}, "y_train is int64 of shape"),

@@ -1,0 +1,85 @@
+"""Write the tables of trainer.md anew: `python docs/trainer.py`."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+from swast.config import TrainConfig, setting_paths
+from swast.coresets import SCORERS
+from swast.pruning import PRUNERS
+from swast.settings import FieldType, Setting, subtables
+
+PAGE = Path(__file__).with_suffix(".md")
+MARKED = re.compile(r"(<!-- (\w+): python docs/trainer\.py -->\n).*?(<!-- end of \2 -->\n)", re.S)
+
+
+def allowed(kind: FieldType, limits: Setting) -> str:
+    """What a setting may hold, as the error messages say it."""
+    names = kind.names or limits.names
+    if names:
+        return ", ".join(f"`{name}`" for name in [*names, *limits.forms])
+    if kind.kind in (int, float):
+        return f"{'whole, ' if kind.kind is int else ''}{limits.range}"
+    return {bool: "`true`, `false`", str: "text", tuple: "list of texts"}[kind.kind]
+
+
+def shown(default: object) -> str:
+    """A default as TOML has it."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return (
+        f'"{default}"'
+        if isinstance(default, str)
+        else str(list(default))
+        if isinstance(default, tuple)
+        else f"{default:g}"
+    )
+
+
+def settings() -> str:
+    """A table of fields for each table of the configuration."""
+    parts = []
+    for name, table in {"": TrainConfig, **subtables(TrainConfig)}.items():
+        title = f"### `[{name}]`\n\n{table.__doc__}\n" if name else "### At the top\n"
+        rows = ["| field | default | allowed | symbol | meaning |", "|---|---|---|---|---|"]
+        for path, (kind, limits, default) in setting_paths().items():
+            parent, _, field = path.rpartition(".")
+            if parent == name:
+                rows.append(
+                    f"| `{field}` | `{shown(default)}` | {allowed(kind, limits)} "
+                    f"| {limits.symbol} | {limits.doc} |"
+                )
+        parts.append(title + "\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def methods(package: str, names: list[str]) -> str:
+    """A table of methods from the first sentence and the cost that their files state."""
+    rows = ["| name | what it does | cost | source |", "|---|---|---|---|"]
+    for name in names:
+        stem = name.replace("-", "_").replace(":", "_")
+        text = importlib.import_module(f"swast.{package}.{stem}").__doc__ or ""
+        flat = re.sub(r"\s+", " ", text)
+        says = re.search(r": (.*?[.;])(?= [A-Z]|$)", flat)
+        cost = re.search(r"Cost: (.*?)(?=\.? Needs:|\. |$)", flat)
+        source = re.search(r"Source: (.*?\d{4})", flat)
+        cells = [each.group(1) if each else "" for each in (says, cost, source)]
+        what, cost_of, where = (cell.rstrip(".;").replace("|", "\\|") for cell in cells)
+        rows.append(f"| `{name}` | {what} | {cost_of} | {where} |")
+    return "\n".join(rows) + "\n"
+
+
+def renewed(page: str) -> str:
+    """The page with its tables made anew."""
+    made = {
+        "settings": settings(),
+        "scorers": methods("coresets", list(SCORERS)),
+        "pruners": methods("pruning", list(PRUNERS)),
+    }
+    return MARKED.sub(lambda found: found[1] + made[found[2]] + found[3], page)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,62 @@
+"""The training configuration: what `swast-train` reads and a search varies."""
+
+from __future__ import annotations
+
+from swast.config.data import (
+    DATA_FORMS,
+    DATA_NAMES,
+    AugmentConfig,
+    DiagnoseConfig,
+    LoadingConfig,
+    NoiseConfig,
+)
+from swast.config.files import parse_toml, parse_value, read_config, read_text
+from swast.config.optim import ComputeConfig, LrScheduleName, OptimConfig
+from swast.config.tailoring import (
+    CoresetConfig,
+    DistributionName,
+    PreserveConfig,
+    PruneConfig,
+    PrunerName,
+    ScheduleName,
+    ScopeName,
+    ScorerName,
+)
+from swast.config.train import (
+    MODEL_FORMS,
+    MODEL_NAMES,
+    TrainConfig,
+    flatten,
+    set_paths,
+    setting_paths,
+)
+
+__all__ = [
+    "DATA_FORMS",
+    "DATA_NAMES",
+    "MODEL_FORMS",
+    "MODEL_NAMES",
+    "AugmentConfig",
+    "ComputeConfig",
+    "CoresetConfig",
+    "DiagnoseConfig",
+    "DistributionName",
+    "LoadingConfig",
+    "LrScheduleName",
+    "NoiseConfig",
+    "OptimConfig",
+    "PreserveConfig",
+    "PruneConfig",
+    "PrunerName",
+    "ScheduleName",
+    "ScopeName",
+    "ScorerName",
+    "TrainConfig",
+    "flatten",
+    "parse_toml",
+    "parse_value",
+    "read_config",
+    "read_text",
+    "set_paths",
+    "setting_paths",
+]

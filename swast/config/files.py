@@ -1,0 +1,67 @@
+"""Configurations in files and on command lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from swast.config.train import TrainConfig, set_paths
+from swast.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        ConfigError: there is no such file, or it is not text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tables of a TOML text.
+
+    Raises:
+        ConfigError: it is not TOML.
+    """
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise ConfigError([f"not TOML: {error}"]) from None
+
+
+def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> TrainConfig:
+    """The configuration in a TOML file, some of its fields replaced.
+
+    A table ``[provenance]``, which an exported file has, is skipped.
+
+    Raises:
+        ConfigError: what is wrong, led by the file's name.
+    """
+    text = read_text(path)
+    try:
+        tables = parse_toml(text)
+        tables.pop("provenance", None)
+        return TrainConfig.from_dict(set_paths(tables, overrides or {}))
+    except ConfigError as error:
+        raise error.within(str(path)) from None
+
+
+def parse_value(text: str) -> object:
+    """A value as TOML reads it, or the bare text where that is no TOML (``--set k=rigl``)."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except ValueError:
+        return text

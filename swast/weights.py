@@ -1,0 +1,50 @@
+"""Trained weights on disk, and networks made of them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from swast.checkpoint import read
+from swast.config import TrainConfig
+from swast.errors import CheckpointError
+from swast.files import replacing
+from swast.models import build_model
+from swast.pruning import channel
+
+
+def save_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Write a plain state dict, masks applied, that ``torch.load(weights_only=True)`` reads."""
+    with replacing(path) as file:
+        torch.save(dict(state), file)
+
+
+def load_network(
+    path: Path, config: TrainConfig, input_shape: Sequence[int], num_classes: int
+) -> nn.Module:
+    """The network of a configuration with saved weights, on the CPU, in eval mode.
+
+    Where channels were removed it has the shapes that are left.
+
+    Args:
+        path: a file that `save_weights` or ``swast-train --weights`` wrote.
+        config: what was trained.
+        input_shape: channels, height and width of its images.
+        num_classes: number of outputs.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another network.
+    """
+    state = read(path)
+    if state is None:
+        raise CheckpointError(f"{path}: no such file")
+    model = build_model(config.model, tuple(input_shape), num_classes, config.seed)
+    try:
+        channel.fit(model, state)
+        model.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path}: not the weights of a {config.model}") from error
+    return model.eval()
