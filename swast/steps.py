@@ -79,17 +79,19 @@ def _loss(
     run: Run, places: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
     """Cross-entropy, weighted by the coreset, and the preservation term where it is on."""
-    held, smoothing = run.round, run.config.optim.label_smoothing
+    held, settings = run.round, run.config.preserve
+    smoothing = run.config.optim.label_smoothing
     if held is None:
         return functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-    loss = weighted_cross_entropy(
+    wrong = weighted_cross_entropy(
         logits,
         labels,
         held.coreset.weights[places],
         absolute=held.coreset.absolute,
         smoothing=smoothing,
     )
-    recorded, settings = held.recorded_at(places), run.config.preserve
+    loss = settings.cross_entropy * wrong
+    recorded = held.recorded_at(places)
     if recorded is not None and settings.weight > 0:
         drift = preservation_loss(logits, recorded, settings.reduction)
         loss = loss + settings.weight * drift

@@ -104,6 +104,12 @@ class PreserveConfig(Table):
         0.1, "weight of the KL term; 0 switches it off", symbol="λ", low=0, high=1e4
     )
     reduction: Literal["mean", "sum"] = setting("mean", "of the KL term over a batch")
+    cross_entropy: float = setting(
+        1.0,
+        "factor of the cross-entropy in rounds; 1 + λ is the control for preservation",
+        above=0,
+        high=1e4,
+    )
 
 
 RULES: dict[str, dict[str, tuple[tuple[object, ...], str]]] = {

@@ -18,6 +18,7 @@ from swast.coresets import SCORERS, group_sizes, make_groups
 from swast.errors import DivergedError
 from swast.features import extract
 from swast.models import MODELS
+from swast.preservation import weighted_cross_entropy
 from swast.pruning import Masks
 from swast.result import TrainResult
 from swast.rng import generator
@@ -175,6 +176,49 @@ class TestTheLoss:
             if name.endswith("weight"):
                 gradient = gradient * run.masks.alive(name.removesuffix(".weight"))
             torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+    def test_a_factor_of_the_cross_entropy_is_a_larger_step_with_less_decay(self):
+        """c·∇CE + γw at the rate η is ∇CE + γ/c·w at c·η, momentum and RigL included."""
+        scaled = train(
+            tiny({"preserve.weight": 0, "preserve.cross_entropy": 3.0, "warmup_epochs": 0}),
+            data=few_digits(),
+        )
+        faster = train(
+            tiny(
+                {
+                    "preserve.weight": 0,
+                    "warmup_epochs": 0,
+                    "optim.lr": 0.15,
+                    "optim.weight_decay": 5e-4 / 3,
+                }
+            ),
+            data=few_digits(),
+        )
+        plain = train(tiny({"preserve.weight": 0, "warmup_epochs": 0}), data=few_digits())
+        for name, weight in scaled.state.items():
+            torch.testing.assert_close(weight, faster.state[name], rtol=1e-3, atol=1e-4)
+        assert not same_bits(scaled.state, plain.state)
+
+    def test_the_factor_leaves_warm_up_and_the_preservation_term_alone(self):
+        runs = [
+            started(tiny({"preserve.cross_entropy": factor}, **{"preserve.weight": 1.0}), after=2)
+            for factor in (1.0, 2.0)
+        ]
+        warm = [started(run.config, after=1) for run in runs]
+        assert same_bits(copied(warm[0].model), copied(warm[1].model))
+        model = copy.deepcopy(runs[1].model)
+        places, images = next(TRAINING.begin_epoch(runs[1]))
+        held = runs[1].round
+        assert held is not None
+        wrong = weighted_cross_entropy(
+            model(images),
+            runs[1].train_set.labels[runs[1].indices(places)],
+            held.coreset.weights[places],
+        )
+        expected = self.explicit(runs[1], places, model) + wrong
+        torch.testing.assert_close(
+            TRAINING.train_step(runs[1], places, images), expected.detach(), rtol=1e-5, atol=1e-6
+        )
 
     def test_a_rigl_update_sees_the_dense_gradient_of_its_batch(self, monkeypatch):
         """And the share that is due: step 2 of the (5 − 1) · 3 to the end of pruning."""

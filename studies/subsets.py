@@ -1,0 +1,75 @@
+"""Smaller versions of a data set: stratified by class, drawn once by seed, their sizes stated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swast.data import ArrayData, load_data
+from swast.rng import derive
+
+
+@dataclass(frozen=True)
+class Subset:
+    """How many samples of each part to keep; None keeps the part whole."""
+
+    train: int | None = None
+    val: int | None = None
+    test: int | None = None
+    seed: int = 0
+
+
+WHOLE = Subset()
+
+
+def stratified(labels: NDArray[np.int64], size: int, seed: int) -> NDArray[np.int64]:
+    """Indices of ``size`` samples, in order, every class by its share (largest remainders)."""
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts * size / len(labels)
+    quota = np.floor(shares).astype(np.int64)
+    rest = np.argsort(quota - shares, kind="stable")[: size - quota.sum()]
+    quota[rest] += 1
+    random = np.random.default_rng(seed)
+    drawn = [
+        random.choice(np.flatnonzero(labels == label), size=count, replace=False)
+        for label, count in zip(classes, quota, strict=True)
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
+def take(data: ArrayData, subset: Subset) -> ArrayData:
+    """The subset of a data set. It does not depend on the seed of any run.
+
+    Raises:
+        ValueError: a part holds fewer samples than asked for.
+    """
+
+    def chosen(part: str, labels: NDArray[np.int64], size: int | None) -> NDArray[np.int64]:
+        if size is None:
+            return np.arange(len(labels))
+        if size > len(labels):
+            raise ValueError(f"the {part} part holds {len(labels)} samples, not {size}")
+        return stratified(labels, size, derive(subset.seed, f"subset-{part}"))
+
+    train = chosen("train", data.clean_train, subset.train)
+    val = chosen("val", data.val_labels, subset.val)
+    test = chosen("test", data.test_labels, subset.test)
+    return replace(
+        data,
+        train_images=data.train_images[train],
+        train_labels=data.train_labels[train],
+        clean_train=data.clean_train[train],
+        val_images=data.val_images[val],
+        val_labels=data.val_labels[val],
+        test_images=data.test_images[test],
+        test_labels=data.test_labels[test],
+    )
+
+
+@lru_cache(maxsize=2)
+def load_subset(name: str, subset: Subset) -> ArrayData:
+    """A subset of a data set by name; the last two stay in memory."""
+    return take(load_data(name), subset)

@@ -1,0 +1,34 @@
+"""Tables in Markdown, and figures of a result as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from studies.statistics import Interval
+from studies.summaries import ArmSummary
+
+MISSING = "–"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; its first column is text, the others are figures."""
+    lines = [head, [":--"] + ["--:"] * (len(head) - 1), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share in per cent, without the sign."""
+    return MISSING if share is None else f"{100 * share:.{digits}f}"
+
+
+def accuracy(arm: ArmSummary) -> str:
+    """Mean ± standard deviation, in per cent."""
+    return f"{percent(arm.accuracy)} ± {percent(arm.spread)}"
+
+
+def points(interval: Interval) -> str:
+    """A difference in percentage points with its interval; bold where that excludes 0."""
+    text = (
+        f"{100 * interval.mean:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
+    ).replace("-", "−")
+    return f"**{text}**" if interval.sign else text
