@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from search.records import TrialRecord
+from search.rules import Limit, Stopping
 from search.trials import Proposal, SearchTrials
-from swast.config import TrainConfig
 
 if TYPE_CHECKING:
     from search.tracking import Tracker
@@ -74,19 +74,6 @@ class Display(Protocol):
         """Show a status."""
 
 
-@dataclass(frozen=True)
-class Limit:
-    """The most that one trial may cost.
-
-    Attributes:
-        max_flops: training FLOPs.
-        price: of a configuration, before it is trained.
-    """
-
-    max_flops: float
-    price: Callable[[TrainConfig], int]
-
-
 MOST_REJECTED = 200
 """Proposals in a row that may be too dear before a search gives up asking."""
 
@@ -100,6 +87,7 @@ class Session:
         display: is shown every change.
         folder: for files of the search.
         limit: keeps dearer configurations from being started; None starts all.
+        stopping: stops trials that are behind at a rung; None stops none.
     """
 
     def __init__(
@@ -109,11 +97,14 @@ class Session:
         display: Display,
         folder: Path,
         limit: Limit | None = None,
+        stopping: Stopping | None = None,
     ) -> None:
         self._trials, self._tracker, self._display = trials, tracker, display
-        self._folder, self._limit = folder, limit
+        self._folder, self._limit, self._stopping = folder, limit, stopping
         self._orphans = trials.orphans()
         self._records = {record.number: record for record in trials.records()}
+        if stopping is not None:
+            stopping.restore(self._records.values())
         self._started = time.monotonic()
         self._finished_here = 0
 
@@ -170,11 +161,15 @@ class Session:
 
     def _start(self, proposal: Proposal) -> Proposal:
         """Give a proposal its run and show that it starts."""
-        run_id = proposal.run_id
+        run_id, before = proposal.run_id, self._records.get(proposal.number)
+        record = replace(self._new_record(proposal), rungs=before.rungs if before else {})
+        if self._stopping is not None:
+            record = replace(record, predicted_flops=self._stopping.price(proposal.config))
+            self._trials.note(proposal.number, predicted_flops=record.predicted_flops)
         if run_id is None:
             run_id = self._tracker.start_trial(self._trials.info, proposal)
             self._trials.note(proposal.number, run_id=run_id)
-        self._records[proposal.number] = replace(self._new_record(proposal), run_id=run_id)
+        self._records[proposal.number] = replace(record, run_id=run_id)
         self._display.update(self.status)
         return proposal
 
@@ -187,8 +182,12 @@ class Session:
             reference=proposal.reference,
         )
 
-    def on_epoch(self, number: int, epoch: Mapping[str, Any], flops: Mapping[str, int]) -> None:
-        """Take note of an epoch that a trial made: its record, and the trial's bill so far."""
+    def on_epoch(self, number: int, epoch: Mapping[str, Any], flops: Mapping[str, int]) -> bool:
+        """Take note of an epoch that a trial made: its record, and the trial's bill so far.
+
+        Returns:
+            Whether the trial goes on.
+        """
         record = replace(
             self._records[number],
             accuracy=epoch["val_accuracy"],
@@ -196,11 +195,16 @@ class Session:
             seconds=epoch["seconds"],
             flops=dict(flops),
         )
+        if self._stopping is not None and self._stopping.at_rung(record):
+            record = replace(record, rungs=record.rungs | {record.epochs: epoch["val_accuracy"]})
+            self._trials.note(number, rungs=record.rungs)
+            record = self._stopping.judge(record)
         self._records[number] = record
         if record.run_id:
             values = {name: epoch[name] for name in LOGGED}
             self._tracker.log_epoch(record.run_id, record.epochs, values)
         self._display.update(self.status)
+        return record.stopped_at is None
 
     def on_end(self, number: int, result: Mapping[str, Any] | None, reason: str | None) -> None:
         """Settle a trial.
@@ -215,7 +219,7 @@ class Session:
         """
         record = self._records[number]
         if result is None or not math.isfinite(result["val_accuracy"]):
-            why = reason or "stopped before its last epoch"
+            why = reason or record.reason or "stopped before its last epoch"
             record = replace(record, state="failed" if reason else "pruned", reason=why)
         else:
             record = replace(

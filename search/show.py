@@ -39,7 +39,7 @@ def show(options: Namespace) -> None:
     from rich.console import Console
 
     from search.display import front_table, outcome
-    from search.records import front_of
+    from search.records import front_of, stopped
     from search.trials import SearchTrials, describe_search
 
     trials = SearchTrials.load(open_home(options), options.name)
@@ -50,7 +50,7 @@ def show(options: Namespace) -> None:
     info = trials.info
     console.print(
         f"{info.name}: study {info.study.name}, {len(records)} of {info.budget} trials, "
-        f"sampler {info.sampler}, seed {info.seed}"
+        f"{len(stopped(records))} stopped early, sampler {info.sampler}, seed {info.seed}"
     )
     members = front_of(records)
     for record in records:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from search.errors import RequestError
 from search.home import check_store, sqlite_file
 from search.pareto import reference_point
-from search.records import State, TrialRecord, flops_spent, front_of, hypervolume_of
+from search.records import State, TrialRecord, flops_spent, front_of, hypervolume_of, stopped
 from search.sampler import SAMPLERS, fixed_parameters, inside, suggest
 from search.study import Study, parse_study
 from swast.config import TrainConfig
@@ -43,6 +43,7 @@ OUTCOME = (
     "flops",
     "reason",
     "rejected",
+    "stopped_at",
 )
 UNUSABLE = (SQLAlchemyError, RuntimeError, ImportError, ValueError, OSError)
 """What opening a storage may raise."""
@@ -291,6 +292,7 @@ def describe_search(trials: SearchTrials) -> dict[str, Any]:
         "sampler": info.sampler,
         "seed": info.seed,
         "trials": [record.to_dict() for record in records],
+        "stopped": len(stopped(records)),
         "front": [record.number for record in front_of(records)],
         "hypervolume": hypervolume_of(records),
         "reference_point": reference_point(),
@@ -309,5 +311,7 @@ def _record(study: Study, trial: FrozenTrial) -> TrialRecord:
         config=config or {},
         reference=kept.get("reference"),
         run_id=kept.get("run_id"),
+        predicted_flops=kept.get("predicted_flops"),
+        rungs={int(epoch): accuracy for epoch, accuracy in kept.get("rungs", {}).items()},
         **kept.get("outcome", {}),
     )

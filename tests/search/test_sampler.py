@@ -257,6 +257,7 @@ class TestRecords:
             "sampler": "tpe",
             "seed": 5,
             "trials": [each.to_dict() for each in records],
+            "stopped": 0,
             "front": [2, 0],
             "hypervolume": hypervolume_of(records),
             "reference_point": reference_point(),
