@@ -235,11 +235,11 @@ def make_rules(
     from swast.training import price
 
     cost = lru_cache(lambda config: price(config, data).total)
+    limit = None if max_flops is None else Limit(max_flops, cost)
     asked = study.halving
-    return (
-        None if max_flops is None else Limit(max_flops, cost),
-        asked and Stopping(Halving(asked.grace, asked.reduction, asked.brackets), cost),
-    )
+    if asked is None:
+        return limit, None
+    return limit, Stopping(Halving(asked.grace, asked.reduction, asked.brackets), cost)
 
 
 def show_end(trials: SearchTrials, home: Home, status: Status) -> None:

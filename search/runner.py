@@ -122,6 +122,10 @@ class SessionSearcher(Searcher):  # type: ignore[misc]
         reason = found.get("failure") or ("its worker process failed" if error else None)
         self._session.on_end(self._numbers.pop(trial_id), final, reason)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its tuner down, and a session is in the storage already."""
+        return {}
+
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the storage keeps the search."""
 
@@ -135,6 +139,10 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
     def __init__(self, searcher: SessionSearcher) -> None:
         super().__init__()
         self._searcher = searcher
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as the searcher."""
+        return {}
 
     def on_trial_result(self, tune_controller: object, trial: Any, result: dict[str, Any]) -> str:  # noqa: ANN401, ARG002
         """Pass on an epoch and say what follows; the last one goes to the searcher alone."""
