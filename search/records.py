@@ -33,7 +33,7 @@ class TrialRecord:
         flops: the bill so far by term.
         run_id: its MLflow run.
         reason: why it failed or was stopped.
-        rejected: proposed and never started, since it would cost too much.
+        rejected: proposed and never started: too dear, or trained before.
         predicted_flops: what the whole schedule will cost, where halving had it priced beforehand.
         rungs: accuracy at each rung that it reached, by epoch.
         stopped_at: epoch of the rung that stopped it, if one did.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from search.records import TrialRecord
+from search.records import State, TrialRecord
 from search.rules import Limit, Stopping
 from search.trials import Proposal, SearchTrials
 
@@ -76,6 +76,9 @@ class Display(Protocol):
 
 MOST_REJECTED = 200
 """Proposals in a row that may be too dear before a search gives up asking."""
+MOST_REPEATS = 5
+"""Proposals for one trial that may repeat a finished one before it is drawn at random, and again
+as many of those before a repetition is trained."""
 
 
 class Session:
@@ -129,17 +132,34 @@ class Session:
         """The next trial to start, or None when the budget is used up.
 
         Trials that a dead driver left running come first. Of what the sampler proposes, what is
-        too dear is told so and asked again.
+        too dear is told so and asked again; so is what has been trained before (see
+        `MOST_REPEATS`).
         """
         if self._orphans:
             return self._start(self._orphans.pop(0))
+        repeats = 0
         for _ in range(MOST_REJECTED):
             if self.remaining <= 0:
                 return None
-            proposal = self._trials.ask()
-            if not self._too_dear(proposal):
+            proposal = self._trials.ask(at_random=repeats >= MOST_REPEATS)
+            if repeats < 2 * MOST_REPEATS and self._repeats(proposal):
+                repeats += 1
+            elif not self._too_dear(proposal):
                 return self._start(proposal)
         return None
+
+    def _repeats(self, proposal: Proposal) -> bool:
+        """Whether a proposal was trained before, to its end or to a rung; if so it is settled.
+
+        It is told FAIL, which no sampler learns from: PRUNED would make a good place look bad.
+        """
+        config = proposal.config.to_dict()
+        for record in self._records.values():
+            tried = record.state == "complete" or record.stopped_at is not None
+            if tried and record.config == config and proposal.reference is None:
+                self._reject(proposal, "failed", f"the same configuration as {record.label}")
+                return True
+        return False
 
     def _too_dear(self, proposal: Proposal) -> bool:
         """Whether a proposal costs more than allowed; if so it is settled."""
@@ -149,15 +169,16 @@ class Session:
         self._trials.constrain(proposal.number, price - self._limit.max_flops)
         if price <= self._limit.max_flops:
             return False
-        record = replace(
-            self._new_record(proposal),
-            state="pruned",
-            rejected=True,
-            reason=f"costs {price:.3g} FLOPs, more than the {self._limit.max_flops:.3g} allowed",
-        )
+        most = self._limit.max_flops
+        reason = f"costs {price:.3g} FLOPs, more than the {most:.3g} allowed"
+        self._reject(proposal, "pruned", reason)
+        return True
+
+    def _reject(self, proposal: Proposal, state: State, reason: str) -> None:
+        """Settle a proposal that is not started."""
+        record = replace(self._new_record(proposal), state=state, rejected=True, reason=reason)
         self._records[proposal.number] = record
         self._trials.settle(record)
-        return True
 
     def _start(self, proposal: Proposal) -> Proposal:
         """Give a proposal its run and show that it starts."""

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from search.halving import Halving
 from search.records import front_of, stopped
 from search.rules import Limit, Stopping
-from search.session import MOST_REJECTED, Session
+from search.session import MOST_REJECTED, MOST_REPEATS, Session
 from search.trials import SearchTrials, describe_search
 from tests.search.support import (
     BARE,
@@ -233,7 +233,8 @@ class TestALimit:
         assert len(started) == 5
         assert all(proposal.config.interval <= 500 for proposal in started)
         assert scene.tracker.told("start") == [proposal.number for proposal in started]
-        dear = [each for each in scene.trials.records() if each.rejected]
+        kept = scene.trials.records()
+        dear = [each for each in kept if each.rejected and each.state == "pruned"]
         assert dear
         for each in dear:
             assert each.state == "pruned"
@@ -245,9 +246,7 @@ class TestALimit:
             assert frozen.constraints == {"max_flops": each.config["interval"] - 500}
         for proposal in started:
             assert scene.frozen(proposal.number).constraints["max_flops"] <= 0
-        assert {each.number for each in scene.again().trials.records() if each.rejected} == {
-            each.number for each in dear
-        }
+        assert scene.again().trials.records() == kept
 
     def test_does_not_take_from_the_budget_of_a_resumed_search(self, tmp_path):
         scene = self.limited(tmp_path, 500, budget=3)
@@ -269,6 +268,68 @@ class TestALimit:
         assert {trial.state for trial in drawn.trials} == {TrialState.PRUNED}
         assert scene.session.remaining == 10
         assert scene.tracker.calls == []
+
+
+class TestARepetition:
+    """Of one field with few values, so that proposals soon repeat."""
+
+    def few(self, folder, count, **more):
+        source = f"[space]\ninterval = {list(range(1, count + 1))}"
+        return Scene(folder, new_search(folder, source, **more))
+
+    @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
+    def test_is_not_trained_while_there_is_something_new(self, tmp_path, sampler):
+        scene = self.few(tmp_path, 2, sampler=sampler, budget=2)
+        for _ in range(2):
+            scene.train(scene.session.propose().number)
+        trained = [each for each in scene.trials.records() if not each.rejected]
+        assert sorted(each.params["interval"] for each in trained) == [1, 2]
+        assert scene.session.propose() is None
+        assert scene.session.status.ended == 2
+
+    def test_is_told_and_kept_as_what_was_not_started(self, tmp_path):
+        scene = self.few(tmp_path, 1, budget=2)
+        scene.train(scene.session.propose().number)
+        scene.train(scene.session.propose().number)
+        same = [each for each in scene.trials.records() if each.rejected]
+        assert len(same) == 2 * MOST_REPEATS
+        for each in same:
+            assert (each.state, each.reason) == ("failed", "the same configuration as #0")
+            assert (each.run_id, scene.frozen(each.number).state) == (None, TrialState.FAIL)
+        assert scene.again().session.remaining == 0
+
+    def test_is_trained_in_the_end_where_there_is_nothing_else(self, tmp_path):
+        scene = self.few(tmp_path, 1, budget=2)
+        scene.train(scene.session.propose().number)
+        proposal = scene.session.propose()
+        assert proposal.number == 1 + 2 * MOST_REPEATS
+        assert scene.session.status.trials[-1].state == "running"
+
+    def test_of_what_failed_or_was_cut_off_is_trained(self, tmp_path):
+        scene = self.few(tmp_path, 1, budget=3)
+        scene.session.on_end(scene.session.propose().number, None, "broken")
+        scene.session.on_end(scene.session.propose().number, None, None)
+        assert scene.session.propose().number == 2
+
+    def test_of_what_a_rung_stopped_is_not_trained(self, tmp_path):
+        trials = new_search(tmp_path, "[space]\ninterval = [1]", budget=3)
+        scene = halved(tmp_path, trials)
+        scene.session.propose()
+        scene.session._records[0] = renumbered(
+            scene.session._records[0], state="pruned", stopped_at=2
+        )
+        assert scene.session.propose().number == 1 + 2 * MOST_REPEATS
+
+    def test_of_a_reference_is_trained_as_every_reference(self, tmp_path):
+        source = (
+            "[space]\ninterval = [3]\n[references.a]\ninterval = 3\n[references.b]\ninterval = 3"
+        )
+        scene = Scene(tmp_path, new_search(tmp_path, source, budget=2))
+        assert scene.session.propose().reference == "a"
+        scene.train(0)
+        again = scene.session.propose()
+        assert (again.number, again.reference) == (1, "b")
+        assert again.config.interval == 3
 
 
 def halved(folder, trials=None, reduction=2, **info):
