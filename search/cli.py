@@ -13,7 +13,7 @@ from search.errors import RequestError, SearchError
 from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
 from swast.errors import ConfigError, DataError, SwastError
 
-SAMPLERS = ("tpe", "random")
+SAMPLERS = ("tpe", "gp", "nsga2", "nsga3", "qmc", "random")
 PICKS = ("knee", "best", "cheapest", "front")
 
 COMMANDS = {

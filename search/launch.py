@@ -6,16 +6,19 @@ import json
 import time
 from argparse import Namespace
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from search import display
 from search.errors import RequestError, SearchFailedError
+from search.halving import Halving
 from search.home import Home, check_store, sqlite_file
 from search.records import front_of, hypervolume_of
 from search.resources import Resources
-from search.session import Limit, Session, Status
+from search.rules import Limit, Stopping
+from search.session import Session, Status
 from search.study import Study, check_name, find_study, shipped
 from search.trials import SearchInfo, SearchTrials, describe_search, search_names
 from swast.config import TrainConfig
@@ -84,8 +87,8 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
             trials.remember(budget=options.budget or info.budget)
         begin_tracking(trials, tracker)
         shown = stack.enter_context(display.choose(quiet=options.quiet))
-        limit = make_limit(options.max_flops, data)
-        session = Session(trials, tracker, shown, home.search(info.name), limit)
+        rules = make_rules(options.max_flops, info.study, data)
+        session = Session(trials, tracker, shown, home.search(info.name), *rules)
         try:
             run_trials(session, data, resources, concurrent, options.time_budget)
         finally:
@@ -225,13 +228,18 @@ def begin_tracking(trials: SearchTrials, tracker: Tracker) -> None:
         tracker.reopen_search(trials.info.run_id, trials.records())
 
 
-def make_limit(max_flops: float | None, data: ArrayData) -> Limit | None:
-    """The limit on a trial's cost, if one is asked for."""
-    if max_flops is None:
-        return None
+def make_rules(
+    max_flops: float | None, study: Study, data: ArrayData
+) -> tuple[Limit | None, Stopping | None]:
+    """The limit on a trial's cost and what stops trials early, each if it is asked for."""
     from swast.training import price
 
-    return Limit(max_flops, lambda config: price(config, data).total)
+    cost = lru_cache(lambda config: price(config, data).total)
+    limit = None if max_flops is None else Limit(max_flops, cost)
+    asked = study.halving
+    if asked is None:
+        return limit, None
+    return limit, Stopping(Halving(asked.grace, asked.reduction, asked.brackets), cost)
 
 
 def show_end(trials: SearchTrials, home: Home, status: Status) -> None:

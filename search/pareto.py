@@ -6,6 +6,7 @@ points do not dominate each other: all of them are on the front.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,6 +30,34 @@ def dominates(accuracy: float, flops: float, other_accuracy: float, other_flops:
     return at_least and (accuracy > other_accuracy or flops < other_flops)
 
 
+def ranks(accuracy: ArrayLike, flops: ArrayLike) -> NDArray[np.int64]:
+    """The non-dominated rank of every point, in their order; n log n.
+
+    Points that no other dominates have rank 0; without them, the next ones have rank 1; and so on.
+    A point that is not finite in both objectives has rank n, behind every other.
+
+    Args:
+        accuracy: n numbers, more is better.
+        flops: n numbers, less is better.
+    """
+    up, down = np.asarray(accuracy, dtype=float), np.asarray(flops, dtype=float)
+    found = np.full(len(up), len(up), dtype=np.int64)
+    finite = np.isfinite(up) & np.isfinite(down)
+    tops: list[float] = []  # the best accuracy of each rank so far, negated: rises with rank
+    last = -1
+    for place in np.lexsort((-up, down)):
+        if not finite[place]:
+            continue
+        if last >= 0 and up[place] == up[last] and down[place] == down[last]:
+            found[place] = found[last]
+        else:
+            rank = bisect_right(tops, -up[place])
+            tops[rank : rank + 1] = [-float(up[place])]
+            found[place] = rank
+        last = place
+    return found
+
+
 def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
     """Positions of the points that no other dominates, by rising FLOPs; n log n.
 
@@ -39,18 +68,8 @@ def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
         flops: n numbers, less is better.
     """
     up, down = np.asarray(accuracy, dtype=float), np.asarray(flops, dtype=float)
-    chosen: list[int] = []
-    best, at = -np.inf, -np.inf
-    finite = np.isfinite(up) & np.isfinite(down)
-    for place in np.lexsort((-up, down)):
-        if not finite[place]:
-            continue
-        if up[place] > best:
-            best, at = up[place], down[place]
-            chosen.append(int(place))
-        elif up[place] == best and down[place] == at:
-            chosen.append(int(place))
-    return chosen
+    rank = ranks(up, down)
+    return [int(place) for place in np.lexsort((-up, down)) if rank[place] == 0]
 
 
 def hypervolume(accuracy: ArrayLike, relative_flops: ArrayLike) -> float:
@@ -91,15 +110,15 @@ def knee(accuracy: Sequence[float], relative_flops: Sequence[float]) -> int:
     places = front(accuracy, relative_flops)
     if not places:
         raise ValueError("a knee needs at least one finite point")
-    up = _unit(np.asarray(accuracy, dtype=float)[places])
-    down = _unit(np.log10(np.asarray(relative_flops, dtype=float)[places]))
+    up = unit(np.asarray(accuracy, dtype=float)[places])
+    down = unit(np.log10(np.asarray(relative_flops, dtype=float)[places]))
     above = up - down
     if above.max() < ROUNDING:
         return places[-1]
     return places[int(above.argmax())]
 
 
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Values scaled to [0, 1]; all 0 where they are equal."""
     span = float(np.ptp(values))
     return (values - values.min()) / span if span > 0 else np.zeros_like(values)

@@ -33,7 +33,10 @@ class TrialRecord:
         flops: the bill so far by term.
         run_id: its MLflow run.
         reason: why it failed or was stopped.
-        rejected: proposed and never started, since it would cost too much.
+        rejected: proposed and never started: too dear, or trained before.
+        predicted_flops: what the whole schedule will cost, where halving had it priced beforehand.
+        rungs: accuracy at each rung that it reached, by epoch.
+        stopped_at: epoch of the rung that stopped it, if one did.
     """
 
     number: int
@@ -50,6 +53,9 @@ class TrialRecord:
     run_id: str | None = None
     reason: str | None = None
     rejected: bool = False
+    predicted_flops: int | None = None
+    rungs: dict[int, float] = field(default_factory=dict)
+    stopped_at: int | None = None
 
     @property
     def label(self) -> str:
@@ -64,6 +70,11 @@ class TrialRecord:
 def finished(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The trials that made every epoch."""
     return [trial for trial in trials if trial.state == "complete"]
+
+
+def stopped(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials that a rung stopped."""
+    return [each for each in trials if each.state == "pruned" and each.stopped_at is not None]
 
 
 def front_of(trials: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -26,6 +26,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from search.errors import RequestError
@@ -96,11 +97,15 @@ class SessionSearcher(Searcher):  # type: ignore[misc]
         self._numbers[trial_id] = proposal.number
         return {"config": proposal.config.to_dict()}
 
-    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """Pass on an epoch."""
+    def on_epoch(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Pass on an epoch; returns whether the trial goes on."""
         report = result.get("report")
-        if report is not None:
-            self._session.on_epoch(self._numbers[trial_id], report.epoch, report.flops)
+        if report is None:
+            return True
+        return self._session.on_epoch(self._numbers[trial_id], report.epoch, report.flops)
+
+    def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
+        """Nothing: `SessionScheduler` has passed it on."""
 
     def on_trial_complete(
         self,
@@ -113,15 +118,37 @@ class SessionSearcher(Searcher):  # type: ignore[misc]
         report = found.get("report")
         final = None if report is None else report.result
         if final is not None:
-            self.on_trial_result(trial_id, found)
+            self.on_epoch(trial_id, found)
         reason = found.get("failure") or ("its worker process failed" if error else None)
         self._session.on_end(self._numbers.pop(trial_id), final, reason)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune writes its tuner down, and a session is in the storage already."""
+        return {}
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the storage keeps the search."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: the storage keeps the search."""
+
+
+class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Stops a trial after an epoch where the session says so."""
+
+    def __init__(self, searcher: SessionSearcher) -> None:
+        super().__init__()
+        self._searcher = searcher
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as the searcher."""
+        return {}
+
+    def on_trial_result(self, tune_controller: object, trial: Any, result: dict[str, Any]) -> str:  # noqa: ANN401, ARG002
+        """Pass on an epoch and say what follows; the last one goes to the searcher alone."""
+        goes_on = self._searcher.on_epoch(trial.trial_id, result)
+        decision: str = self.CONTINUE if goes_on else self.STOP
+        return decision
 
 
 def run_trials(
@@ -142,11 +169,13 @@ def run_trials(
     """
     needs = {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
     trainable = tune.with_resources(tune.with_parameters(TrialActor, data=data), needs)
+    searcher = SessionSearcher(session)
     with tempfile.TemporaryDirectory(prefix="swast-tune-") as scratch:
         tuner = tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(
-                search_alg=SessionSearcher(session),
+                search_alg=searcher,
+                scheduler=SessionScheduler(searcher),
                 num_samples=session.remaining,
                 max_concurrent_trials=concurrent,
                 reuse_actors=True,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 import optuna
-from optuna.trial import Trial
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.space import Choices, Domain, Range
 from search.study import Study
@@ -15,19 +18,135 @@ from swast.config import TrainConfig
 RANGE = "range"
 
 
-def _tpe(seed: int, budget: int) -> optuna.samplers.BaseSampler:
-    """TPE, with at most a third of the budget spent on start-up trials drawn at random."""
-    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=max(1, min(10, budget // 3)))
+def startup(budget: int) -> int:
+    """Trials drawn at random before TPE or GP model anything: 10, or a third of the budget."""
+    return max(1, min(10, budget // 3))
 
 
-def _random(seed: int, budget: int) -> optuna.samplers.BaseSampler:  # noqa: ARG001
+def population(budget: int) -> int:
+    """Trials in a generation of NSGA-II or III: a fifth of the budget, from 4 to Optuna's 50.
+
+    With more, a search would end in its first generation, which is random.
+    """
+    return max(4, min(50, budget // 5))
+
+
+def _tpe(seed: int, budget: int) -> BaseSampler:
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup(budget))
+
+
+def _gp(seed: int, budget: int) -> BaseSampler:
+    trials = startup(budget)
+    return InSpace(
+        optuna.samplers.GPSampler(
+            seed=seed, n_startup_trials=trials, warn_independent_sampling=False
+        )
+    )
+
+
+def _nsga2(seed: int, budget: int) -> BaseSampler:
+    return InSpace(optuna.samplers.NSGAIISampler(seed=seed, population_size=population(budget)))
+
+
+def _nsga3(seed: int, budget: int) -> BaseSampler:
+    return InSpace(optuna.samplers.NSGAIIISampler(seed=seed, population_size=population(budget)))
+
+
+def _qmc(seed: int, budget: int) -> BaseSampler:  # noqa: ARG001
+    return InSpace(
+        optuna.samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
+    )
+
+
+def _random(seed: int, budget: int) -> BaseSampler:  # noqa: ARG001
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-SAMPLERS: dict[str, Callable[[int, int], optuna.samplers.BaseSampler]] = {
+SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
     "tpe": _tpe,
+    "gp": _gp,
+    "nsga2": _nsga2,
+    "nsga3": _nsga3,
+    "qmc": _qmc,
     "random": _random,
 }
+
+
+def make_sampler(name: str, seed: int, budget: int) -> BaseSampler:
+    """A sampler for a search of some trials."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return SAMPLERS[name](seed, budget)
+
+
+class _TrialsInSpace:
+    """A study, without the finished trials that have no parameters."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._study, name)
+
+    def _get_trials(self, *args: Any, **kwargs: Any) -> list[FrozenTrial]:  # noqa: ANN401
+        found = self._study._get_trials(*args, **kwargs)
+        return [trial for trial in found if trial.params or not trial.state.is_finished()]
+
+
+class InSpace(BaseSampler):
+    """A sampler that does not see the references outside the space, which have no parameters.
+
+    Samplers that model parameters jointly look at those that every finished trial has. With one
+    such reference these are none, and the samplers would draw at random for ever.
+
+    Args:
+        inner: the sampler.
+    """
+
+    def __init__(self, inner: BaseSampler) -> None:
+        self._inner = inner
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """The parameters that are sampled jointly."""
+        return self._inner.infer_relative_search_space(_in_space(study), trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Their values."""
+        return self._inner.sample_relative(_in_space(study), trial, search_space)
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:  # noqa: ANN401
+        """The value of another parameter."""
+        return self._inner.sample_independent(
+            _in_space(study), trial, param_name, param_distribution
+        )
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Pass it on."""
+        self._inner.before_trial(study, trial)
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Pass it on."""
+        self._inner.after_trial(study, trial, state, values)
+
+
+def _in_space(study: optuna.Study) -> optuna.Study:
+    return cast("optuna.Study", _TrialsInSpace(study))
 
 
 def sample(study: Study, count: int, seed: int) -> list[TrainConfig]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from search.records import TrialRecord
+from search.records import State, TrialRecord
+from search.rules import Limit, Stopping
 from search.trials import Proposal, SearchTrials
-from swast.config import TrainConfig
 
 if TYPE_CHECKING:
     from search.tracking import Tracker
@@ -74,21 +74,11 @@ class Display(Protocol):
         """Show a status."""
 
 
-@dataclass(frozen=True)
-class Limit:
-    """The most that one trial may cost.
-
-    Attributes:
-        max_flops: training FLOPs.
-        price: of a configuration, before it is trained.
-    """
-
-    max_flops: float
-    price: Callable[[TrainConfig], int]
-
-
 MOST_REJECTED = 200
 """Proposals in a row that may be too dear before a search gives up asking."""
+MOST_REPEATS = 5
+"""Proposals for one trial that may repeat a finished one before it is drawn at random, and again
+as many of those before a repetition is trained."""
 
 
 class Session:
@@ -100,6 +90,7 @@ class Session:
         display: is shown every change.
         folder: for files of the search.
         limit: keeps dearer configurations from being started; None starts all.
+        stopping: stops trials that are behind at a rung; None stops none.
     """
 
     def __init__(
@@ -109,11 +100,14 @@ class Session:
         display: Display,
         folder: Path,
         limit: Limit | None = None,
+        stopping: Stopping | None = None,
     ) -> None:
         self._trials, self._tracker, self._display = trials, tracker, display
-        self._folder, self._limit = folder, limit
+        self._folder, self._limit, self._stopping = folder, limit, stopping
         self._orphans = trials.orphans()
         self._records = {record.number: record for record in trials.records()}
+        if stopping is not None:
+            stopping.restore(self._records.values())
         self._started = time.monotonic()
         self._finished_here = 0
 
@@ -138,17 +132,34 @@ class Session:
         """The next trial to start, or None when the budget is used up.
 
         Trials that a dead driver left running come first. Of what the sampler proposes, what is
-        too dear is told so and asked again.
+        too dear is told so and asked again; so is what has been trained before (see
+        `MOST_REPEATS`).
         """
         if self._orphans:
             return self._start(self._orphans.pop(0))
+        repeats = 0
         for _ in range(MOST_REJECTED):
             if self.remaining <= 0:
                 return None
-            proposal = self._trials.ask()
-            if not self._too_dear(proposal):
+            proposal = self._trials.ask(at_random=repeats >= MOST_REPEATS)
+            if repeats < 2 * MOST_REPEATS and self._repeats(proposal):
+                repeats += 1
+            elif not self._too_dear(proposal):
                 return self._start(proposal)
         return None
+
+    def _repeats(self, proposal: Proposal) -> bool:
+        """Whether a proposal was trained before, to its end or to a rung; if so it is settled.
+
+        It is told FAIL, which no sampler learns from: PRUNED would make a good place look bad.
+        """
+        config = proposal.config.to_dict()
+        for record in self._records.values():
+            tried = record.state == "complete" or record.stopped_at is not None
+            if tried and record.config == config and proposal.reference is None:
+                self._reject(proposal, "failed", f"the same configuration as {record.label}")
+                return True
+        return False
 
     def _too_dear(self, proposal: Proposal) -> bool:
         """Whether a proposal costs more than allowed; if so it is settled."""
@@ -158,23 +169,28 @@ class Session:
         self._trials.constrain(proposal.number, price - self._limit.max_flops)
         if price <= self._limit.max_flops:
             return False
-        record = replace(
-            self._new_record(proposal),
-            state="pruned",
-            rejected=True,
-            reason=f"costs {price:.3g} FLOPs, more than the {self._limit.max_flops:.3g} allowed",
-        )
+        most = self._limit.max_flops
+        reason = f"costs {price:.3g} FLOPs, more than the {most:.3g} allowed"
+        self._reject(proposal, "pruned", reason)
+        return True
+
+    def _reject(self, proposal: Proposal, state: State, reason: str) -> None:
+        """Settle a proposal that is not started."""
+        record = replace(self._new_record(proposal), state=state, rejected=True, reason=reason)
         self._records[proposal.number] = record
         self._trials.settle(record)
-        return True
 
     def _start(self, proposal: Proposal) -> Proposal:
         """Give a proposal its run and show that it starts."""
-        run_id = proposal.run_id
+        run_id, before = proposal.run_id, self._records.get(proposal.number)
+        record = replace(self._new_record(proposal), rungs=before.rungs if before else {})
+        if self._stopping is not None:
+            record = replace(record, predicted_flops=self._stopping.price(proposal.config))
+            self._trials.note(proposal.number, predicted_flops=record.predicted_flops)
         if run_id is None:
             run_id = self._tracker.start_trial(self._trials.info, proposal)
             self._trials.note(proposal.number, run_id=run_id)
-        self._records[proposal.number] = replace(self._new_record(proposal), run_id=run_id)
+        self._records[proposal.number] = replace(record, run_id=run_id)
         self._display.update(self.status)
         return proposal
 
@@ -187,8 +203,12 @@ class Session:
             reference=proposal.reference,
         )
 
-    def on_epoch(self, number: int, epoch: Mapping[str, Any], flops: Mapping[str, int]) -> None:
-        """Take note of an epoch that a trial made: its record, and the trial's bill so far."""
+    def on_epoch(self, number: int, epoch: Mapping[str, Any], flops: Mapping[str, int]) -> bool:
+        """Take note of an epoch that a trial made: its record, and the trial's bill so far.
+
+        Returns:
+            Whether the trial goes on.
+        """
         record = replace(
             self._records[number],
             accuracy=epoch["val_accuracy"],
@@ -196,11 +216,16 @@ class Session:
             seconds=epoch["seconds"],
             flops=dict(flops),
         )
+        if self._stopping is not None and self._stopping.at_rung(record):
+            record = replace(record, rungs=record.rungs | {record.epochs: epoch["val_accuracy"]})
+            self._trials.note(number, rungs=record.rungs)
+            record = self._stopping.judge(record)
         self._records[number] = record
         if record.run_id:
             values = {name: epoch[name] for name in LOGGED}
             self._tracker.log_epoch(record.run_id, record.epochs, values)
         self._display.update(self.status)
+        return record.stopped_at is None
 
     def on_end(self, number: int, result: Mapping[str, Any] | None, reason: str | None) -> None:
         """Settle a trial.
@@ -215,7 +240,7 @@ class Session:
         """
         record = self._records[number]
         if result is None or not math.isfinite(result["val_accuracy"]):
-            why = reason or "stopped before its last epoch"
+            why = reason or record.reason or "stopped before its last epoch"
             record = replace(record, state="failed" if reason else "pruned", reason=why)
         else:
             record = replace(

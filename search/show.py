@@ -39,7 +39,7 @@ def show(options: Namespace) -> None:
     from rich.console import Console
 
     from search.display import front_table, outcome
-    from search.records import front_of
+    from search.records import front_of, stopped
     from search.trials import SearchTrials, describe_search
 
     trials = SearchTrials.load(open_home(options), options.name)
@@ -47,10 +47,12 @@ def show(options: Namespace) -> None:
         sys.stdout.write(json.dumps(describe_search(trials), indent=2) + "\n")
         return
     console, records = Console(highlight=False), trials.records()
-    info = trials.info
+    info, early = trials.info, len(stopped(records))
+    count = f"{len(records)} of {info.budget} trials" + (
+        f", {early} stopped early" if early else ""
+    )
     console.print(
-        f"{info.name}: study {info.study.name}, {len(records)} of {info.budget} trials, "
-        f"sampler {info.sampler}, seed {info.seed}"
+        f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}"
     )
     members = front_of(records)
     for record in records:

@@ -8,6 +8,9 @@ epochs = 30
 [space]                 # searched fields (see `search.space`)
 interval = { low = 2, high = 10 }
 
+[halving]               # stop what is behind on the way (see `HalvingConfig`); may be left out
+grace = 4
+
 [references.dense]      # configurations that are trained first, as changes to the fixed one
 coreset.fraction = 1.0
 """
@@ -20,15 +23,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from search.errors import RequestError
 from search.space import Domain, read_space
 from swast.config import TrainConfig, flatten, parse_toml, read_text
 from swast.errors import ConfigError, nearest
+from swast.settings import FieldType, Setting, Table, check, from_mapping, setting
 
-TABLES = ("description", "fixed", "space", "references")
+TABLES = ("description", "fixed", "space", "halving", "references")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalvingConfig(Table):
+    """When trials are compared, and how many of them go on (see `search.halving`)."""
+
+    table: ClassVar[str] = "halving"
+
+    grace: int = setting(1, "epochs before the first rung", low=1)
+    reduction: int = setting(
+        3, "η: a rung lets 1/η go on, the next is at η times its epoch; 1 stops nothing", low=1
+    )
+    brackets: int = setting(1, "schedules taken in turn; each starts η times later", low=1)
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,7 @@ class Study:
         space: what varies, in the order of the file.
         references: named configurations that are trained before anything is sampled.
         source: the text of the file, so that a search can be resumed without it.
+        halving: when trials are stopped early; None stops none.
     """
 
     name: str
@@ -50,6 +68,7 @@ class Study:
     space: tuple[Domain, ...]
     references: Mapping[str, TrainConfig]
     source: str
+    halving: HalvingConfig | None = None
 
     def searched(self, config: TrainConfig) -> dict[str, Any]:
         """The values of the searched fields in a configuration, by dotted path."""
@@ -112,8 +131,13 @@ def parse_study(name: str, source: str) -> Study:
             parts[part] = read(_table(tables, part))
         except ConfigError as error:
             problems += [f"{part}.{each}" for each in error.problems]
+    halving: HalvingConfig | None = None
     if not problems:
         problems = _conflicts(parts["fixed"], parts["space"])
+        try:
+            halving = _read_halving(tables, parts["fixed"], parts["space"])
+        except ConfigError as error:
+            problems += error.problems
     references: dict[str, TrainConfig] = {}
     named = _table(tables, "references")
     for key in named:
@@ -124,7 +148,7 @@ def parse_study(name: str, source: str) -> Study:
     if problems:
         raise ConfigError(problems)
     description = str(tables.get("description", "")).strip()
-    return Study(name, description, parts["fixed"], parts["space"], references, source)
+    return Study(name, description, parts["fixed"], parts["space"], references, source, halving)
 
 
 def check_name(name: str, what: str) -> None:
@@ -144,6 +168,34 @@ def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(table, Mapping):
         raise ConfigError([f"{name} must be a table, got {table!r}"])
     return table
+
+
+def _read_halving(
+    tables: Mapping[str, Any], fixed: TrainConfig, space: tuple[Domain, ...]
+) -> HalvingConfig | None:
+    """The ``[halving]`` table, if there is one; every bracket has a rung before the last epoch.
+
+    Raises:
+        ConfigError: every problem found.
+    """
+    if "halving" not in tables:
+        return None
+    made = from_mapping(HalvingConfig, _table(tables, "halving"), "halving.")
+    searched = [domain.values.extremes for domain in space if domain.path == "epochs"]
+    epochs = max(searched[0]) if searched else fixed.epochs
+    starts = 1
+    while made.reduction > 1 and made.grace * made.reduction**starts < epochs:
+        starts += 1
+    problems = [
+        check(value, f"halving.{name}", FieldType(int), Setting("", low=1, high=high))
+        for name, value, high in (
+            ("grace", made.grace, epochs - 1),
+            ("brackets", made.brackets, starts),
+        )
+    ]
+    if any(problems):
+        raise ConfigError(problem for problem in problems if problem)
+    return made
 
 
 def _conflicts(fixed: TrainConfig, space: tuple[Domain, ...]) -> list[str]:

@@ -131,6 +131,8 @@ class Tracker:
         self._flush(run_id)
         del self._buffers[run_id]
         tags = {"state": record.state} | ({"reason": record.reason} if record.reason else {})
+        if record.stopped_at is not None:
+            tags["rung"] = f"epoch {record.stopped_at}"
         self._client.log_batch(run_id, tags=[RunTag(key, text) for key, text in tags.items()])
         self._client.set_terminated(run_id, ENDED[record.state])
 

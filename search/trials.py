@@ -14,13 +14,12 @@ from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
 
 from search.errors import RequestError
-from search.home import check_store, sqlite_file
 from search.pareto import reference_point
-from search.records import State, TrialRecord, flops_spent, front_of, hypervolume_of
-from search.sampler import SAMPLERS, fixed_parameters, inside, suggest
+from search.records import State, TrialRecord, flops_spent, front_of, hypervolume_of, stopped
+from search.sampler import fixed_parameters, inside, make_sampler, suggest
+from search.storage import open_storage
 from search.study import Study, parse_study
 from swast.config import TrainConfig
 
@@ -43,9 +42,8 @@ OUTCOME = (
     "flops",
     "reason",
     "rejected",
+    "stopped_at",
 )
-UNUSABLE = (SQLAlchemyError, RuntimeError, ImportError, ValueError, OSError)
-"""What opening a storage may raise."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class SearchTrials:
             study = optuna.create_study(
                 study_name=info.name,
                 storage=storage,
-                sampler=SAMPLERS[info.sampler](info.seed, info.budget),
+                sampler=make_sampler(info.sampler, info.seed, info.budget),
                 directions=["maximize", "minimize"],
             )
         except optuna.exceptions.DuplicatedStudyError:
@@ -160,7 +158,7 @@ class SearchTrials:
             run_id=kept.get("run_id"),
         )
         drawn = len(study.get_trials(deepcopy=False))
-        study.sampler = SAMPLERS[info.sampler]((info.seed + drawn) % 2**32, info.budget)
+        study.sampler = make_sampler(info.sampler, (info.seed + drawn) % 2**32, info.budget)
         return cls(info, study)
 
     def remember(self, **values: Any) -> None:  # noqa: ANN401
@@ -171,9 +169,21 @@ class SearchTrials:
         changed = {key: value for key, value in values.items() if key in known}
         self.info = dataclasses.replace(self.info, **changed)
 
-    def ask(self) -> Proposal:
-        """The next trial to run: a reference that waits, else what the sampler proposes."""
-        return self._propose(self._study.ask())
+    def ask(self, *, at_random: bool = False) -> Proposal:
+        """The next trial to run: a reference that waits, else what the sampler proposes.
+
+        Args:
+            at_random: drawn from the space without the sampler.
+        """
+        sampler = self._study.sampler
+        if at_random:
+            drawn = len(self._study.get_trials(deepcopy=False))
+            seed = (self.info.seed + drawn) % 2**32
+            self._study.sampler = make_sampler("random", seed, self.info.budget)
+        try:
+            return self._propose(self._study.ask())
+        finally:
+            self._study.sampler = sampler
 
     def orphans(self) -> list[Proposal]:
         """Trials that a driver that died left running; they are to be run again, as they were."""
@@ -258,23 +268,6 @@ class SearchTrials:
         self._study.enqueue_trial(fixed, user_attrs={"reference": name})
 
 
-def open_storage(url: str) -> optuna.storages.RDBStorage:
-    """Optuna's storage at a URL.
-
-    Raises:
-        RequestError: it cannot be opened, or holds something else.
-    """
-    check_store("the search database", url, new=True)
-    path = sqlite_file(url)
-    try:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return optuna.storages.RDBStorage(url)
-    except UNUSABLE as error:
-        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise RequestError(f"the search database {url} cannot be used: {cause}") from None
-
-
 def search_names(storage_url: str) -> list[str]:
     """Names of the searches in a storage, oldest first."""
     studies = open_storage(storage_url).get_all_studies()
@@ -291,6 +284,7 @@ def describe_search(trials: SearchTrials) -> dict[str, Any]:
         "sampler": info.sampler,
         "seed": info.seed,
         "trials": [record.to_dict() for record in records],
+        "stopped": len(stopped(records)),
         "front": [record.number for record in front_of(records)],
         "hypervolume": hypervolume_of(records),
         "reference_point": reference_point(),
@@ -309,5 +303,7 @@ def _record(study: Study, trial: FrozenTrial) -> TrialRecord:
         config=config or {},
         reference=kept.get("reference"),
         run_id=kept.get("run_id"),
+        predicted_flops=kept.get("predicted_flops"),
+        rungs={int(epoch): accuracy for epoch, accuracy in kept.get("rungs", {}).items()},
         **kept.get("outcome", {}),
     )

@@ -55,6 +55,8 @@ interval = { low = 1, high = 3 }
 epochs = 2
 """
 """One trial that ends and others that do not."""
+HALVED = TINY + "\n[halving]\ngrace = 1\nreduction = 4\n"
+SOURCES = {"tiny": TINY, "steady": STEADY, "endless": ENDLESS, "halved": HALVED}
 MLFLOW_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 OPTUNA_STATE = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
@@ -270,11 +272,22 @@ def tell_hasty(place):
     return SimpleNamespace(place=place, reached=reached, done=done, leftovers=place.leftovers())
 
 
+def tell_halved(place):
+    """A search whose trials are compared after the first of their four epochs."""
+    done = place.run(
+        *search("--budget", "8", "--json", "summary.json", "--quiet", study="halved.toml")
+    )
+    shown = place.run("swast-search", "show", "trip", "--home", "home")
+    leftovers = place.leftovers()
+    return SimpleNamespace(place=place, done=done, shown=shown, leftovers=leftovers)
+
+
 STORIES = {
     "whole": tell_whole,
     "killed": tell_killed,
     "interrupted": tell_interrupted,
     "hasty": tell_hasty,
+    "halved": tell_halved,
 }
 
 
@@ -288,7 +301,7 @@ def stories(request, tmp_path_factory):
         for name in STORIES:
             if name in wanted:
                 places[name] = Place(tmp_path_factory.mktemp(name))
-                for study, source in [("tiny", TINY), ("steady", STEADY), ("endless", ENDLESS)]:
+                for study, source in SOURCES.items():
                     (places[name].folder / f"{study}.toml").write_text(source)
                 told[name] = pool.submit(STORIES[name], places[name])
         yield told
@@ -314,6 +327,11 @@ def interrupted(stories):
 @pytest.fixture(scope="session")
 def hasty(stories):
     return stories["hasty"].result()
+
+
+@pytest.fixture(scope="session")
+def halved(stories):
+    return stories["halved"].result()
 
 
 @pytest.fixture(scope="session")
@@ -668,6 +686,35 @@ class TestAnInterruptedSearch:
         for trial in stopped:
             run = only(runs, trial["number"])
             assert (run.info.status, run.data.tags.get("pareto")) == ("KILLED", None)
+
+
+class TestAHalvedSearch:
+    def test_stops_what_is_behind_and_keeps_it_off_the_front(self, halved):
+        assert (halved.done.code, halved.done.err) == (0, "")
+        summary = json.loads((halved.place.folder / "summary.json").read_text())
+        early = [trial for trial in summary["trials"] if trial["stopped_at"] is not None]
+        assert summary["stopped"] == len(early) > 0
+        assert len(summary["trials"]) == 8
+        assert f"8 of 8 trials, {len(early)} stopped early" in halved.shown.out
+        runs, frozen = halved.place.children(), halved.place.trials()
+        for trial in early:
+            number = trial["number"]
+            assert (trial["state"], trial["epochs"], trial["stopped_at"]) == ("pruned", 1, 1)
+            assert trial["rungs"] == {"1": trial["accuracy"]}
+            assert 0 < sum(trial["flops"].values()) < trial["predicted_flops"]
+            assert trial["reference"] is None
+            assert number not in summary["front"]
+            assert frozen[number].state.name == "PRUNED"
+            run = only(runs, number)
+            assert (run.info.status, run.data.tags["rung"]) == ("KILLED", "epoch 1")
+            assert run.data.tags["reason"] == trial["reason"]
+            assert "the best" in trial["reason"]
+        done = complete(summary)
+        assert len(done) == 8 - len(early) >= 2
+        assert all(trial["train_flops"] == trial["predicted_flops"] for trial in done)
+
+    def test_leaves_no_process_and_no_folder_behind(self, halved):
+        assert halved.leftovers == []
 
 
 class TestAHastyInterrupt:

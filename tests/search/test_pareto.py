@@ -16,6 +16,7 @@ from search.pareto import (
     front,
     hypervolume,
     knee,
+    ranks,
     reference_point,
 )
 
@@ -88,6 +89,28 @@ class TestDominates:
         assert not (dominates(*one, *other) and dominates(*other, *one))
         if dominates(*one, *other) and dominates(*other, *third):
             assert dominates(*one, *third)
+
+
+class TestRanks:
+    @given(points)
+    def test_are_the_fronts_that_appear_as_each_is_taken_away(self, cloud):
+        left, expected = list(range(len(cloud))), {}
+        for rank in itertools.count():
+            if not left:
+                break
+            gone = [left[place] for place in undominated([cloud[place] for place in left])]
+            expected |= dict.fromkeys(gone, rank)
+            left = [place for place in left if place not in gone]
+        assert dict(enumerate(ranks(*split(cloud)).tolist())) == expected
+
+    def test_are_in_the_order_of_the_points_not_of_their_sorting(self):
+        """Four points whose sorting by rank is not its own inverse."""
+        assert ranks([0.3, 0.9, 0.2, 0.1], [2.0, 1.0, 3.0, 4.0]).tolist() == [1, 0, 2, 3]
+        assert ranks([0.2, 0.3, 0.9, 0.1], [3.0, 2.0, 1.0, 4.0]).tolist() == [2, 1, 0, 3]
+
+    def test_of_points_that_are_not_finite_are_behind_every_other(self):
+        assert ranks([math.nan, 0.5, 0.4, 0.9], [1.0, 1.0, 2.0, math.inf]).tolist() == [4, 0, 1, 4]
+        assert ranks([math.nan], [1.0]).tolist() == [1]
 
 
 class TestFront:

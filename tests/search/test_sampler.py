@@ -10,10 +10,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from search import cli
 from search.errors import RequestError
 from search.pareto import reference_point
 from search.records import TrialRecord, front_of, hypervolume_of
-from search.sampler import SAMPLERS, inside, sample
+from search.sampler import SAMPLERS, inside, make_sampler, population, sample, startup
 from search.trials import SearchTrials, describe_search, search_names
 from swast.config import TrainConfig
 from tests.search.support import (
@@ -45,7 +46,7 @@ weight = { low = 0.01, high = 3.0, log = true, also = [0.0, 10.0] }
 
 ONE_FIELD = "[space]\ninterval = { low = 1, high = 1000 }"
 
-both_samplers = pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+every_sampler = pytest.mark.parametrize("sampler", sorted(SAMPLERS))
 
 
 def optuna_study(folder, name="trip"):
@@ -54,7 +55,7 @@ def optuna_study(folder, name="trip"):
 
 
 class TestReferences:
-    @both_samplers
+    @every_sampler
     def test_come_first_in_order_exactly_as_configured_on_the_searchs_device(
         self, tmp_path, sampler
     ):
@@ -94,9 +95,12 @@ class TestReferences:
 
 
 class TestProposals:
-    @pytest.mark.parametrize(("sampler", "seed"), [("tpe", 0), ("random", 1)])
+    @pytest.mark.parametrize(("seed", "sampler"), list(enumerate(SAMPLERS)))
     def test_always_lie_in_the_space(self, tmp_path, sampler, seed):
-        """Checked against the text of the study by hand, and all else is as fixed."""
+        """Checked against the text of the study by hand, and all else is as fixed.
+
+        Of three trials one is told COMPLETE, PRUNED and FAIL each.
+        """
         trials = new_search(tmp_path, EVERY_WAY, sampler=sampler, seed=seed, budget=30)
         draw = random.Random(seed)
         weights = set()
@@ -116,29 +120,43 @@ class TestProposals:
             assert inside(trials.info.study, config)
             searched = trials.info.study.searched(config)
             assert TrainConfig().with_values({"device": "cpu", **searched}) == config
-            trials.settle(record(proposal.number, draw.random(), 10 ** -draw.random()))
+            state = ("complete", "pruned", "failed")[proposal.number % 3]
+            told = record(proposal.number, draw.random(), 10 ** -draw.random(), state=state)
+            trials.settle(told)
         assert {0.0, 10.0, "range"} == weights
 
-    @both_samplers
+    @every_sampler
     def test_are_the_same_for_the_same_seed_and_others_for_another(self, tmp_path, sampler):
         def asked(name, seed):
             trials = new_search(tmp_path, BARE, name=name, sampler=sampler, seed=seed)
             found = finish(trials, *[(0.5 + place / 100, 0.1) for place in range(4)])
+            for state in ("pruned", "failed", "complete"):
+                found.append(trials.ask())
+                trials.settle(record(found[-1].number, state=state))
             return [proposal.config for proposal in found]
 
         first = asked("one", 7)
         assert asked("two", 7) == first
         assert asked("three", 8) != first
 
-    @both_samplers
+    @every_sampler
     def test_of_a_resumed_search_are_not_the_first_draws_again(self, tmp_path, sampler):
         trials = new_search(tmp_path, BARE, sampler=sampler)
         before = finish(trials, *[(0.5, 0.1)] * 3)
         again = SearchTrials.load(database(tmp_path), "trip")
         after = finish(again, *[(0.5, 0.1)] * 3)
         assert [proposal.number for proposal in after] == [3, 4, 5]
-        fractions = [proposal.config.coreset.fraction for proposal in (*before, *after)]
-        assert len(set(fractions)) == 6
+        assert len({proposal.config for proposal in (*before, *after)}) == 6
+
+    @pytest.mark.parametrize("sampler", ["gp", "nsga2", "nsga3", "qmc"])
+    def test_are_made_jointly_although_a_reference_has_no_parameters(self, tmp_path, sampler):
+        """The dense one lies outside the space; what the others have in common is still seen."""
+        trials = new_search(tmp_path, sampler=sampler)
+        finish(trials, (0.8, 0.1), (0.9, 1.0), (0.7, 0.2))
+        found = optuna_study(tmp_path)
+        assert found.trials[1].params == {}
+        shared = make_sampler(sampler, 0, 10).infer_relative_search_space(found, found.ask())
+        assert {"interval", "coreset.scorer", "coreset.fraction", "prune.sparsity"} <= set(shared)
 
     def test_learn_from_what_they_were_told(self, tmp_path):
         """Where small intervals are better and cheaper, TPE comes to propose them."""
@@ -161,6 +179,38 @@ class TestProposals:
             trials.constrain(proposal.number, costs[-1] - 0.5)
             trials.settle(record(proposal.number, state="pruned", rejected=True))
         assert median(costs[12:]) < median(costs[:12]) / 2
+
+
+class TestSamplers:
+    def test_are_those_that_the_command_offers(self):
+        assert list(SAMPLERS) == list(cli.SAMPLERS)
+        assert ",".join(SAMPLERS) in cli.search_parser().format_help()
+
+    @pytest.mark.parametrize(
+        ("budget", "random_trials", "generation"),
+        [(1, 1, 4), (12, 4, 4), (30, 10, 6), (50, 10, 10), (60, 10, 12), (1000, 10, 50)],
+    )
+    def test_leave_most_of_the_budget_to_what_they_learn(self, budget, random_trials, generation):
+        assert (startup(budget), population(budget)) == (random_trials, generation)
+
+    def test_fill_the_space_evenly_with_qmc(self, tmp_path):
+        """Of 32 draws by Sobol's sequence every sixteenth of the range has two, in any order.
+
+        The first is drawn at random, and the sequence starts at the second.
+        """
+        trials = new_search(tmp_path, EVERY_WAY, sampler="qmc", budget=33)
+        found = finish(trials, *[(0.5, 0.1)] * 33)[1:]
+        share = [math.log(each.config.coreset.fraction / 0.02, 25) for each in found]
+        cells = [int(16 * each) for each in share]
+        assert [cells.count(cell) for cell in range(16)] == [2] * 16
+
+    def test_draw_at_random_where_that_is_asked_for(self, tmp_path):
+        """A sampler that would find them is put aside for one trial."""
+        trials = new_search(tmp_path, ONE_FIELD, budget=24)
+        finish(trials, *[(1 - place / 100, 0.1) for place in range(10)])
+        drawn = make_sampler("random", 10, 24)
+        expected = optuna.create_study(sampler=drawn).ask().suggest_int("interval", 1, 1000)
+        assert trials.ask(at_random=True).config.interval == expected
 
 
 class TestSettling:
@@ -257,6 +307,7 @@ class TestRecords:
             "sampler": "tpe",
             "seed": 5,
             "trials": [each.to_dict() for each in records],
+            "stopped": 0,
             "front": [2, 0],
             "hypervolume": hypervolume_of(records),
             "reference_point": reference_point(),

@@ -9,10 +9,14 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.records import front_of
-from search.session import MOST_REJECTED, Limit, Session
-from search.trials import SearchTrials
+from search.halving import Halving
+from search.records import front_of, stopped
+from search.rules import Limit, Stopping
+from search.session import MOST_REJECTED, MOST_REPEATS, Session
+from search.trials import SearchTrials, describe_search
 from tests.search.support import (
+    BARE,
+    TINY,
     Listener,
     database,
     epoch,
@@ -30,13 +34,18 @@ ONE_FIELD = "[space]\ninterval = { low = 1, high = 1000 }"
 class Scene:
     """A session, and what was heard of it."""
 
-    def __init__(self, folder, trials=None, limit=None, **info):
+    def __init__(self, folder, trials=None, limit=None, stopping=None, **info):
         self.folder = folder
         self.trials = trials or new_search(folder, **info)
         self.trials.info = dataclasses.replace(self.trials.info, run_id="parent")
         self.tracker, self.display = Listener(), Listener()
         self.session = Session(
-            self.trials, self.tracker, self.display, folder / "files", limit=limit
+            self.trials,
+            self.tracker,
+            self.display,
+            folder / "files",
+            limit=limit,
+            stopping=stopping,
         )
 
     def again(self, **more):
@@ -224,7 +233,8 @@ class TestALimit:
         assert len(started) == 5
         assert all(proposal.config.interval <= 500 for proposal in started)
         assert scene.tracker.told("start") == [proposal.number for proposal in started]
-        dear = [each for each in scene.trials.records() if each.rejected]
+        kept = scene.trials.records()
+        dear = [each for each in kept if each.rejected and each.state == "pruned"]
         assert dear
         for each in dear:
             assert each.state == "pruned"
@@ -236,9 +246,7 @@ class TestALimit:
             assert frozen.constraints == {"max_flops": each.config["interval"] - 500}
         for proposal in started:
             assert scene.frozen(proposal.number).constraints["max_flops"] <= 0
-        assert {each.number for each in scene.again().trials.records() if each.rejected} == {
-            each.number for each in dear
-        }
+        assert scene.again().trials.records() == kept
 
     def test_does_not_take_from_the_budget_of_a_resumed_search(self, tmp_path):
         scene = self.limited(tmp_path, 500, budget=3)
@@ -260,6 +268,170 @@ class TestALimit:
         assert {trial.state for trial in drawn.trials} == {TrialState.PRUNED}
         assert scene.session.remaining == 10
         assert scene.tracker.calls == []
+
+
+class TestARepetition:
+    """Of one field with few values, so that proposals soon repeat."""
+
+    def few(self, folder, count, **more):
+        source = f"[space]\ninterval = {list(range(1, count + 1))}"
+        return Scene(folder, new_search(folder, source, **more))
+
+    @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])
+    def test_is_not_trained_while_there_is_something_new(self, tmp_path, sampler):
+        scene = self.few(tmp_path, 2, sampler=sampler, budget=2)
+        for _ in range(2):
+            scene.train(scene.session.propose().number)
+        trained = [each for each in scene.trials.records() if not each.rejected]
+        assert sorted(each.params["interval"] for each in trained) == [1, 2]
+        assert scene.session.propose() is None
+        assert scene.session.status.ended == 2
+
+    def test_is_told_and_kept_as_what_was_not_started(self, tmp_path):
+        scene = self.few(tmp_path, 1, budget=2)
+        scene.train(scene.session.propose().number)
+        scene.train(scene.session.propose().number)
+        same = [each for each in scene.trials.records() if each.rejected]
+        assert len(same) == 2 * MOST_REPEATS
+        for each in same:
+            assert (each.state, each.reason) == ("failed", "the same configuration as #0")
+            assert (each.run_id, scene.frozen(each.number).state) == (None, TrialState.FAIL)
+        assert scene.again().session.remaining == 0
+
+    def test_is_trained_in_the_end_where_there_is_nothing_else(self, tmp_path):
+        scene = self.few(tmp_path, 1, budget=2)
+        scene.train(scene.session.propose().number)
+        proposal = scene.session.propose()
+        assert proposal.number == 1 + 2 * MOST_REPEATS
+        assert scene.session.status.trials[-1].state == "running"
+
+    def test_of_what_failed_or_was_cut_off_is_trained(self, tmp_path):
+        scene = self.few(tmp_path, 1, budget=3)
+        scene.session.on_end(scene.session.propose().number, None, "broken")
+        scene.session.on_end(scene.session.propose().number, None, None)
+        assert scene.session.propose().number == 2
+
+    def test_of_what_a_rung_stopped_is_not_trained(self, tmp_path):
+        trials = new_search(tmp_path, "[space]\ninterval = [1]", budget=3)
+        scene = halved(tmp_path, trials)
+        scene.session.propose()
+        scene.session._records[0] = renumbered(
+            scene.session._records[0], state="pruned", stopped_at=2
+        )
+        assert scene.session.propose().number == 1 + 2 * MOST_REPEATS
+
+    def test_of_a_reference_is_trained_as_every_reference(self, tmp_path):
+        source = (
+            "[space]\ninterval = [3]\n[references.a]\ninterval = 3\n[references.b]\ninterval = 3"
+        )
+        scene = Scene(tmp_path, new_search(tmp_path, source, budget=2))
+        assert scene.session.propose().reference == "a"
+        scene.train(0)
+        again = scene.session.propose()
+        assert (again.number, again.reference) == (1, "b")
+        assert again.config.interval == 3
+
+
+def halved(folder, trials=None, reduction=2, **info):
+    """A scene with a rung at epoch 2 of 4, where coresets alone cost."""
+    stopping = Stopping(Halving(2, reduction), lambda config: round(1e6 * config.coreset.fraction))
+    return Scene(folder, trials, stopping=stopping, source=info.pop("source", BARE), **info)
+
+
+class TestARung:
+    def start(self, scene, *accuracies):
+        """Start trials and let each make two epochs; returns which go on."""
+        going = []
+        for accuracy in accuracies:
+            number = scene.session.propose().number
+            assert scene.session.on_epoch(number, epoch(1, 0.0), {"warmup": 1})
+            going.append(scene.session.on_epoch(number, epoch(2, accuracy), {"warmup": 2}))
+        return going
+
+    def worst(self, scene):
+        """Start one that all others dominate: less accurate than any, and dearer."""
+        scene.session._stopping = dataclasses.replace(
+            scene.session._stopping, price=lambda config: 10**9
+        )
+        return self.start(scene, 0.01)
+
+    def test_stops_a_trial_that_is_behind_and_says_why(self, tmp_path):
+        scene = halved(tmp_path)
+        assert self.start(scene, 0.9)[0]
+        assert self.worst(scene) == [False]
+        scene.session.on_end(1, None, None)
+        ended = scene.session.status.trials[1]
+        assert (ended.state, ended.stopped_at, ended.epochs) == ("pruned", 2, 2)
+        assert ended.reason == "place 2 at the rung of epoch 2: the best 1 of 2 go on"
+        assert (ended.accuracy, ended.flops, ended.train_flops) == (0.01, {"warmup": 2}, None)
+        assert ended.predicted_flops == 10**9
+        frozen = scene.frozen(1)
+        assert (frozen.state, frozen.values) == (TrialState.PRUNED, None)
+        assert scene.tracker.told("end") == [ended]
+        assert stopped(scene.trials.records()) == [ended]
+        assert describe_search(scene.trials)["stopped"] == 1
+        assert front_of(scene.trials.records()) == []
+        assert scene.session.remaining == 8
+
+    def test_is_not_the_last_epoch(self, tmp_path):
+        scene = halved(tmp_path)
+        self.start(scene, 0.9, 0.8)
+        for number in (0, 1):
+            assert scene.session.on_epoch(number, epoch(3, 0.0), {"warmup": 3})
+            assert scene.session.on_epoch(number, epoch(4, 0.0), {"warmup": 4})
+            scene.session.on_end(number, result(0.5), None)
+        assert [each.stopped_at for each in scene.trials.records()] == [None, None]
+
+    def test_stops_nothing_without_halving(self, tmp_path):
+        scene = Scene(tmp_path, source=BARE)
+        assert self.start(scene, 0.9, 0.8, 0.0) == [True] * 3
+        assert [each.rungs for each in scene.trials.records()] == [{}] * 3
+
+    def test_stops_no_reference(self, tmp_path):
+        scene = halved(tmp_path, source=TINY)
+        assert self.start(scene, 0.9, 0.01) == [True, True]
+        dense = scene.trials.records()[1]
+        assert (dense.reference, dense.rungs, dense.predicted_flops) == ("dense", {2: 0.01}, 10**6)
+
+    def test_passes_over_an_accuracy_that_is_no_number(self, tmp_path):
+        scene = halved(tmp_path)
+        assert self.start(scene, 0.9, math.nan) == [True, True]
+        assert [each.rungs for each in scene.trials.records()] == [{2: 0.9}, {}]
+
+    def test_is_kept_as_soon_as_it_is_reached_and_rebuilt_by_another_driver(self, tmp_path):
+        """The first driver dies with its trials at the rung; one at it before has ended."""
+        first = halved(tmp_path, reduction=3)
+        self.start(first, 0.9, 0.8, 0.7)
+        first.session.on_end(0, result(0.9), None)
+        kept = first.trials.records()
+        assert [each.rungs for each in kept] == [{2: 0.9}, {2: 0.8}, {2: 0.7}]
+        second = halved(tmp_path, SearchTrials.load(database(tmp_path), "trip"), reduction=3)
+        again = [second.session.propose() for _ in range(2)]
+        assert [each.number for each in again] == [1, 2]
+        assert [each.rungs for each in second.session.status.trials] == [
+            each.rungs for each in kept
+        ]
+        assert self.worst(second) == [False]
+        assert second.session.status.trials[3].reason == (
+            "place 4 at the rung of epoch 2: the best 2 of 4 go on"
+        )
+
+    def test_holds_a_trial_once_that_is_run_again(self, tmp_path):
+        first = halved(tmp_path)
+        self.start(first, 0.9, 0.8)
+        second = halved(tmp_path, SearchTrials.load(database(tmp_path), "trip"))
+        assert self.start(second, 0.9)[0]
+        assert self.worst(second) == [False]
+        assert "of 2 go on" in second.session.status.trials[1].reason
+
+    def test_does_not_hide_a_failure(self, tmp_path):
+        scene = halved(tmp_path)
+        self.start(scene, 0.9)
+        self.worst(scene)
+        scene.session.on_end(1, None, "its worker process failed")
+        ended = scene.trials.records()[1]
+        assert (ended.state, ended.reason) == ("failed", "its worker process failed")
+        assert stopped(scene.trials.records()) == []
 
 
 class TestClosing:

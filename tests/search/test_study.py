@@ -14,7 +14,7 @@ import pytest
 from search.errors import RequestError
 from search.launch import default_study
 from search.space import Choices, Domain, Range
-from search.study import Study, find_study, parse_study, read_study, shipped
+from search.study import HalvingConfig, Study, find_study, parse_study, read_study, shipped
 from swast.config import TrainConfig
 from swast.errors import ConfigError
 from tests.search.support import BARE, TINY
@@ -89,6 +89,55 @@ class TestAGoodFile:
     def test_may_search_warm_ups_as_long_as_the_training(self):
         study = parse_study("k", "[fixed]\nepochs = 8\n[space]\nwarmup_epochs = {low=1, high=8}")
         assert study.space[0].values.contains(8)
+
+
+class TestHalving:
+    SPACE = "[space]\ninterval = [1, 2]\n"
+
+    def read(self, table, before=""):
+        return parse_study("h", f"{before}\n{self.SPACE}{table}").halving
+
+    def test_is_off_where_nothing_is_said_of_it(self):
+        assert self.read("") is None
+
+    def test_is_read_with_its_defaults(self):
+        assert self.read("[halving]") == HalvingConfig(grace=1, reduction=3, brackets=1)
+        table = "[halving]\ngrace = 4\nreduction = 2\nbrackets = 3"
+        assert self.read(table) == HalvingConfig(grace=4, reduction=2, brackets=3)
+
+    @pytest.mark.parametrize(
+        ("table", "said"),
+        [
+            ("grace = 30", "halving.grace must be in [1, 29], got 30"),
+            ("grace = 0", "halving.grace must be at least 1, got 0"),
+            ("grace = 2.5", "halving.grace must be a whole number at least 1, got 2.5"),
+            ("reduction = 0", "halving.reduction must be at least 1, got 0"),
+            ("reduction = true", "halving.reduction must be a whole number at least 1, got True"),
+            ("brackets = 0", "halving.brackets must be at least 1, got 0"),
+            ("grac = 3", "halving.grac is not a field; did you mean 'grace'?"),
+            (
+                "grace = 4\nbrackets = 3",
+                "halving.brackets must be in [1, 2], got 3",
+            ),
+            (
+                "reduction = 1\nbrackets = 2",
+                "halving.brackets must be in [1, 1], got 2",
+            ),
+        ],
+    )
+    def test_is_refused_in_one_sentence(self, table, said):
+        """Of 30 epochs: with a grace of 4 and a reduction of 3, brackets begin at 4, 12, 36…"""
+        assert problems(f"{self.SPACE}[halving]\n{table}") == [said]
+
+    def test_is_refused_where_it_is_no_table(self):
+        assert problems(f"halving = 3\n{self.SPACE}") == ["halving must be a table, got 3"]
+
+    def test_looks_at_the_longest_training_where_that_is_searched(self):
+        table = "epochs = [40, 50]\n[halving]\ngrace = 45"
+        assert self.read(table) == HalvingConfig(grace=45)
+        assert problems(f"{self.SPACE}{table.replace('45', '50')}") == [
+            "halving.grace must be in [1, 49], got 50"
+        ]
 
 
 class TestShipped:

@@ -72,7 +72,13 @@ def story(home, uri):
         trial(0, runs[0], 0.6, 0.1, reference="small"),
         trial(1, runs[1], 0.9, 0.5),
         trial(2, runs[2], 0.7, 0.05),
-        trial(3, runs[3], 0.99, 0.001, state="pruned", reason="stopped", epochs=2),
+        trial(
+            *(3, runs[3], 0.99, 0.001),
+            state="pruned",
+            reason="stopped",
+            epochs=2,
+            stopped_at=2,
+        ),
         trial(4, runs[4], 0.99, 0.001, state="failed", reason="out of memory", epochs=1),
     ]
     for count, ended in enumerate(trials, start=1):
@@ -199,6 +205,7 @@ class TestTrialRuns:
         run = story.client.get_run(story.runs[number])
         assert (run.info.status, run.data.tags["state"]) == (status, state)
         assert run.data.tags.get("reason") == reason
+        assert run.data.tags.get("rung") == ("epoch 2" if number == 3 else None)
         assert run.data.metrics["seconds"] == 1.5
         assert ("relative_flops" in run.data.metrics) == (state == "complete")
 
