@@ -24,6 +24,7 @@ from search.trials import SearchInfo, SearchTrials, describe_search, search_name
 from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data
 from swast.files import replacing, writable
+from swast.models import outline
 from swast.run import check_coreset
 
 if TYPE_CHECKING:
@@ -104,8 +105,6 @@ def load(study: Study, options: Namespace, home: Home) -> ArrayData:
         ConfigError: a network cannot be built or trained on them, or a coreset that the study asks
             for could not hold every class.
     """
-    from swast.models import outline
-
     places = Places.find(options.data_dir, home.path, download=options.download)
     data = load_data(study.fixed.data, study.fixed.loading, places)
     for config in smallest(study):

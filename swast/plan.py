@@ -126,6 +126,7 @@ def update_end(config: TrainConfig, num_train: int) -> int:
     return steps_before(config, num_train, prune_end(config))
 
 
+@lru_cache(maxsize=1024)
 def update_steps(config: TrainConfig, num_train: int, epoch: int) -> range:
     """The steps of an epoch at which masks change on line: every ΔT, before T_end.
 

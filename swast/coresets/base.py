@@ -27,12 +27,20 @@ class Coreset:
     absolute: bool = False
 
     @classmethod
-    def of(cls, indices: torch.Tensor, weights: torch.Tensor | None = None) -> Coreset:
-        """A coreset in ascending order of index, its weights scaled to a mean of 1."""
+    def of(
+        cls,
+        indices: torch.Tensor,
+        weights: torch.Tensor | None = None,
+        *,
+        absolute: bool = False,
+    ) -> Coreset:
+        """A coreset in ascending order of index, its weights scaled to a mean of 1 if relative."""
         order = indices.argsort()
         if weights is None:
             weights = torch.ones(len(indices), device=indices.device)
-        return cls(indices[order], (weights / weights.mean())[order].float())
+        if not absolute:
+            weights = weights / weights.mean()
+        return cls(indices[order], weights[order].float(), absolute)
 
     @classmethod
     def everything(cls, num_samples: int, device: torch.device) -> Coreset:

@@ -64,8 +64,7 @@ def select(
             places, share = thin_out(losses[group.indices], group.quota, generator)
             indices.append(group.indices[places])
             weights.append(share)
-    order = torch.cat(indices).argsort()
-    return Coreset(torch.cat(indices)[order], torch.cat(weights)[order].float(), absolute=True)
+    return Coreset.of(torch.cat(indices), torch.cat(weights), absolute=True)
 
 
 INFOBATCH = Scorer(select, solver_flops, forward=False, dynamics=True, dynamic=True)

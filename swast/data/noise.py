@@ -20,12 +20,7 @@ def symmetric(
     labels: NDArray[np.int64], num_classes: int, rate: float, seed: int
 ) -> NDArray[np.int64]:
     """Replace round(rate · n) labels, drawn evenly, by one of the other classes, drawn evenly."""
-    random = np.random.default_rng(derive(seed, "noise"))
-    noisy = labels.copy()
-    chosen = random.choice(len(labels), size=round(rate * len(labels)), replace=False)
-    shift = random.integers(1, num_classes, size=len(chosen))
-    noisy[chosen] = (labels[chosen] + shift) % num_classes
-    return noisy
+    return _moved(labels, num_classes, rate, seed, num_classes - 1)
 
 
 def pair_flip(
@@ -35,10 +30,18 @@ def pair_flip(
 
     The labels replaced are those that symmetric noise of the same seed replaces.
     """
+    return _moved(labels, num_classes, rate, seed, 1)
+
+
+def _moved(
+    labels: NDArray[np.int64], num_classes: int, rate: float, seed: int, most: int
+) -> NDArray[np.int64]:
+    """Move round(rate · n) labels, drawn evenly, on by 1 to ``most`` classes, drawn evenly."""
     random = np.random.default_rng(derive(seed, "noise"))
     noisy = labels.copy()
     chosen = random.choice(len(labels), size=round(rate * len(labels)), replace=False)
-    noisy[chosen] = (labels[chosen] + 1) % num_classes
+    shift = random.integers(1, most + 1, size=len(chosen))
+    noisy[chosen] = (labels[chosen] + shift) % num_classes
     return noisy
 
 
