@@ -1,0 +1,117 @@
+"""Successive halving against the same search without it: FLOPs spent and hypervolume, paired.
+
+    python -m bench.halving --out DIR [--study digits] [--budget 60] [--seeds 5] [--json FILE]
+
+Every seed is searched twice through `swast-search`, with the study's ``[halving]`` table and
+without it. A search that is in DIR already is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from search.study import find_study
+
+ARMS = ("whole", "halved")
+TABLE = re.compile(r"^\[halving\]\n(?:[^\[\n].*\n|\n)*", re.MULTILINE)
+
+
+def arm_files(study: str, folder: Path) -> dict[str, Path]:
+    """The study as it is, and without its ``[halving]`` table."""
+    source = find_study(study).source
+    texts = {"whole": TABLE.sub("", source), "halved": source}
+    if texts["whole"] == source:
+        raise SystemExit(f"study {study!r} has no [halving] table")
+    files = {arm: folder / f"{study}-{arm}.toml" for arm in ARMS}
+    for arm, path in files.items():
+        path.write_text(texts[arm])
+    return files
+
+
+def searched(arm: str, study: Path, seed: int, budget: int, folder: Path) -> dict[str, Any]:
+    """The summary of one search, from its file if it was run before."""
+    summary = folder / f"{arm}-{seed}.json"
+    if not summary.exists():
+        command = [str(Path(sys.executable).with_name("swast-search")), "--gpus", "0", "--quiet"]
+        command += [
+            "--study",
+            str(study),
+            "--budget",
+            str(budget),
+            "--seed",
+            str(seed),
+            "--name",
+            f"{arm}-{seed}",
+        ]
+        command += ["--home", str(folder / "home"), "--json", str(summary)]
+        subprocess.run(command, check=True)
+    found: dict[str, Any] = json.loads(summary.read_text())
+    return found
+
+
+def main() -> None:
+    """Run what is missing, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description="halving against none")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--study", default="digits")
+    parser.add_argument("--budget", type=int, default=60)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    files = arm_files(options.study, options.out)
+    rows = []
+    for seed in range(options.seeds):
+        pair = {arm: searched(arm, files[arm], seed, options.budget, options.out) for arm in ARMS}
+        whole, halved = pair["whole"], pair["halved"]
+        rows.append(
+            {
+                "seed": seed,
+                "whole_flops": whole["flops_spent"],
+                "halved_flops": halved["flops_spent"],
+                "flops_ratio": halved["flops_spent"] / whole["flops_spent"],
+                "whole_hypervolume": whole["hypervolume"],
+                "halved_hypervolume": halved["hypervolume"],
+                "difference": halved["hypervolume"] - whole["hypervolume"],
+                "stopped": halved["stopped"],
+                "whole_seconds": whole["seconds"],
+                "halved_seconds": halved["seconds"],
+            }
+        )
+    print("| seed | FLOPs, whole | halved | ratio | hypervolume, whole | halved | stopped |")  # noqa: T201
+    print("|---|---|---|---|---|---|---|")  # noqa: T201
+    for row in rows:
+        print(  # noqa: T201
+            "| {seed} | {whole_flops:.3g} | {halved_flops:.3g} | {flops_ratio:.3f} "
+            "| {whole_hypervolume:.4f} | {halved_hypervolume:.4f} | {stopped} |".format(**row)
+        )
+    ratios = [row["flops_ratio"] for row in rows]
+    differences = [row["difference"] for row in rows]
+    found = {
+        "study": options.study,
+        "budget": options.budget,
+        "flops_ratio": statistics.mean(ratios),
+        "difference": statistics.mean(differences),
+        "whole_spread": statistics.stdev(row["whole_hypervolume"] for row in rows),
+        "difference_error": statistics.stdev(differences) / len(rows) ** 0.5,
+        "seeds": rows,
+    }
+    print(  # noqa: T201
+        "FLOPs {flops_ratio:.3f} of the whole; hypervolume {difference:+.4f} ± "
+        "{difference_error:.4f} (spread of the whole over seeds {whole_spread:.4f})".format(
+            **found
+        )
+    )
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
