@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from argparse import Namespace
 from contextlib import ExitStack
@@ -163,6 +164,7 @@ def new_info(options: Namespace, storage: str, gpus: int) -> SearchInfo:
         )
     return SearchInfo(
         name=name,
+        uid=secrets.token_hex(8),
         study=study,
         device="cuda" if gpus else "cpu",
         sampler=options.sampler,

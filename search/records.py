@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from search.pareto import front, hypervolume, knee
 
-State = Literal["waiting", "running", "complete", "pruned", "failed"]
+State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,8 @@ class TrialRecord:
 
     Attributes:
         number: its number in the search, from 0.
-        state: only ``complete`` trials made every epoch, and only they can be on the front.
+        state: only ``complete`` trials made every epoch, and only they can be on the front;
+            ``paused`` ones go on from their checkpoints when the search is resumed.
         params: the searched settings by dotted path.
         config: the whole training configuration, nested.
         reference: the name of the reference that it is, if it is one.

@@ -52,6 +52,7 @@ class SearchInfo:
 
     Attributes:
         name: the search's own name.
+        uid: its own for ever, unlike the name of a search that was deleted.
         study: the study that it runs.
         device: where its trials compute, ``cpu`` or ``cuda``.
         sampler: name of its sampler.
@@ -62,6 +63,7 @@ class SearchInfo:
     """
 
     name: str
+    uid: str
     study: Study
     device: str
     sampler: str
@@ -119,6 +121,7 @@ class SearchTrials:
             study.set_metric_names(["val_accuracy", "train_flops"])
         trials = cls(info, study)
         trials.remember(
+            uid=info.uid,
             study=info.study.name,
             source=info.study.source,
             device=info.device,
@@ -149,6 +152,7 @@ class SearchTrials:
             raise RequestError(f"{name!r} in {storage_url} was not made by swast-search")
         info = SearchInfo(
             name=name,
+            uid=kept["uid"],
             study=parse_study(kept["study"], kept["source"]),
             device=kept["device"],
             sampler=kept["sampler"],

@@ -82,7 +82,14 @@ def blank_database() -> bytes:
 
 def search_info(source: str = TINY, **info: Any) -> SearchInfo:
     """What a search is, with defaults for what a test leaves open."""
-    given = {"name": "trip", "device": "cpu", "sampler": "tpe", "seed": 0, "budget": 10} | info
+    given = {
+        "name": "trip",
+        "uid": "0f",
+        "device": "cpu",
+        "sampler": "tpe",
+        "seed": 0,
+        "budget": 10,
+    } | info
     return SearchInfo(study=study(source), **given)
 
 
