@@ -1,1 +1,24 @@
 """The search: Ray Tune schedules SWaST trainings, Optuna samples them, MLflow shows the front."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.launch import run_search as run_search
+    from search.result import SearchResult as SearchResult
+
+__all__ = ["SearchResult", "run_search"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """The public names, loaded when they are first asked for: Optuna and torch take seconds."""
+    if name == "run_search":
+        from search.launch import run_search
+
+        return run_search
+    if name == "SearchResult":
+        from search.result import SearchResult
+
+        return SearchResult
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

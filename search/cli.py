@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from search.errors import RequestError, SearchError
-from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
+from search.request import Request, add_options, port, positive, share
+from swast.cli import DONE, FAILED, REFUSED, Parser
 from swast.errors import ConfigError, DataError, SwastError
 
-SAMPLERS = ("tpe", "gp", "nsga2", "nsga3", "qmc", "random")
 PICKS = ("knee", "best", "cheapest", "front")
 
 COMMANDS = {
@@ -35,45 +33,7 @@ def search_parser() -> Parser:
         + ". Each has its own --help.",
         allow_abbrev=False,
     )
-    made.add_argument(
-        "--study",
-        metavar="NAME|FILE",
-        help="what to search (default: digits, or cifar10-resnet18 where there are GPUs)",
-    )
-    made.add_argument("--budget", type=whole, metavar="N", help="trials in all (default: 50)")
-    made.add_argument("--name", help="name of the search (default: the study's, and the time)")
-    made.add_argument(
-        "--resume",
-        metavar="NAME",
-        help="go on with a search that was stopped, or "
-        "extend a finished one with a larger --budget",
-    )
-    made.add_argument("--sampler", choices=SAMPLERS, default="tpe", help="default: tpe")
-    made.add_argument("--seed", type=seed, default=0, help="seed of the sampler (default: 0)")
-    made.add_argument(
-        "--max-flops",
-        type=positive,
-        metavar="F",
-        help="never start a trial that would cost more training FLOPs",
-    )
-    made.add_argument("--time-budget", type=positive, metavar="SECONDS", help="stop then")
-    made.add_argument("--dry-run", action="store_true", help="print what it would cost, and stop")
-    made.add_argument(
-        "--gpus",
-        type=count,
-        metavar="G",
-        help="GPUs to use; 0 for CPUs alone (default: all present)",
-    )
-    made.add_argument("--gpus-per-trial", type=positive, metavar="G", help="default: 1 with GPUs")
-    made.add_argument(
-        "--cpus-per-trial", type=positive, default=1.0, metavar="C", help="default: 1"
-    )
-    made.add_argument("--address", help="of a Ray cluster to run on (default: this machine)")
-    made.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
-    add_home(made)
-    add_places(made)
-    made.add_argument("--json", type=Path, metavar="FILE", help="write a summary there")
-    made.add_argument("--quiet", action="store_true", help="print nothing while it goes well")
+    add_options(made)
     return made
 
 
@@ -118,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options = command_parser(words[0]).parse_args(words[1:])
             run_command(words[0], options)
         else:
-            search(search_parser().parse_args(words))
+            return search(Request(**vars(search_parser().parse_args(words))))
     except (RequestError, ConfigError, DataError) as error:
         return complain(error, REFUSED)
     except (SearchError, SwastError) as error:
@@ -128,11 +88,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def search(options: argparse.Namespace) -> None:
-    """Run a search."""
+def search(request: Request) -> int:
+    """Run a search; returns the exit code."""
     from search.launch import launch
 
-    launch(options)
+    return DONE if launch(request) else FAILED
 
 
 def run_command(command: str, options: argparse.Namespace) -> None:
@@ -159,30 +119,3 @@ def complain(error: object, code: int) -> int:
     for line in str(error).splitlines():
         sys.stderr.write(f"swast-search: {line}\n")
     return code
-
-
-@dataclass(frozen=True)
-class Number:
-    """A reader of numbers for options, that refuses others in words."""
-
-    kind: Callable[[str], float]
-    allowed: Callable[[float], bool]
-    what: str
-
-    def __call__(self, text: str) -> float:
-        """The number that a text says."""
-        try:
-            value = self.kind(text)
-        except ValueError:
-            value = math.nan
-        if not self.allowed(value):
-            raise argparse.ArgumentTypeError(f"must be {self.what}, got {text!r}")
-        return value
-
-
-whole = Number(int, lambda value: value >= 1, "a whole number, at least 1")
-count = Number(int, lambda value: value >= 0, "a whole number, at least 0")
-seed = Number(int, lambda value: 0 <= value < 2**32, "a whole number from 0 to 4294967295")
-port = Number(int, lambda value: 0 <= value < 2**16, "a whole number from 0 to 65535")
-positive = Number(float, lambda value: 0 < value < math.inf, "a number above 0")
-share = Number(float, lambda value: 0 <= value <= 1, "a number in [0, 1]")

@@ -11,11 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from search.records import TrialRecord, front_of
-from search.session import Status
+from search.status import ENDED, Status
 from swast.config import setting_paths
 
 REFRESH_SECONDS = 0.25
-ENDED = ("complete", "pruned", "failed")
 
 
 class Quiet:
@@ -23,6 +22,9 @@ class Quiet:
 
     def update(self, status: Status) -> None:
         """Nothing to show."""
+
+    def say(self, text: str) -> None:
+        """Nothing to say."""
 
     def __enter__(self) -> Quiet:
         return self
@@ -44,7 +46,11 @@ class Lines(Quiet):
             self._told = set(ended) if status.finished_here == 0 else set()
         for number in ended.keys() - self._told:
             self._told.add(number)
-            sys.stdout.write(f"{progress(status)}  {outcome(ended[number])}\n")
+            self.say(f"{progress(status)}  {outcome(ended[number])}")
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
 
@@ -62,6 +68,10 @@ class LiveTable(Quiet):
             line = Text(f"{status.name}: {progress(status)}")
             table = front_table(front_of(status.trials))
             self._live.update(Group(line, table), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Print a line above the table."""
+        self._live.console.print(text, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> LiveTable:
         self._live.start()
@@ -97,6 +107,8 @@ def outcome(trial: TrialRecord) -> str:
             f"{trial.label}: accuracy {trial.accuracy:.2%} at {trial.relative_flops:.4f} "
             f"of dense FLOPs, {trial.seconds:.1f} s"
         )
+    if trial.state == "running":
+        return f"{trial.label}: running"
     text = f"{trial.label}: {trial.state} after {trial.epochs} epochs"
     return f"{text}: {trial.reason}" if trial.reason else text
 
@@ -105,13 +117,14 @@ def front_table(members: list[TrialRecord]) -> Table:
     """The front, cheapest first, as a table."""
     table = Table(title="Pareto front", title_justify="left", title_style="bold")
     table.add_column("trial", no_wrap=True)
-    for name in ("accuracy", "FLOPs/dense", "seconds"):
+    for name in ("accuracy", "on test", "FLOPs/dense", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("settings")
     for trial in members:
         table.add_row(
             trial.label,
             f"{trial.accuracy:.2%}",
+            "" if trial.test_accuracy is None else f"{trial.test_accuracy:.2%}",
             f"{trial.relative_flops:.4f}",
             f"{trial.seconds:.1f}",
             settings(trial),

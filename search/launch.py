@@ -1,274 +1,188 @@
-"""Run a search, from the request to the summary."""
+"""Run a search, from the request to what it found."""
 
 from __future__ import annotations
 
 import json
-import secrets
-import time
-from argparse import Namespace
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
-from search import display
-from search.errors import RequestError, SearchFailedError
+from search import display, prepare, summary
+from search.confirm import Confirmation
+from search.errors import SearchFailedError
 from search.halving import Halving
-from search.home import Home, check_store, sqlite_file
-from search.records import front_of, hypervolume_of
-from search.resources import Resources
-from search.rules import Limit, Stopping
-from search.session import Session, Status
-from search.study import Study, check_name, find_study, shipped
-from search.trials import SearchInfo, SearchTrials, describe_search, search_names
-from swast.config import TrainConfig
-from swast.data import ArrayData, Places, load_data
-from swast.files import replacing, writable
-from swast.models import outline
-from swast.run import check_coreset
+from search.histories import Histories
+from search.home import Home
+from search.info import SearchInfo
+from search.request import Request
+from search.result import SearchResult
+from search.rules import Rules, Stopping
+from search.session import Session
+from search.trials import SearchTrials
+from swast.data import ArrayData
+from swast.files import replacing
 
 if TYPE_CHECKING:
-    from search.tracking import Tracker
-
-DEFAULT_BUDGET = 50
+    from search.runner import Workers
 
 
-def launch(options: Namespace) -> None:
-    """Run the search that the command line asks for.
+def run_search(study: str | Path | None = None, **options: Any) -> SearchResult:  # noqa: ANN401
+    """Run a search; what `swast-search` does, from Python.
+
+    Args:
+        study: a shipped study's name, or a study file.
+        options: fields of `search.request.Request`, as ``budget=50, gpus=0, home="searches"``.
+
+    Raises:
+        TypeError: an option that there is not.
+        RequestError: the request was wrong; nothing was written.
+        ConfigError, DataError: so was what it names.
+        SearchFailedError: no trial finished, or the stores were lost on the way.
+    """
+    return run(Request(study=study, **{"quiet": True} | options))
+
+
+def launch(request: Request) -> bool:
+    """Run the search that the command line asks for, or price it.
+
+    Returns:
+        Whether it came to its end: False if the user interrupted it.
+    """
+    if request.dry_run:
+        price(request)
+        return True
+    result = run(request)
+    if not request.quiet:
+        summary.show_end(result, Home.find(request.home))
+    return not result.interrupted
+
+
+def price(request: Request) -> None:
+    """Print what a search would cost."""
+    from search.pricing import price_search
+
+    gpus = prepare.choose_gpus(request.gpus, prepare.present_gpus(request), "this machine")
+    study = prepare.choose_study(request, gpus)
+    data = prepare.load(study, request, Home.find(request.home))
+    budget = request.budget or prepare.DEFAULT_BUDGET
+    summary.show_price(study, budget, price_search(study, data, budget, request.seed))
+
+
+def run(request: Request) -> SearchResult:
+    """Run a search. All that can be refused is refused before anything is made.
 
     Raises:
         RequestError: the request was wrong; nothing was written.
-        SearchFailedError: no trial finished.
+        SearchFailedError: no trial finished, or the search was stopped or lost its stores.
     """
-    home = Home.find(options.home)
-    gpus = count_gpus(options)
-    if options.dry_run:
-        study = find_study(default_study(gpus) if options.study is None else options.study)
-        data = load(study, options, home)
-        show_price(study, data, options.budget or DEFAULT_BUDGET, options.seed)
-        return
-    check_places(options, home)
-    trials, status = search(options, home, gpus)
-    summary = describe_search(trials) | {"seconds": status.seconds}
-    if options.json:
-        with replacing(options.json) as file:
-            file.write((json.dumps(summary, indent=2) + "\n").encode())
-    if not options.quiet:
-        show_end(trials, home, status)
-    if not summary["front"]:
-        raise SearchFailedError(f"no trial of {trials.info.name!r} finished")
+    home = Home.find(request.home)
+    prepare.check_places(request, home)
+    with reserved(request, home) as (info, workers):
+        try:
+            result = search(request, home, open_trials(request, home, info), workers)
+        except KeyboardInterrupt:
+            raise SearchFailedError(f"stopped; {summary.how_to_resume(info.name, home)}") from None
+    if request.json:
+        with replacing(request.json) as file:
+            file.write((json.dumps(result.to_dict(), indent=2) + "\n").encode())
+    if result.end == "failed":
+        raise SearchFailedError(f"no trial of {info.name!r} finished")
+    return result
 
 
-def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Status]:
-    """Run a search; returns its trials, and how it stands at the end.
+@contextmanager
+def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers]]:
+    """The search, held for this process alone, and workers for it.
 
-    All that can be refused is refused before anything is made: what the request says, then what
-    Ray has not got.
+    Raises:
+        RequestError: it cannot be run here as it is asked for.
     """
-    from search.runner import concurrency, ray_running, run_trials
+    from search.runner import Workers, ray_running
+
+    with ExitStack() as stack:
+        present, where = prepare.present_gpus(request), "this machine"
+        if request.address:
+            cpus, present = stack.enter_context(ray_running(request.address, 0))
+            where = f"the cluster at {request.address}"
+        gpus = prepare.choose_gpus(request.gpus, present, where)
+        info = prepare.choose_search(request, home, gpus)
+        lock = home.lock(info.name)
+        if request.resume is not None:
+            stack.enter_context(lock)
+        data = prepare.load(info.study, request, home)
+        if not request.address:
+            cpus, _ = stack.enter_context(ray_running(None, gpus))
+        resources = prepare.choose_resources(request, gpus)
+        workers = Workers(data, resources, resources.concurrency(cpus, gpus))
+        if request.resume is None:
+            stack.enter_context(lock)
+        yield info, workers
+
+
+def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
+    """The search in its storage: made now, or taken up with what the request changes."""
+    storage = request.storage or home.storage
+    if request.resume is None:
+        return SearchTrials.create(storage, info)
+    trials = SearchTrials.load(storage, info.name)
+    trials.remember(**prepare.limits(request))
+    trials.enqueue_references()
+    return trials
+
+
+def search(request: Request, home: Home, trials: SearchTrials, workers: Workers) -> SearchResult:
+    """Run a search that this process holds, and read its front at the end."""
     from search.tracking import Tracker
 
-    storage = options.storage or home.storage
-    with ExitStack() as stack:
-        if options.resume is None:
-            info = new_info(options, storage, gpus)
-        else:
-            info = old_info(options.resume, storage, gpus)
-            stack.enter_context(home.lock(info.name))
-        data = load(info.study, options, home)
-        resources = make_resources(options, gpus)
-        stack.enter_context(ray_running(resources))
-        concurrent = concurrency(resources)
-        tracker = Tracker(options.tracking_uri or home.tracking, home.artifacts)
-        if options.resume is None:
-            trials = SearchTrials.create(storage, info)
-            stack.enter_context(home.lock(info.name))
-        else:
-            trials = SearchTrials.load(storage, info.name)
-            trials.remember(budget=options.budget or info.budget)
-        begin_tracking(trials, tracker)
-        shown = stack.enter_context(display.choose(quiet=options.quiet))
-        rules = make_rules(options.max_flops, info.study, data)
-        session = Session(trials, tracker, shown, home.search(info.name), *rules)
+    folder = home.search(trials.info.name)
+    histories = Histories(folder / "histories")
+    uri = request.tracking_uri or home.tracking
+    tracker = Tracker(uri, home.artifacts, folder, histories)
+    experiment_id, run_id = tracker.begin(trials.info, trials.records())
+    trials.remember(experiment_id=experiment_id, run_id=run_id)
+    with display.choose(quiet=request.quiet) as shown:
         try:
-            run_trials(session, data, resources, concurrent, options.time_budget)
+            rules = make_rules(trials.info, workers.data, request.retries)
+            session = Session(trials, tracker, shown, histories, folder, rules)
+            run_session(session, workers, request.time_budget)
+            status = session.status
+            if status.end != "failed" and not status.interrupted:
+                readings = Confirmation(trials, tracker, shown, folder, request.retries)
+                workers.run(readings)
+                status = replace(status, interrupted=readings.paused)
         finally:
-            session.close()
-    return trials, session.status
+            if not tracker.close():
+                again = summary.how_to_resume(trials.info.name, home)
+                shown.say(f"MLflow at {uri} lags behind; {again} and brings it up to date")
+    records = tuple(trials.records())
+    return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
 
 
-def load(study: Study, options: Namespace, home: Home) -> ArrayData:
-    """A study's data, once all that it may train has been tried on them.
+def run_session(session: Session, workers: Workers, seconds: float | None) -> None:
+    """Run a session's trials; however that ends, what runs can be gone on with.
 
-    Raises:
-        DataError: they are missing or unusable.
-        ConfigError: a network cannot be built or trained on them, or a coreset that the study asks
-            for could not hold every class.
+    Where the storage is lost nothing more is told to it: a resumed search finds what ran.
     """
-    places = Places.find(options.data_dir, home.path, download=options.download)
-    data = load_data(study.fixed.data, study.fixed.loading, places)
-    for config in smallest(study):
-        check_coreset(config, data)
-    searched = [domain.values.extremes for domain in study.space if domain.path == "model"]
-    names = {name for names in searched for name in names} or {study.fixed.model}
-    for name in sorted(names | {config.model for config in study.references.values()}):
-        outline(name, data.input_shape, data.num_classes)
-    return data
+    try:
+        workers.run(session, seconds)
+    except SearchFailedError:
+        raise
+    except BaseException:
+        session.close()
+        raise
+    session.close()
 
 
-def smallest(study: Study) -> list[TrainConfig]:
-    """The references, and what is fixed at either end of the coreset sizes that are searched."""
-    name = "coreset.fraction"
-    searched = [
-        value for each in study.space if each.path == name for value in each.values.extremes
-    ]
-    ends = searched or [study.fixed.coreset.fraction]
-    return [*study.references.values(), *(study.fixed.with_values({name: end}) for end in ends)]
+def make_rules(info: SearchInfo, data: ArrayData, retries: int) -> Rules:
+    """What keeps the search's trials from being started, and what stops them."""
+    from swast import training
 
-
-def check_places(options: Namespace, home: Home) -> None:
-    """Refuse places that cannot be written to, and stores that cannot be used.
-
-    Raises:
-        RequestError: naming the option.
-    """
-    home.check_writable()
-    if options.json and not writable(options.json, folder=False):
-        raise RequestError(f"--json {options.json}: cannot be written to")
-    if options.resume is not None:
-        check_name(options.resume, "--resume")
-        if options.study is not None or options.name is not None:
-            raise RequestError("--resume goes on with a search as it is: no --study, no --name")
-        if not options.storage:
-            home.check_exists()
-    check_store("the search database", options.storage or home.storage, new=options.resume is None)
-    check_store("the MLflow store", options.tracking_uri or home.tracking, new=True)
-
-
-def new_info(options: Namespace, storage: str, gpus: int) -> SearchInfo:
-    """What the search that is asked for will be.
-
-    Raises:
-        RequestError: there is no such study, or the name is wrong or taken.
-    """
-    study = find_study(default_study(gpus) if options.study is None else options.study)
-    stamped = f"{study.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    name = stamped if options.name is None else options.name
-    check_name(name, "--name")
-    path = sqlite_file(storage)
-    if (path is None or path.exists()) and name in search_names(storage):
-        raise RequestError(
-            f"a search named {name!r} exists; --resume {name} goes on with it, "
-            "--name chooses another name"
-        )
-    return SearchInfo(
-        name=name,
-        uid=secrets.token_hex(8),
-        study=study,
-        device="cuda" if gpus else "cpu",
-        sampler=options.sampler,
-        seed=options.seed,
-        budget=options.budget or DEFAULT_BUDGET,
-    )
-
-
-def old_info(name: str, storage: str, gpus: int) -> SearchInfo:
-    """What the search that is to be resumed is.
-
-    Raises:
-        RequestError: there is none of that name, or it cannot go on here.
-    """
-    info = SearchTrials.load(storage, name).info
-    if info.device == "cuda" and not gpus:
-        raise RequestError(f"search {name!r} was begun on GPUs, and none are to be used")
-    return info
-
-
-def make_resources(options: Namespace, gpus: int) -> Resources:
-    """What the search may use."""
-    return Resources(
-        gpus=gpus,
-        cpus_per_trial=options.cpus_per_trial,
-        gpus_per_trial=options.gpus_per_trial or (1.0 if gpus else 0.0),
-        address=options.address,
-    )
-
-
-def count_gpus(options: Namespace) -> int:
-    """GPUs that the search uses: those asked for, or all present.
-
-    Raises:
-        RequestError: more are asked for than this machine has.
-    """
-    if options.gpus == 0 or (options.gpus and options.address):
-        return int(options.gpus)
-    import torch
-
-    present = torch.cuda.device_count()
-    if options.gpus is not None and options.gpus > present:
-        raise RequestError(
-            f"--gpus {options.gpus}: this machine has {present}; --gpus 0 searches on CPUs, "
-            "--address joins a cluster"
-        )
-    return present if options.gpus is None else int(options.gpus)
-
-
-def default_study(gpus: int) -> str:
-    """The study that runs where none is named; without one for GPUs, that for CPUs."""
-    wanted = "cifar10-resnet18" if gpus else "digits"
-    return wanted if wanted in shipped() else "digits"
-
-
-def begin_tracking(trials: SearchTrials, tracker: Tracker) -> None:
-    """Make the search's parent run, or open it again."""
-    if trials.info.run_id is None:
-        experiment_id, run_id = tracker.start_search(trials.info)
-        trials.remember(experiment_id=experiment_id, run_id=run_id)
-    else:
-        tracker.reopen_search(trials.info.run_id, trials.records())
-
-
-def make_rules(
-    max_flops: float | None, study: Study, data: ArrayData
-) -> tuple[Limit | None, Stopping | None]:
-    """The limit on a trial's cost and what stops trials early, each if it is asked for."""
-    from swast.training import price
-
-    cost = lru_cache(lambda config: price(config, data).total)
-    limit = None if max_flops is None else Limit(max_flops, cost)
-    asked = study.halving
-    if asked is None:
-        return limit, None
-    return limit, Stopping(Halving(asked.grace, asked.reduction, asked.brackets), cost)
-
-
-def show_end(trials: SearchTrials, home: Home, status: Status) -> None:
-    """Print the front, where to browse it and how to export from it."""
-    console = Console(highlight=False)
-    name, records = trials.info.name, trials.records()
-    console.print(f"\n[bold]{name}[/]: {display.progress(status)}")
-    console.print(display.front_table(front_of(records)))
-    console.print(f"hypervolume {hypervolume_of(records):.4f}")
-    plot = home.search(name) / "pareto.html"
-    console.print(f"plot    {plot}", soft_wrap=True)
-    option = "" if home.is_default else f" --home {home.path}"
-    console.print(f"browse  swast-search ui{option}", soft_wrap=True)
-    console.print(
-        f"export  swast-search export {name} --pick knee --out best{option}", soft_wrap=True
-    )
-
-
-def show_price(study: Study, data: ArrayData, budget: int, seed: int) -> None:
-    """Print what a search would cost."""
-    from search.pricing import SAMPLES, price_search
-
-    found = price_search(study, data, budget, seed)
-    console = Console(highlight=False)
-    console.print(f"{study.name}: {budget} trials, about {found.expected:.3g} training FLOPs")
-    console.print(
-        f"one trial: least {found.least:.3g}, median {found.median:.3g}, most {found.most:.3g} "
-        f"({SAMPLES} drawn from the space); dense {found.dense:.3g}"
-    )
-    for name, flops in found.references.items():
-        console.print(f"reference {name}: {flops:.3g}")
+    asked = info.study.halving
+    stopping = None
+    if asked is not None:
+        stopping = Stopping(Halving(asked.grace, asked.reduction, asked.brackets))
+    cost = lru_cache(lambda config: training.price(config, data).total)
+    return Rules(cost, info.max_flops, info.flops_budget, stopping, retries)

@@ -15,6 +15,21 @@ from search.pareto import front, hypervolume, knee
 State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A training that was read on the test set.
+
+    Attributes:
+        val_accuracy: after the last epoch, in [0, 1].
+        test_accuracy: the same on the test set.
+        train_flops: of the training.
+    """
+
+    val_accuracy: float
+    test_accuracy: float
+    train_flops: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrialRecord:
     """One trial.
@@ -38,6 +53,9 @@ class TrialRecord:
         predicted_flops: what the whole schedule will cost, where halving had it priced beforehand.
         rungs: accuracy at each rung that it reached, by epoch.
         stopped_at: epoch of the rung that stopped it, if one did.
+        retries: times that it was tried again after it had failed.
+        readings: trainings of it that were read on the test set, by seed.
+        ended: when it ended, ISO 8601.
     """
 
     number: int
@@ -57,6 +75,15 @@ class TrialRecord:
     predicted_flops: int | None = None
     rungs: dict[int, float] = field(default_factory=dict)
     stopped_at: int | None = None
+    retries: int = 0
+    readings: dict[int, Reading] = field(default_factory=dict)
+    ended: str | None = None
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Accuracy on the test set, if that was read, in [0, 1]."""
+        own = self.readings.get(self.config.get("seed", 0))
+        return None if own is None else own.test_accuracy
 
     @property
     def label(self) -> str:
@@ -65,7 +92,7 @@ class TrialRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"test_accuracy": self.test_accuracy}
 
 
 def finished(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -99,6 +126,13 @@ def objectives(done: Sequence[TrialRecord]) -> NDArray[np.float64]:
     """Accuracy and relative FLOPs of finished trials, 2 × n."""
     pairs = [(trial.accuracy, trial.relative_flops) for trial in done]
     return np.array(pairs, dtype=float).reshape(-1, 2).T
+
+
+def flops_promised(trials: Sequence[TrialRecord]) -> int:
+    """FLOPs that all trials have cost, those that are not at their end counted whole."""
+    going = [trial for trial in trials if trial.state in ("running", "paused")]
+    ended = [trial for trial in trials if trial.state not in ("running", "paused")]
+    return flops_spent(ended) + sum(trial.predicted_flops or 0 for trial in going)
 
 
 def flops_spent(trials: Sequence[TrialRecord]) -> int:

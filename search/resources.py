@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from search.errors import RequestError
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -12,11 +14,28 @@ class Resources:
     Attributes:
         gpus: GPUs in all; 0 trains on CPUs.
         cpus_per_trial: CPU cores a trial.
-        gpus_per_trial: GPUs a trial, fractions allowed.
-        address: of a running Ray cluster; None starts Ray on this machine.
+        gpus_per_trial: GPUs a trial, fractions allowed; 0 on CPUs.
+        memory_per_trial: GiB that a trial may take; None for no limit.
     """
 
     gpus: int
-    cpus_per_trial: float
-    gpus_per_trial: float
-    address: str | None = None
+    cpus_per_trial: float = 1.0
+    gpus_per_trial: float = 0.0
+    memory_per_trial: float | None = None
+
+    def concurrency(self, cpus: float, gpus: float) -> int:
+        """Trials that run at a time where there are so many CPUs and GPUs.
+
+        Raises:
+            RequestError: not even one fits.
+        """
+        there = min(gpus, self.gpus)
+        fits = [cpus / self.cpus_per_trial]
+        if self.gpus_per_trial:
+            fits.append(there / self.gpus_per_trial)
+        if min(fits) < 1:
+            raise RequestError(
+                f"a trial needs {self.cpus_per_trial:g} CPUs and {self.gpus_per_trial:g} GPUs, "
+                f"and there are {cpus:g} and {there:g}"
+            )
+        return int(min(fits))

@@ -12,16 +12,28 @@ from swast.config import TrainConfig
 
 
 @dataclass(frozen=True)
-class Limit:
-    """The most that one trial may cost.
+class Rules:
+    """The rules of a search.
 
     Attributes:
-        max_flops: training FLOPs.
-        price: of a configuration, before it is trained.
+        price: training FLOPs of a configuration's whole schedule, before it is trained.
+        max_flops: the most that one trial may cost; None for no limit.
+        flops_budget: the most that all trials may cost together; None for no limit.
+        stopping: stops trials that are behind at a rung; None stops none.
+        retries: times that a trial is tried again, from its last checkpoint, after it failed.
     """
 
-    max_flops: float
     price: Callable[[TrainConfig], int]
+    max_flops: float | None = None
+    flops_budget: float | None = None
+    stopping: Stopping | None = None
+    retries: int = 0
+
+    @property
+    def ask_price(self) -> bool:
+        """Whether any of them needs to know what a trial will cost."""
+        rules = (self.max_flops, self.flops_budget, self.stopping)
+        return any(rule is not None for rule in rules)
 
 
 @dataclass(frozen=True)
@@ -30,11 +42,9 @@ class Stopping:
 
     Attributes:
         halving: the rungs.
-        price: training FLOPs of a configuration's whole schedule.
     """
 
     halving: Halving
-    price: Callable[[TrainConfig], int]
 
     def restore(self, records: Iterable[TrialRecord]) -> None:
         """Rebuild the rungs from what is kept of trials."""
@@ -45,11 +55,14 @@ class Stopping:
     def at_rung(self, record: TrialRecord) -> bool:
         """Whether a trial has just reached a rung, with an accuracy to compare."""
         finite = record.accuracy is not None and math.isfinite(record.accuracy)
+        new = record.epochs not in record.rungs
         epochs = record.config["epochs"]
-        return finite and self.halving.at_rung(record.number, record.epochs, epochs)
+        return finite and new and self.halving.at_rung(record.number, record.epochs, epochs)
 
     def judge(self, record: TrialRecord) -> TrialRecord:
         """Put a trial on the rung that it has reached; says in its record if that stops it."""
+        assert record.accuracy is not None
+        record = replace(record, rungs=record.rungs | {record.epochs: record.accuracy})
         decision = self.halving.arrive(record.epochs, _arrival(record, record.epochs))
         if decision.goes_on or record.reference is not None:
             return record

@@ -1,16 +1,15 @@
-"""The door to Ray: trials in reused actors, scheduled by Tune over whatever there is.
+"""The door to Ray: jobs in reused actors, scheduled by Tune over whatever there is.
 
 Ray's own state is disposable: the search lives in its storage (`search.trials`).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,9 @@ os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
+os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
 os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
+os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
 os.environ.setdefault("TUNE_WARN_THRESHOLD_S", "60")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
@@ -31,99 +32,82 @@ from ray.tune.search import Searcher
 
 from search.errors import RequestError
 from search.resources import Resources
-from search.session import Session
-from swast.config import TrainConfig
+from search.scratch import scratch_folder
+from search.work import Failure, Report, Work
+from search.worker import Worker
 from swast.data import ArrayData
-from swast.errors import SwastError
-from swast.run import Run
-from swast.training import epochs, result
+
+QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
 
 
-@dataclass(frozen=True)
-class Report:
-    """What an actor says after an epoch. An object, since Tune flattens dictionaries.
+class JobActor(tune.Trainable):  # type: ignore[misc]
+    """A worker in a process of its own."""
 
-    Attributes:
-        epoch: the epoch's record.
-        flops: the bill so far by term.
-        result: `swast.TrainResult.to_dict`, after the last epoch.
-    """
-
-    epoch: dict[str, Any]
-    flops: dict[str, int]
-    result: dict[str, Any] | None = None
-
-
-class TrialActor(tune.Trainable):  # type: ignore[misc]
-    """Trains one configuration after another, an epoch a step, in one process."""
-
-    def setup(self, config: dict[str, Any], data: ArrayData) -> None:
-        """Start on the first configuration; the data set is shared by all."""
-        self._data = data
+    def setup(self, config: dict[str, Any], data: ArrayData, memory: float | None) -> None:
+        """Start on the first job; the data set is shared by all."""
+        self._worker = Worker(data, memory)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start on another configuration; nothing of the last one is left."""
-        self._run = Run(TrainConfig.from_dict(new_config["config"]), self._data)
-        self._epochs = epochs(self._run)
+        """Start on another job."""
+        self._worker.start(new_config["job"])
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch. The last one brings the result; what fails brings the reason."""
-        try:
-            record = dataclasses.asdict(next(self._epochs))
-            done = self._run.epoch == self._run.config.epochs
-            final = result(self._run).to_dict() if done else None
-            report = Report(record, self._run.ledger.to_dict(), final)
-        except (SwastError, RuntimeError, MemoryError) as error:
-            return {"failure": f"{type(error).__name__}: {error}", "done": True}
-        return {"report": report, "done": done}
+        """Train one epoch. The report is an object, since Tune flattens dictionaries."""
+        report = self._worker.step()
+        return {"report": report, "done": isinstance(report, Failure) or report.result is not None}
 
 
-class SessionSearcher(Searcher):  # type: ignore[misc]
-    """Tells a session what Tune does, and Tune what the session proposes."""
+class WorkSearcher(Searcher):  # type: ignore[misc]
+    """Tells the work what Tune does, and Tune what the work proposes."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, work: Work) -> None:
         super().__init__(metric="val_accuracy", mode="max")
-        self._session = session
+        self._work = work
         self._numbers: dict[str, int] = {}
+        self._errors: dict[str, str] = {}
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The next configuration, or the word that there is none."""
-        proposal = self._session.propose()
-        if proposal is None:
-            finished: str = Searcher.FINISHED
-            return finished
-        self._numbers[trial_id] = proposal.number
-        return {"config": proposal.config.to_dict()}
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next job, None if there is none now, or the word that there will be no more."""
+        job = self._work.propose()
+        if job is not None:
+            self._numbers[trial_id] = job.number
+            return {"job": job}
+        finished: str = Searcher.FINISHED
+        return finished if self._work.over else None
 
-    def on_epoch(self, trial_id: str, result: Mapping[str, Any]) -> bool:
-        """Pass on an epoch; returns whether the trial goes on."""
+    def on_report(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """Pass on an epoch; returns whether the job goes on."""
         report = result.get("report")
-        if report is None:
+        if not isinstance(report, Report):
             return True
-        return self._session.on_epoch(self._numbers[trial_id], report.epoch, report.flops)
+        return self._work.on_report(self._numbers[trial_id], report)
+
+    def on_error(self, trial_id: str, error: object) -> None:
+        """Keep why a job's process died until Tune says that the job has ended."""
+        self._errors[trial_id] = describe(error)
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
-        """Nothing: `SessionScheduler` has passed it on."""
+        """Nothing: `WorkScheduler` has passed it on."""
 
     def on_trial_complete(
-        self,
-        trial_id: str,
-        result: Mapping[str, Any] | None = None,
-        error: bool = False,
+        self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Pass on how a trial ended; Tune hands over its last epoch here alone."""
-        found = result or {}
-        report = found.get("report")
-        final = None if report is None else report.result
-        if final is not None:
-            self.on_epoch(trial_id, found)
-        reason = found.get("failure") or ("its worker process failed" if error else None)
-        self._session.on_end(self._numbers.pop(trial_id), final, reason)
+        """Pass on how a job ended; Tune hands over its last epoch here alone."""
+        report = (result or {}).get("report")
+        outcome: Mapping[str, Any] | Failure | None = None
+        if error:
+            outcome = Failure(self._errors.pop(trial_id, describe(None)))
+        elif isinstance(report, Failure):
+            outcome = report
+        elif isinstance(report, Report) and report.result is not None:
+            self.on_report(trial_id, result or {})
+            outcome = report.result
+        self._work.on_end(self._numbers.pop(trial_id), outcome)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune writes its tuner down, and a session is in the storage already."""
+        """Nothing: Tune writes its tuner down, and a search is in the storage already."""
         return {}
 
     def save(self, checkpoint_path: str) -> None:
@@ -133,10 +117,10 @@ class SessionSearcher(Searcher):  # type: ignore[misc]
         """Nothing: the storage keeps the search."""
 
 
-class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
-    """Stops a trial after an epoch where the session says so."""
+class WorkScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Stops a job after an epoch where the work says so."""
 
-    def __init__(self, searcher: SessionSearcher) -> None:
+    def __init__(self, searcher: WorkSearcher) -> None:
         super().__init__()
         self._searcher = searcher
 
@@ -146,91 +130,130 @@ class SessionScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_result(self, tune_controller: object, trial: Any, result: dict[str, Any]) -> str:  # noqa: ANN401, ARG002
         """Pass on an epoch and say what follows; the last one goes to the searcher alone."""
-        goes_on = self._searcher.on_epoch(trial.trial_id, result)
+        goes_on = self._searcher.on_report(trial.trial_id, result)
         decision: str = self.CONTINUE if goes_on else self.STOP
         return decision
 
+    def on_trial_error(self, tune_controller: object, trial: Any) -> None:  # noqa: ANN401, ARG002
+        """Pass on why a job's process died."""
+        self._searcher.on_error(trial.trial_id, trial.get_error())
 
-def run_trials(
-    session: Session,
-    data: ArrayData,
-    resources: Resources,
-    concurrent: int,
-    time_budget: float | None,
-) -> None:
-    """Run a session's trials until its budget, or the time, is used up.
 
-    Args:
-        session: proposes trials and is told of them.
-        data: the data set, put into the object store once.
-        resources: what a trial uses; Ray is running already.
-        concurrent: trials at a time.
-        time_budget: seconds, None for no limit.
+def describe(error: object) -> str:
+    """Why a worker's process died, in one line."""
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return "out of memory: Ray ended its worker process to save the machine"
+    if error is None or isinstance(error, ray.exceptions.RayActorError):
+        return "its worker process died"
+    return f"its worker process failed: {str(error).strip().splitlines()[-1]}"
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Worker processes on a Ray that is running.
+
+    Attributes:
+        data: the data set of all jobs, put into the object store once.
+        resources: what a job uses.
+        concurrent: jobs at a time.
     """
-    needs = {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}
-    trainable = tune.with_resources(tune.with_parameters(TrialActor, data=data), needs)
-    searcher = SessionSearcher(session)
-    with tempfile.TemporaryDirectory(prefix="swast-tune-") as scratch:
-        tuner = tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=SessionScheduler(searcher),
-                num_samples=session.remaining,
-                max_concurrent_trials=concurrent,
-                reuse_actors=True,
-                time_budget_s=time_budget,
-            ),
-            run_config=tune.RunConfig(
-                name="search",
-                storage_path=scratch,
-                verbose=0,
-                checkpoint_config=tune.CheckpointConfig(
-                    checkpoint_frequency=0, checkpoint_at_end=False
+
+    data: ArrayData
+    resources: Resources
+    concurrent: int
+
+    def run(self, work: Work, seconds: float | None = None) -> None:
+        """Run jobs until there are no more, or the time is up.
+
+        The first interrupt (Ctrl-C) pauses the work; a second one, or a termination, raises.
+
+        Args:
+            work: proposes jobs and is told of them.
+            seconds: to stop after; None for no limit.
+
+        Raises:
+            KeyboardInterrupt: the user has not the patience to let epochs end.
+        """
+        if work.over:
+            return
+        memory = self.resources.memory_per_trial
+        trainable = tune.with_parameters(JobActor, data=self.data, memory=memory)
+        needs = {"cpu": self.resources.cpus_per_trial, "gpu": self.resources.gpus_per_trial}
+        searcher = WorkSearcher(work)
+        with scratch_folder() as folder, pausing(work):
+            tune.Tuner(
+                tune.with_resources(trainable, needs),
+                tune_config=tune.TuneConfig(
+                    search_alg=searcher,
+                    scheduler=WorkScheduler(searcher),
+                    num_samples=-1,
+                    max_concurrent_trials=self.concurrent,
+                    reuse_actors=True,
+                    time_budget_s=seconds,
                 ),
-            ),
-        )
-        tuner.fit()
-
-
-def concurrency(resources: Resources) -> int:
-    """Trials that run at a time on the cluster that Ray sees.
-
-    Raises:
-        RequestError: not even one fits.
-    """
-    total = ray.cluster_resources()
-    fits = [total.get("CPU", 0) / resources.cpus_per_trial]
-    if resources.gpus_per_trial:
-        fits.append(total.get("GPU", 0) / resources.gpus_per_trial)
-    if min(fits) < 1:
-        raise RequestError(
-            f"a trial needs {resources.cpus_per_trial:g} CPUs and {resources.gpus_per_trial:g} "
-            f"GPUs, and there are {total.get('CPU', 0):g} and {total.get('GPU', 0):g}"
-        )
-    return int(min(fits))
+                run_config=tune.RunConfig(
+                    name="search",
+                    storage_path=str(folder),
+                    verbose=0,
+                    checkpoint_config=tune.CheckpointConfig(
+                        checkpoint_frequency=0, checkpoint_at_end=False
+                    ),
+                ),
+            ).fit()
 
 
 @contextmanager
-def ray_running(resources: Resources) -> Iterator[None]:
-    """Ray, started here or joined at an address, quiet, and left without a trace."""
-    common = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if resources.address:
-        ray.init(address=resources.address, **common)
-        try:
-            yield
-        finally:
-            ray.shutdown()
+def pausing(work: Work) -> Iterator[None]:
+    """A block in which an interrupt pauses the work, and a second one or a termination ends it.
+
+    Signals reach the main thread only; elsewhere nothing is changed.
+    """
+
+    def pause(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        work.pause()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
         return
-    scratch = Path(tempfile.mkdtemp(prefix="swast-ray-"))
+    handlers: dict[signal.Signals, Callable[..., Any]] = {
+        signal.SIGINT: pause,
+        signal.SIGTERM: signal.default_int_handler,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
-        ray.init(
-            num_gpus=resources.gpus,
-            include_dashboard=False,
-            _temp_dir=str(scratch),
-            **common,
-        )
         yield
     finally:
-        ray.shutdown()
-        shutil.rmtree(scratch, ignore_errors=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def ray_running(address: str | None, gpus: int) -> Iterator[tuple[float, int]]:
+    """Ray, joined at an address or started here with some GPUs, and left without a trace.
+
+    Yields:
+        CPUs and GPUs that there are.
+
+    Raises:
+        RequestError: there is no cluster at the address.
+    """
+    with scratch_folder() as folder:
+        try:
+            _start_ray(address, gpus, folder)
+            there = ray.cluster_resources()
+            yield there.get("CPU", 0.0), int(there.get("GPU", 0))
+        finally:
+            ray.shutdown()
+
+
+def _start_ray(address: str | None, gpus: int, folder: Path) -> None:
+    """Join a cluster, or start Ray here with its files in a folder."""
+    if address is None:
+        ray.init(num_gpus=gpus, include_dashboard=False, _temp_dir=str(folder), **QUIET)
+        return
+    try:
+        ray.init(address=address, **QUIET)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise RequestError(f"--address {address}: no Ray cluster answers: {cause}") from None

@@ -40,13 +40,17 @@ def show(options: Namespace) -> None:
 
     from search.display import front_table, outcome
     from search.records import front_of, stopped
-    from search.trials import SearchTrials, describe_search
+    from search.result import SearchResult
+    from search.status import end_of
+    from search.trials import SearchTrials
 
     trials = SearchTrials.load(open_home(options), options.name)
+    records = trials.records()
     if options.json:
-        sys.stdout.write(json.dumps(describe_search(trials), indent=2) + "\n")
+        result = SearchResult(trials.info, tuple(records), end_of(records))
+        sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
         return
-    console, records = Console(highlight=False), trials.records()
+    console = Console(highlight=False)
     info, early = trials.info, len(stopped(records))
     count = f"{len(records)} of {info.budget} trials" + (
         f", {early} stopped early" if early else ""

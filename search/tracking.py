@@ -27,9 +27,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from search.errors import RequestError
 from search.home import check_store
+from search.info import SearchInfo
 from search.plots import pareto_figure, write_html, write_png
 from search.records import TrialRecord, flops_spent, front_of, hypervolume_of
-from search.trials import Proposal, SearchInfo
+from search.trials import Proposal
 from swast.config import flatten
 
 ENDED = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}

@@ -9,18 +9,21 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.errors import RequestError
-from search.pareto import reference_point
-from search.records import State, TrialRecord, flops_spent, front_of, hypervolume_of, stopped
+from search.info import SearchInfo
+from search.records import Reading, State, TrialRecord
 from search.sampler import fixed_parameters, inside, make_sampler, suggest
 from search.storage import open_storage
-from search.study import Study, parse_study
+from search.study import Study
 from swast.config import TrainConfig
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -33,6 +36,8 @@ STATES: dict[TrialState, State] = {
     TrialState.FAIL: "failed",
 }
 TOLD = {state: told for told, state in STATES.items()}
+LAST = "source"
+"""The fact that is kept last of a new search: one without it is not whole."""
 OUTCOME = (
     "accuracy",
     "train_flops",
@@ -43,44 +48,25 @@ OUTCOME = (
     "reason",
     "rejected",
     "stopped_at",
+    "run_id",
 )
 
 
 @dataclass(frozen=True)
-class SearchInfo:
-    """What is kept of a search beside its trials.
+class Proposal:
+    """A trial to run.
 
     Attributes:
-        name: the search's own name.
-        uid: its own for ever, unlike the name of a search that was deleted.
-        study: the study that it runs.
-        device: where its trials compute, ``cpu`` or ``cuda``.
-        sampler: name of its sampler.
-        seed: seed of its sampler.
-        budget: trials asked for.
-        experiment_id: its MLflow experiment, once there is one.
-        run_id: its MLflow parent run, once there is one.
+        number: of the trial.
+        config: what it trains.
+        reference: the name of the reference that it is, if it is one.
+        begun: whether it was started before.
     """
-
-    name: str
-    uid: str
-    study: Study
-    device: str
-    sampler: str
-    seed: int
-    budget: int
-    experiment_id: str | None = None
-    run_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A trial to run, with its MLflow run if it was begun before."""
 
     number: int
     config: TrainConfig
     reference: str | None
-    run_id: str | None = None
+    begun: bool = False
 
 
 class SearchTrials:
@@ -104,6 +90,7 @@ class SearchTrials:
             RequestError: the name is taken, or the storage cannot be used.
         """
         storage = open_storage(storage_url)
+        _remove_unfinished(storage, info.name)
         try:
             study = optuna.create_study(
                 study_name=info.name,
@@ -120,17 +107,10 @@ class SearchTrials:
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(["val_accuracy", "train_flops"])
         trials = cls(info, study)
-        trials.remember(
-            uid=info.uid,
-            study=info.study.name,
-            source=info.study.source,
-            device=info.device,
-            sampler=info.sampler,
-            seed=info.seed,
-            budget=info.budget,
-        )
-        for name, config in info.study.references.items():
-            trials._enqueue(name, config)
+        facts = info.to_dict()
+        for key in sorted(facts, key=LAST.__eq__):
+            study.set_user_attr(key, facts[key])
+        trials.enqueue_references()
         return trials
 
     @classmethod
@@ -147,31 +127,33 @@ class SearchTrials:
             known = [each.study_name for each in storage.get_all_studies()]
             listed = f"; there are {', '.join(known)}" if known else ""
             raise RequestError(f"no search named {name!r}{listed}") from None
-        kept = study.user_attrs
-        if "source" not in kept:
+        if LAST not in study.user_attrs:
             raise RequestError(f"{name!r} in {storage_url} was not made by swast-search")
-        info = SearchInfo(
-            name=name,
-            uid=kept["uid"],
-            study=parse_study(kept["study"], kept["source"]),
-            device=kept["device"],
-            sampler=kept["sampler"],
-            seed=kept["seed"],
-            budget=kept["budget"],
-            experiment_id=kept.get("experiment_id"),
-            run_id=kept.get("run_id"),
-        )
+        info = SearchInfo.from_dict(name, study.user_attrs)
         drawn = len(study.get_trials(deepcopy=False))
         study.sampler = make_sampler(info.sampler, (info.seed + drawn) % 2**32, info.budget)
         return cls(info, study)
 
     def remember(self, **values: Any) -> None:  # noqa: ANN401
-        """Keep facts about the search with it."""
+        """Change what the search is, here and in the storage."""
         for key, value in values.items():
             self._study.set_user_attr(key, value)
-        known = {field.name for field in dataclasses.fields(SearchInfo)} - {"study"}
-        changed = {key: value for key, value in values.items() if key in known}
-        self.info = dataclasses.replace(self.info, **changed)
+        self.info = dataclasses.replace(self.info, **values)
+
+    def enqueue_references(self) -> None:
+        """Let those references wait that the search does not know yet.
+
+        They carry parameters only where they lie in the space.
+        """
+        trials = self._study.get_trials(deepcopy=False)
+        known = {trial.user_attrs.get("reference") for trial in trials}
+        for name, config in self.info.study.references.items():
+            if name not in known:
+                self._enqueue(name, config)
+
+    def add_reading(self, number: int, seed: int, reading: Reading) -> None:
+        """Keep what a training of a trial gave on the test set."""
+        self._study.set_user_attr(f"reading-{number}-{seed}", dataclasses.asdict(reading))
 
     def ask(self, *, at_random: bool = False) -> Proposal:
         """The next trial to run: a reference that waits, else what the sampler proposes.
@@ -207,7 +189,7 @@ class SearchTrials:
             config = self._configure(trial, reference)
             config = config.with_values({"device": self.info.device})
             trial.set_user_attr("config", config.to_dict())
-        return Proposal(trial.number, config, reference, kept.get("run_id"))
+        return Proposal(trial.number, config, reference, "begun" in kept)
 
     def _configure(self, trial: Trial, reference: str | None) -> TrainConfig:
         study = self.info.study
@@ -226,8 +208,10 @@ class SearchTrials:
 
     def note(self, number: int, **values: Any) -> None:  # noqa: ANN401
         """Keep facts about a running trial with it."""
+        trial = self._asked[number]
         for key, value in values.items():
-            self._asked[number].set_user_attr(key, value)
+            if trial.user_attrs.get(key) != value:
+                trial.set_user_attr(key, value)
 
     def settle(self, record: TrialRecord) -> None:
         """Tell how a trial ended, with all that is known of it.
@@ -257,14 +241,14 @@ class SearchTrials:
 
     def records(self) -> list[TrialRecord]:
         """Every trial that was started, by number."""
+        readings = _readings(self._study.user_attrs)
         return [
-            _record(self.info.study, trial)
+            replace(_record(self.info.study, trial), readings=readings[trial.number])
             for trial in self._study.get_trials(deepcopy=False)
             if trial.state != TrialState.WAITING
         ]
 
     def _enqueue(self, name: str, config: TrainConfig) -> None:
-        """Let a reference wait; it carries parameters only where it lies in the space."""
         space = self.info.study.space if inside(self.info.study, config) else ()
         fixed: dict[str, Any] = {}
         for domain in space:
@@ -275,39 +259,45 @@ class SearchTrials:
 def search_names(storage_url: str) -> list[str]:
     """Names of the searches in a storage, oldest first."""
     studies = open_storage(storage_url).get_all_studies()
-    return [each.study_name for each in studies if "source" in each.user_attrs]
-
-
-def describe_search(trials: SearchTrials) -> dict[str, Any]:
-    """A search as plain values, for scripts."""
-    info, records = trials.info, trials.records()
-    return {
-        "name": info.name,
-        "study": info.study.name,
-        "budget": info.budget,
-        "sampler": info.sampler,
-        "seed": info.seed,
-        "trials": [record.to_dict() for record in records],
-        "stopped": len(stopped(records)),
-        "front": [record.number for record in front_of(records)],
-        "hypervolume": hypervolume_of(records),
-        "reference_point": reference_point(),
-        "flops_spent": flops_spent(records),
-    }
+    return [each.study_name for each in studies if LAST in each.user_attrs]
 
 
 def _record(study: Study, trial: FrozenTrial) -> TrialRecord:
     """What is known of one trial."""
     kept = trial.user_attrs
-    config = kept.get("config")
+    config, verdict = kept.get("config"), dict(kept.get("verdict", {}))
     return TrialRecord(
         number=trial.number,
-        state=STATES[trial.state],
+        state=_state(trial),
         params=study.searched(TrainConfig.from_dict(config)) if config else {},
         config=config or {},
         reference=kept.get("reference"),
-        run_id=kept.get("run_id"),
-        predicted_flops=kept.get("predicted_flops"),
-        rungs={int(epoch): accuracy for epoch, accuracy in kept.get("rungs", {}).items()},
-        **kept.get("outcome", {}),
+        retries=kept.get("retries", 0),
+        ended=None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
+        rungs={int(epoch): accuracy for epoch, accuracy in verdict.pop("rungs", {}).items()},
+        **kept.get("begun", {}),
+        **(verdict | kept.get("outcome", {})),
     )
+
+
+def _state(trial: FrozenTrial) -> State:
+    """How a trial stands; Optuna has no word for paused."""
+    paused = trial.state == TrialState.RUNNING and trial.user_attrs.get("paused")
+    return "paused" if paused else STATES[trial.state]
+
+
+def _readings(kept: Mapping[str, Any]) -> dict[int, dict[int, Reading]]:
+    """Readings by trial and seed, from the facts of a search."""
+    found: dict[int, dict[int, Reading]] = defaultdict(dict)
+    for key, values in kept.items():
+        if key.startswith("reading-"):
+            _, number, seed = key.split("-")
+            found[int(number)][int(seed)] = Reading(**values)
+    return found
+
+
+def _remove_unfinished(storage: BaseStorage, name: str) -> None:
+    """Remove what a driver left that died while it made a search of that name."""
+    for study in storage.get_all_studies():
+        if study.study_name == name and LAST not in study.user_attrs:
+            storage.delete_study(study._study_id)

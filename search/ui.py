@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 
 from search.errors import RequestError, SearchFailedError
 from search.home import Home
+from search.info import SearchInfo
 from search.show import open_home
-from search.trials import SearchInfo, SearchTrials, search_names
+from search.trials import SearchTrials, search_names
 
 START_SECONDS = 120
 PLOT = "/artifacts/plots/pareto.html"

@@ -12,10 +12,11 @@ from typing import Any
 
 import optuna
 
+from search.info import SearchInfo
 from search.records import TrialRecord
-from search.session import Status
+from search.status import Status
 from search.study import Study, parse_study
-from search.trials import Proposal, SearchInfo, SearchTrials
+from search.trials import Proposal, SearchTrials
 
 TINY = """\
 description = "A few trials of a tenth of a second"
@@ -158,30 +159,43 @@ class Listener:
         """The values of all calls of one kind, in order."""
         return [value for name, value in self.calls if name == what]
 
-    def start_trial(self, info: SearchInfo, proposal: Proposal) -> str:
-        """Give a trial a run."""
-        self.calls.append(("start", proposal.number))
-        return f"run-{info.name}-{proposal.number}"
+    def run_of(self, number: int) -> str:
+        """The run of a trial."""
+        return f"run-{number}"
 
-    def log_epoch(self, run_id: str, step: int, values: Mapping[str, float]) -> None:
-        """Note an epoch."""
-        self.calls.append(("epoch", (run_id, step, dict(values))))
+    def start_trial(self, record: TrialRecord) -> None:
+        """Note a trial that starts."""
+        self.calls.append(("start", record))
+
+    def log_epochs(self, number: int, epochs: Sequence[Mapping[str, Any]]) -> None:
+        """Note epochs."""
+        self.calls += [("epoch", (number, epoch["epoch"])) for epoch in epochs]
 
     def end_trial(self, record: TrialRecord) -> None:
         """Note how a trial ended."""
         self.calls.append(("end", record))
 
-    def publish_front(self, info: SearchInfo, trials: Sequence[TrialRecord], folder: Path) -> None:
+    def publish(
+        self, info: SearchInfo, records: Sequence[TrialRecord], *, now: bool = False
+    ) -> None:
         """Note who is said to be on the front."""
-        self.calls.append(("front", tuple(trials)))
+        self.calls.append(("front", tuple(records)))
 
-    def end_search(self, run_id: str, *, failed: bool) -> None:
+    def log_reading(self, number: int, values: Mapping[str, float], step: int = 0) -> None:
+        """Note what a trial gave on the test set."""
+        self.calls.append(("reading", (number, dict(values), step)))
+
+    def end_search(self, end: str) -> None:
         """Note the end."""
-        self.calls.append(("closed", (run_id, failed)))
+        self.calls.append(("closed", end))
 
     def update(self, status: Status) -> None:
         """Note a status."""
         self.calls.append(("status", status))
+
+    def say(self, text: str) -> None:
+        """Note a line."""
+        self.calls.append(("said", text))
 
 
 def status(*trials: TrialRecord, **more: Any) -> Status:

@@ -10,10 +10,13 @@ import pytest
 from optuna.trial import TrialState
 
 from search.halving import Halving
-from search.records import front_of, stopped
-from search.rules import Limit, Stopping
-from search.session import MOST_REJECTED, MOST_REPEATS, Session
-from search.trials import SearchTrials, describe_search
+from search.histories import Histories
+from search.proposals import MOST_REJECTED, MOST_REPEATS
+from search.records import flops_spent, front_of, stopped
+from search.rules import Rules, Stopping
+from search.session import Session
+from search.trials import SearchTrials
+from search.work import Failure, Report
 from tests.search.support import (
     BARE,
     TINY,
@@ -34,23 +37,18 @@ ONE_FIELD = "[space]\ninterval = { low = 1, high = 1000 }"
 class Scene:
     """A session, and what was heard of it."""
 
-    def __init__(self, folder, trials=None, limit=None, stopping=None, **info):
-        self.folder = folder
+    def __init__(self, folder, trials=None, rules=None, **info):
+        self.folder, self.rules = folder, rules or Rules(price=lambda config: 10**6)
         self.trials = trials or new_search(folder, **info)
-        self.trials.info = dataclasses.replace(self.trials.info, run_id="parent")
         self.tracker, self.display = Listener(), Listener()
+        self.histories = Histories(folder / "files" / "histories")
         self.session = Session(
-            self.trials,
-            self.tracker,
-            self.display,
-            folder / "files",
-            limit=limit,
-            stopping=stopping,
+            self.trials, self.tracker, self.display, self.histories, folder / "files", self.rules
         )
 
-    def again(self, **more):
+    def again(self):
         """Another driver's session on the same search."""
-        return Scene(self.folder, SearchTrials.load(database(self.folder), "trip"), **more)
+        return Scene(self.folder, SearchTrials.load(database(self.folder), "trip"), self.rules)
 
     def frozen(self, number):
         """A trial as Optuna has it."""
@@ -59,8 +57,22 @@ class Scene:
     def train(self, number, accuracy=0.9, relative=0.1):
         """Report all epochs of a trial and its end."""
         for made in range(1, 5):
-            self.session.on_epoch(number, epoch(made, accuracy), {"warmup": made})
-        self.session.on_end(number, result(accuracy, relative), None)
+            self.report(number, made, accuracy)
+        self.session.on_end(number, result(accuracy, relative))
+
+    def report(self, number, made, accuracy=0.5):
+        """Report an epoch of a trial; returns whether it goes on."""
+        return self.session.on_report(number, Report([epoch(made, accuracy)], {"warmup": made}))
+
+    def checkpoint(self, number):
+        """Let a worker leave a checkpoint; returns its folder."""
+        folder = self.folder / "files" / "checkpoints" / str(number)
+        folder.mkdir()
+        return folder
+
+    def state(self, number):
+        """How a trial stands in the storage."""
+        return next(each.state for each in self.trials.records() if each.number == number)
 
 
 @pytest.fixture
@@ -70,34 +82,33 @@ def scene(tmp_path):
 
 class TestATrial:
     def test_starts_with_a_run_that_is_kept_with_it(self, scene):
-        proposal = scene.session.propose()
-        assert scene.tracker.told("start") == [proposal.number]
-        assert scene.frozen(0).user_attrs["run_id"] == "run-trip-0"
+        job = scene.session.propose()
         (shown,) = scene.session.status.trials
-        assert (shown.state, shown.run_id, shown.reference) == ("running", "run-trip-0", "small")
+        assert (shown.number, shown.state, shown.reference) == (job.number, "running", "small")
+        assert shown.config == job.config.to_dict()
+        assert scene.tracker.told("start") == [shown]
         assert scene.display.told("status")[-1].count("running") == 1
 
     def test_logs_every_epoch_as_it_is_made(self, scene):
         scene.session.propose()
         for made in (1, 2, 3):
-            scene.session.on_epoch(0, epoch(made, made / 10), {"warmup": made})
+            scene.session.on_report(0, Report([epoch(made, made / 10)], {"warmup": made}))
             (shown,) = scene.display.told("status")[-1].trials
             assert (shown.epochs, shown.accuracy, shown.flops) == (
                 made,
                 made / 10,
                 {"warmup": made},
             )
-        runs, steps, values = zip(*scene.tracker.told("epoch"), strict=True)
-        assert (set(runs), steps) == ({"run-trip-0"}, (1, 2, 3))
-        assert values[1] == {
-            "train_loss": 0.5,
-            "val_loss": 1.0,
-            "val_accuracy": 0.2,
-            "train_flops": 2000,
-            "sparsity": 0.5,
-            "samples": 100,
-            "learning_rate": 0.05,
-        }
+        assert scene.tracker.told("epoch") == [(0, 1), (0, 2), (0, 3)]
+        assert scene.histories.read(0) == [epoch(made, made / 10) for made in (1, 2, 3)]
+
+    def test_that_goes_on_from_a_checkpoint_tells_its_epochs_again_and_logs_them_once(self, scene):
+        number = scene.session.propose().number
+        scene.report(number, 1)
+        made = [epoch(each, 0.5) for each in (1, 2, 3)]
+        assert scene.session.on_report(number, Report(made, {"warmup": 3}))
+        assert scene.tracker.told("epoch") == [(0, 1), (0, 2), (0, 3)]
+        assert scene.session.status.trials[0].epochs == 3
 
     def test_is_complete_with_the_result_of_its_whole_schedule(self, scene):
         scene.session.propose()
@@ -108,37 +119,39 @@ class TestATrial:
             params=ended.params,
             config=ended.config,
             reference="small",
-            run_id="run-trip-0",
+            run_id="run-0",
+            ended=ended.ended,
             flops=result(0.75, 0.25)["flops"],
         )
-        assert scene.tracker.told("end") == [ended]
-        assert scene.session.status.trials == (ended,)
+        settled = renumbered(ended, ended=None)
+        assert scene.tracker.told("end") == [settled]
+        assert scene.session.status.trials == (settled,)
         assert scene.frozen(0).values == [0.75, 2_500_000_000]
-        assert [front_of(each) for each in scene.tracker.told("front")] == [[ended]]
+        assert [front_of(each) for each in scene.tracker.told("front")] == [[settled]]
 
-    def test_is_never_finished_by_an_early_point_however_good(self, scene):
+    def test_that_is_cut_off_is_paused_and_on_no_front_however_good(self, scene):
         for _ in range(2):
             scene.session.propose()
         scene.train(0, accuracy=0.5)
         for made in range(1, 4):
-            scene.session.on_epoch(1, epoch(made, 0.999), {"warmup": 1})
-        scene.session.on_end(1, None, None)
+            scene.report(1, made, 0.999)
+        scene.session.on_end(1, None)
         early = scene.session.status.trials[1]
-        assert (early.state, early.epochs, early.accuracy) == ("pruned", 3, 0.999)
+        assert (early.state, early.epochs, early.accuracy) == ("paused", 3, 0.999)
         assert early.train_flops is None
-        assert scene.frozen(1).state == TrialState.PRUNED
+        assert (scene.frozen(1).state, scene.state(1)) == (TrialState.RUNNING, "paused")
         assert [each.number for each in front_of(scene.trials.records())] == [0]
         assert len(scene.tracker.told("front")) == 1
-        assert scene.tracker.told("end")[-1].state == "pruned"
+        assert scene.tracker.told("end")[-1] == early
 
     @pytest.mark.parametrize("accuracy", [math.nan, math.inf])
     def test_is_not_complete_without_a_finite_accuracy(self, scene, accuracy):
         scene.session.propose()
-        scene.session.on_end(0, result(accuracy), None)
+        scene.session.on_end(0, result(accuracy))
         assert scene.session.status.trials[0].state != "complete"
         assert scene.frozen(0).state in (TrialState.PRUNED, TrialState.FAIL)
         assert front_of(scene.trials.records()) == []
-        assert scene.tracker.told("front") == []
+        assert front_of(scene.tracker.told("front")[-1]) == []
 
     def test_is_complete_even_if_nothing_was_right(self, scene):
         scene.session.propose()
@@ -147,25 +160,26 @@ class TestATrial:
 
     def test_that_fails_keeps_the_reason(self, scene):
         number = scene.session.propose().number
-        scene.session.on_epoch(number, epoch(1, 0.4), {"warmup": 3})
-        scene.session.on_end(number, None, "DivergedError: the loss became nan")
+        scene.session.on_report(number, Report([epoch(1, 0.4)], {"warmup": 3}))
+        scene.session.on_end(number, Failure("DivergedError: the loss became nan"))
         (ended,) = scene.again().trials.records()
         assert (ended.state, ended.reason) == ("failed", "DivergedError: the loss became nan")
         assert (ended.epochs, ended.flops, ended.accuracy) == (1, {"warmup": 3}, 0.4)
         assert scene.frozen(number).state == TrialState.FAIL
-        assert scene.tracker.told("end") == [ended]
+        assert scene.tracker.told("end") == [renumbered(ended, ended=None)]
 
 
 class TestTheBudget:
     def test_is_what_is_started_and_no_more(self, tmp_path):
         scene = Scene(tmp_path, budget=3)
-        assert scene.session.remaining == 3
+        assert not scene.session.over
         numbers = [scene.session.propose().number for _ in range(3)]
         assert numbers == [0, 1, 2]
-        assert scene.session.remaining == 0
-        assert scene.session.propose() is None
-        for number, end in enumerate([(None, None), (None, "broken"), (result(0.5), None)]):
-            scene.session.on_end(number, *end)
+        for number, end in enumerate([result(0.4), Failure("broken"), result(0.5)]):
+            assert scene.session.propose() is None
+            assert not scene.session.over
+            scene.session.on_end(number, end)
+        assert scene.session.over
         assert scene.session.propose() is None
         assert len(scene.trials.records()) == 3
 
@@ -174,7 +188,6 @@ class TestTheBudget:
         for _ in range(2):
             first.train(first.session.propose().number)
         second = first.again()
-        assert second.session.remaining == 1
         assert second.session.propose().number == 2
         assert second.session.propose() is None
 
@@ -184,45 +197,219 @@ class TestTheBudget:
             first.train(first.session.propose().number)
         first.trials.remember(budget=1)
         second = first.again()
-        assert second.session.remaining <= 0
         assert second.session.propose() is None
+        assert second.session.over
 
 
 class TestOrphans:
-    def test_are_run_again_first_in_the_runs_they_had(self, tmp_path):
+    """Trials that a driver which died, or was told to pause, has left running."""
+
+    def test_are_run_again_first_with_their_checkpoints(self, tmp_path):
         first = Scene(tmp_path, budget=4)
         asked = [first.session.propose() for _ in range(3)]
+        kept = [first.checkpoint(number) for number in range(3)]
         first.train(1)
         second = first.again()
-        assert second.session.remaining == 3
         again = [second.session.propose() for _ in range(3)]
-        assert [each.number for each in again] == [0, 2, 3]
-        assert [each.config for each in again[:2]] == [asked[0].config, asked[2].config]
-        assert [each.run_id for each in again] == ["run-trip-0", "run-trip-2", None]
-        assert second.tracker.told("start") == [3]
+        assert again[:2] == [asked[0], asked[2]]
+        assert again[2].number == 3
+        assert [each.number for each in second.tracker.told("start")] == [0, 2, 3]
+        assert [folder.exists() for folder in kept] == [True, True, True]  # 1 is on the front
         assert second.session.propose() is None
         for number in (0, 2, 3):
             second.train(number, 0.8)
         assert [each.state for each in second.trials.records()] == ["complete"] * 4
-        assert {each.run_id for each in second.tracker.told("end")} == {
-            f"run-trip-{number}" for number in (0, 2, 3)
-        }
 
-    def test_do_not_lose_their_run_when_the_second_driver_dies_too(self, tmp_path):
-        Scene(tmp_path).session.propose()
-        scene = Scene(tmp_path, SearchTrials.load(database(tmp_path), "trip"))
+    def test_that_were_asked_for_and_never_begun_still_have_to_be_cheap_enough(self, tmp_path):
+        """The driver died between asking Optuna and starting the trial."""
+        rules = Rules(price=lambda config: config.interval, max_flops=500)
+        trials = new_search(tmp_path, ONE_FIELD, budget=5)
+        dear = [trials.ask() for _ in range(6)]
+        assert any(each.config.interval > 500 for each in dear)
+        scene = Scene(tmp_path, SearchTrials.load(database(tmp_path), "trip"), rules)
+        started = []
+        while (job := scene.session.propose()) is not None:
+            started.append(job)
+            scene.train(job.number, 0.5)
+        assert len(started) == 5
+        assert all(each.config.interval <= 500 for each in started)
+        assert {each.state for each in scene.trials.records()} == {"complete", "pruned"}
+
+    def test_that_a_rung_had_stopped_are_told_so_and_not_run(self, tmp_path):
+        """The driver died between the rung's word and telling Optuna."""
+        first = halved(tmp_path, price=lambda config: 1)
+        for accuracy, goes_on in ((0.9, True), (0.1, False)):
+            number = first.session.propose().number
+            first.report(number, 1, 0.0)
+            assert first.report(number, 2, accuracy) == goes_on
+        second = first.again()
+        assert [second.session.propose().number for _ in range(2)] == [0, 2]
+        ended = second.trials.records()[1]
+        assert (ended.state, ended.stopped_at) == ("pruned", 2)
+        assert ended.reason == "place 2 at the rung of epoch 2: the best 1 of 2 go on"
+
+
+class TestPausing:
+    def test_stops_what_runs_at_the_end_of_its_epoch_and_starts_nothing(self, scene):
+        numbers = [scene.session.propose().number for _ in range(2)]
+        assert scene.report(0, 1)
+        scene.session.pause()
+        assert scene.session.over
+        assert scene.session.propose() is None
+        for number in numbers:
+            assert not scene.report(number, 2)
+            scene.session.on_end(number, None)
+        scene.session.close()
+        assert scene.session.status.end == "paused"
+        assert scene.tracker.told("closed") == ["paused"]
+        assert [each.state for each in scene.tracker.told("end")] == ["paused"] * 2
+
+    def test_is_gone_on_with_where_it_stopped(self, scene):
+        job = scene.session.propose()
+        folder = scene.checkpoint(0)
+        scene.session.pause()
+        scene.session.on_end(0, None)
+        scene.session.close()
+        second = scene.again()
+        assert second.session.propose() == job
+        assert folder.exists()
+        assert second.state(0) == "running"
+        second.train(0)
+        assert second.state(0) == "complete"
+
+    def test_lets_a_trial_that_ends_just_then_be_complete(self, scene):
+        number = scene.session.propose().number
+        scene.session.pause()
+        scene.train(number)
+        assert scene.state(number) == "complete"
+
+
+class TestRetries:
+    def failing(self, folder, retries):
+        return Scene(folder, rules=Rules(price=lambda config: 1, retries=retries), budget=3)
+
+    def test_a_trial_comes_again_as_it_was_as_often_as_asked(self, tmp_path):
+        scene = self.failing(tmp_path, 2)
+        job = scene.session.propose()
+        for retries in range(3):
+            assert scene.session.status.trials[0].retries == retries
+            scene.session.on_end(0, Failure("its worker process died"))
+            if retries < 2:
+                assert scene.state(0) == "running"
+                assert scene.session.propose() == job
+        (ended,) = scene.trials.records()
+        assert (ended.state, ended.reason, ended.retries) == (
+            "failed",
+            "its worker process died",
+            2,
+        )
+        assert scene.session.propose().number == 1
+
+    def test_count_over_drivers(self, tmp_path):
+        scene = self.failing(tmp_path, 1)
         scene.session.propose()
-        third = scene.again()
-        assert third.session.propose().run_id == "run-trip-0"
+        scene.session.on_end(0, Failure("its worker process died"))
+        second = scene.again()
+        assert second.session.propose().number == 0
+        second.session.on_end(0, Failure("again"))
+        assert second.state(0) == "failed"
+
+    def test_are_not_for_what_would_fail_again(self, tmp_path):
+        scene = self.failing(tmp_path, 2)
+        scene.session.propose()
+        scene.session.on_end(0, Failure("DivergedError: nan", lasting=True))
+        assert scene.state(0) == "failed"
+
+    def test_that_succeed_forget_the_reason(self, tmp_path):
+        scene = self.failing(tmp_path, 1)
+        scene.session.propose()
+        scene.session.on_end(0, Failure("its worker process died"))
+        scene.session.propose()
+        scene.train(0)
+        (ended,) = scene.trials.records()
+        assert (ended.state, ended.reason, ended.retries) == ("complete", None, 1)
+
+    def test_keep_the_search_from_being_over(self, tmp_path):
+        scene = self.failing(tmp_path, 1)
+        for _ in range(3):
+            scene.session.propose()
+        assert scene.session.propose() is None
+        assert not scene.session.over
+        scene.session.on_end(1, Failure("its worker process died"))
+        assert scene.session.propose().number == 1
+
+
+class TestCheckpoints:
+    def test_of_what_runs_and_of_the_front_are_kept(self, scene):
+        for number in range(3):
+            scene.session.propose()
+            scene.checkpoint(number)
+
+        def kept():
+            folder = scene.folder / "files" / "checkpoints"
+            return sorted(int(each.name) for each in folder.iterdir())
+
+        scene.train(0, 0.5, 0.1)
+        assert kept() == [0, 1, 2]
+        scene.train(1, 0.4, 0.2)
+        assert kept() == [0, 2]
+        scene.train(2, 0.6, 0.1)
+        assert kept() == [2]
+
+    def test_that_a_dead_driver_left_are_swept(self, scene):
+        scene.session.propose()
+        for number in (0, 7):
+            scene.checkpoint(number)
+        scene.again()
+        assert [each.name for each in (scene.folder / "files/checkpoints").iterdir()] == ["0"]
+
+
+class TestAFlopsBudget:
+    """Trials cost their interval, from 1 to 1000."""
+
+    def budgeted(self, folder, flops):
+        rules = Rules(price=lambda config: config.interval, flops_budget=flops)
+        return Scene(folder, new_search(folder, ONE_FIELD, budget=100), rules)
+
+    def spend(self, scene, job):
+        spent = {"warmup": job.config.interval, "evaluation": 7}
+        scene.session.on_report(job.number, Report([epoch(1, 0.5)], spent))
+        outcome = result(0.5) | {"train_flops": job.config.interval, "flops": spent}
+        scene.session.on_end(job.number, outcome)
+
+    @pytest.mark.parametrize("flops", [1, 900, 3000])
+    def test_is_never_exceeded_and_ends_the_search(self, tmp_path, flops):
+        scene, spent = self.budgeted(tmp_path, flops), 0
+        while (job := scene.session.propose()) is not None:
+            spent += job.config.interval
+            self.spend(scene, job)
+        assert scene.session.over
+        assert spent == flops_spent(scene.trials.records()) <= flops
+        last = scene.trials.records()[-1]
+        assert last.rejected
+        assert last.config["interval"] > flops - spent
+
+    def test_is_promised_to_what_runs_and_freed_by_what_costs_less(self, tmp_path):
+        scene = self.budgeted(tmp_path, 1200)
+        running = []
+        while (job := scene.session.propose()) is not None:
+            running.append(job)
+        assert sum(job.config.interval for job in running) <= 1200
+        assert not scene.session.over
+        waiting = scene.trials.records()[-1]
+        assert waiting.state == "running"
+        for job in running:
+            scene.session.on_end(job.number, Failure("cheap", lasting=True))
+        job = scene.session.propose()
+        assert job.number == waiting.number
 
 
 class TestALimit:
     """The interval stands for the cost."""
 
     def limited(self, folder, most, **more):
-        limit = Limit(most, lambda config: config.interval)
-        trials = new_search(folder, ONE_FIELD, **more)
-        return Scene(folder, trials, limit=limit)
+        rules = Rules(price=lambda config: config.interval, max_flops=most)
+        return Scene(folder, new_search(folder, ONE_FIELD, **more), rules)
 
     def test_keeps_what_is_dearer_from_being_started(self, tmp_path):
         scene = self.limited(tmp_path, 500, budget=5)
@@ -232,7 +419,8 @@ class TestALimit:
             scene.train(proposal.number, 0.5, proposal.config.interval / 1000)
         assert len(started) == 5
         assert all(proposal.config.interval <= 500 for proposal in started)
-        assert scene.tracker.told("start") == [proposal.number for proposal in started]
+        begun = [each.number for each in scene.tracker.told("start")]
+        assert begun == [proposal.number for proposal in started]
         kept = scene.trials.records()
         dear = [each for each in kept if each.rejected and each.state == "pruned"]
         assert dear
@@ -253,8 +441,10 @@ class TestALimit:
         scene.train(scene.session.propose().number)
         while not any(each.rejected for each in scene.session.status.trials):
             scene.train(scene.session.propose().number)
-        left = scene.session.remaining
-        assert scene.again().session.remaining == left
+        second = scene.again()
+        while (job := second.session.propose()) is not None:
+            second.train(job.number)
+        assert sum(not each.rejected for each in second.trials.records()) == 3
 
     def test_gives_up_where_nothing_is_cheap_enough(self, tmp_path):
         """In memory, since there are many."""
@@ -262,11 +452,11 @@ class TestALimit:
             directions=["maximize", "minimize"], sampler=optuna.samplers.RandomSampler(seed=0)
         )
         trials = SearchTrials(search_info(ONE_FIELD), drawn)
-        scene = Scene(tmp_path, trials, limit=Limit(0.5, lambda config: config.interval))
+        scene = Scene(tmp_path, trials, Rules(lambda config: config.interval, max_flops=0.5))
         assert scene.session.propose() is None
         assert len(drawn.trials) == MOST_REJECTED
         assert {trial.state for trial in drawn.trials} == {TrialState.PRUNED}
-        assert scene.session.remaining == 10
+        assert scene.session.over
         assert scene.tracker.calls == []
 
 
@@ -296,7 +486,7 @@ class TestARepetition:
         for each in same:
             assert (each.state, each.reason) == ("failed", "the same configuration as #0")
             assert (each.run_id, scene.frozen(each.number).state) == (None, TrialState.FAIL)
-        assert scene.again().session.remaining == 0
+        assert scene.again().session.propose() is None
 
     def test_is_trained_in_the_end_where_there_is_nothing_else(self, tmp_path):
         scene = self.few(tmp_path, 1, budget=2)
@@ -305,11 +495,10 @@ class TestARepetition:
         assert proposal.number == 1 + 2 * MOST_REPEATS
         assert scene.session.status.trials[-1].state == "running"
 
-    def test_of_what_failed_or_was_cut_off_is_trained(self, tmp_path):
+    def test_of_what_failed_is_trained(self, tmp_path):
         scene = self.few(tmp_path, 1, budget=3)
-        scene.session.on_end(scene.session.propose().number, None, "broken")
-        scene.session.on_end(scene.session.propose().number, None, None)
-        assert scene.session.propose().number == 2
+        scene.session.on_end(scene.session.propose().number, Failure("broken"))
+        assert scene.session.propose().number == 1
 
     def test_of_what_a_rung_stopped_is_not_trained(self, tmp_path):
         trials = new_search(tmp_path, "[space]\ninterval = [1]", budget=3)
@@ -325,17 +514,19 @@ class TestARepetition:
             "[space]\ninterval = [3]\n[references.a]\ninterval = 3\n[references.b]\ninterval = 3"
         )
         scene = Scene(tmp_path, new_search(tmp_path, source, budget=2))
-        assert scene.session.propose().reference == "a"
-        scene.train(0)
-        again = scene.session.propose()
-        assert (again.number, again.reference) == (1, "b")
-        assert again.config.interval == 3
+        for number, name in enumerate("ab"):
+            assert scene.session.propose().config.interval == 3
+            assert scene.session.status.trials[number].reference == name
+            scene.train(number)
 
 
-def halved(folder, trials=None, reduction=2, **info):
+def halved(folder, trials=None, reduction=2, price=None, **info):
     """A scene with a rung at epoch 2 of 4, where coresets alone cost."""
-    stopping = Stopping(Halving(2, reduction), lambda config: round(1e6 * config.coreset.fraction))
-    return Scene(folder, trials, stopping=stopping, source=info.pop("source", BARE), **info)
+    rules = Rules(
+        price=price or (lambda config: round(1e6 * config.coreset.fraction)),
+        stopping=Stopping(Halving(2, reduction)),
+    )
+    return Scene(folder, trials, rules, source=info.pop("source", BARE), **info)
 
 
 class TestARung:
@@ -344,22 +535,23 @@ class TestARung:
         going = []
         for accuracy in accuracies:
             number = scene.session.propose().number
-            assert scene.session.on_epoch(number, epoch(1, 0.0), {"warmup": 1})
-            going.append(scene.session.on_epoch(number, epoch(2, accuracy), {"warmup": 2}))
+            assert scene.session.on_report(number, Report([epoch(1, 0.0)], {"warmup": 1}))
+            going.append(
+                scene.session.on_report(number, Report([epoch(2, accuracy)], {"warmup": 2}))
+            )
         return going
 
     def worst(self, scene):
         """Start one that all others dominate: less accurate than any, and dearer."""
-        scene.session._stopping = dataclasses.replace(
-            scene.session._stopping, price=lambda config: 10**9
-        )
+        dear = dataclasses.replace(scene.rules, price=lambda config: 10**9)
+        scene.session._rules = dear
         return self.start(scene, 0.01)
 
     def test_stops_a_trial_that_is_behind_and_says_why(self, tmp_path):
         scene = halved(tmp_path)
         assert self.start(scene, 0.9)[0]
         assert self.worst(scene) == [False]
-        scene.session.on_end(1, None, None)
+        scene.session.on_end(1, None)
         ended = scene.session.status.trials[1]
         assert (ended.state, ended.stopped_at, ended.epochs) == ("pruned", 2, 2)
         assert ended.reason == "place 2 at the rung of epoch 2: the best 1 of 2 go on"
@@ -368,18 +560,17 @@ class TestARung:
         frozen = scene.frozen(1)
         assert (frozen.state, frozen.values) == (TrialState.PRUNED, None)
         assert scene.tracker.told("end") == [ended]
-        assert stopped(scene.trials.records()) == [ended]
-        assert describe_search(scene.trials)["stopped"] == 1
+        (kept,) = stopped(scene.trials.records())
+        assert renumbered(kept, ended=None) == ended
         assert front_of(scene.trials.records()) == []
-        assert scene.session.remaining == 8
 
     def test_is_not_the_last_epoch(self, tmp_path):
         scene = halved(tmp_path)
         self.start(scene, 0.9, 0.8)
         for number in (0, 1):
-            assert scene.session.on_epoch(number, epoch(3, 0.0), {"warmup": 3})
-            assert scene.session.on_epoch(number, epoch(4, 0.0), {"warmup": 4})
-            scene.session.on_end(number, result(0.5), None)
+            assert scene.session.on_report(number, Report([epoch(3, 0.0)], {"warmup": 3}))
+            assert scene.session.on_report(number, Report([epoch(4, 0.0)], {"warmup": 4}))
+            scene.session.on_end(number, result(0.5))
         assert [each.stopped_at for each in scene.trials.records()] == [None, None]
 
     def test_stops_nothing_without_halving(self, tmp_path):
@@ -402,12 +593,14 @@ class TestARung:
         """The first driver dies with its trials at the rung; one at it before has ended."""
         first = halved(tmp_path, reduction=3)
         self.start(first, 0.9, 0.8, 0.7)
-        first.session.on_end(0, result(0.9), None)
+        first.session.on_end(0, result(0.9))
         kept = first.trials.records()
         assert [each.rungs for each in kept] == [{2: 0.9}, {2: 0.8}, {2: 0.7}]
+        assert [each.predicted_flops for each in kept] == [
+            each.predicted_flops for each in first.session.status.trials
+        ]
         second = halved(tmp_path, SearchTrials.load(database(tmp_path), "trip"), reduction=3)
-        again = [second.session.propose() for _ in range(2)]
-        assert [each.number for each in again] == [1, 2]
+        assert second.session.propose().number == 1
         assert [each.rungs for each in second.session.status.trials] == [
             each.rungs for each in kept
         ]
@@ -416,44 +609,66 @@ class TestARung:
             "place 4 at the rung of epoch 2: the best 2 of 4 go on"
         )
 
-    def test_holds_a_trial_once_that_is_run_again(self, tmp_path):
+    def test_does_not_judge_twice_a_trial_that_is_run_again(self, tmp_path):
+        """It was let go on; others that came since do not change that."""
         first = halved(tmp_path)
-        self.start(first, 0.9, 0.8)
-        second = halved(tmp_path, SearchTrials.load(database(tmp_path), "trip"))
-        assert self.start(second, 0.9)[0]
-        assert self.worst(second) == [False]
-        assert "of 2 go on" in second.session.status.trials[1].reason
+        self.start(first, 0.5)
+        second = first.again()
+        number = second.session.propose().number
+        for accuracy in (0.8, 0.9):
+            self.start(second, accuracy)
+        assert second.session.on_report(
+            number, Report([epoch(made, 0.5) for made in (1, 2, 3)], {"warmup": 3})
+        )
+        assert [each.rungs for each in second.trials.records()] == [{2: 0.5}, {2: 0.8}, {2: 0.9}]
+
+    def test_is_judged_late_where_the_driver_had_died_before_it_heard(self, tmp_path):
+        """The checkpoint is beyond the rung, of which the storage knows nothing."""
+        first = halved(tmp_path)
+        self.start(first, 0.9)
+        number = first.session.propose().number
+        first.report(number, 1, 0.0)
+        second = first.again()
+        assert [second.session.propose().number for _ in range(2)] == [0, number]
+        second.session._records[number] = renumbered(
+            second.session._records[number], predicted_flops=10**9
+        )
+        made = [epoch(each, 0.01) for each in (1, 2, 3)]
+        assert not second.session.on_report(number, Report(made, {"warmup": 3}))
+        assert second.session.status.trials[number].stopped_at == 2
 
     def test_does_not_hide_a_failure(self, tmp_path):
         scene = halved(tmp_path)
         self.start(scene, 0.9)
         self.worst(scene)
-        scene.session.on_end(1, None, "its worker process failed")
+        scene.session.on_end(1, Failure("its worker process failed"))
         ended = scene.trials.records()[1]
         assert (ended.state, ended.reason) == ("failed", "its worker process failed")
         assert stopped(scene.trials.records()) == []
 
 
 class TestClosing:
-    def test_settles_what_still_runs_as_stopped_and_closes_the_parent_run(self, scene):
+    def test_leaves_what_still_runs_paused_and_closes_the_parent_run(self, scene):
         for _ in range(3):
             scene.session.propose()
         scene.train(1)
-        scene.session.on_epoch(2, epoch(1, 0.99), {"warmup": 5})
+        scene.report(2, 1, 0.99)
         scene.session.close()
-        assert scene.trials.running() == []
-        cut = [each for each in scene.trials.records() if each.number != 1]
-        assert [each.state for each in cut] == ["pruned", "pruned"]
-        assert all(each.reason for each in cut)
+        assert [scene.state(number) for number in range(3)] == ["paused", "complete", "paused"]
         assert [each.number for each in front_of(scene.trials.records())] == [1]
         assert sorted(each.number for each in scene.tracker.told("end")) == [0, 1, 2]
-        assert scene.tracker.told("closed") == [("parent", False)]
-        assert scene.again().session.remaining == 7
+        assert scene.tracker.told("closed") == ["paused"]
+
+    def test_of_a_search_that_ended_is_its_end(self, tmp_path):
+        scene = Scene(tmp_path, budget=1)
+        scene.train(scene.session.propose().number)
+        scene.session.close()
+        assert scene.tracker.told("closed") == ["finished"]
 
     def test_of_a_search_in_which_nothing_finished_is_a_failure(self, scene):
-        scene.session.on_end(scene.session.propose().number, None, "broken")
+        scene.session.on_end(scene.session.propose().number, Failure("broken"))
         scene.session.close()
-        assert scene.tracker.told("closed") == [("parent", True)]
+        assert scene.tracker.told("closed") == ["failed"]
 
 
 class TestStatus:
@@ -462,7 +677,7 @@ class TestStatus:
         for _ in range(4):
             scene.session.propose()
         scene.train(0)
-        scene.session.on_end(1, None, "broken")
+        scene.session.on_end(1, Failure("broken"))
         shown = scene.session.status
         assert (shown.name, shown.budget, shown.finished_here) == ("trip", 5, 2)
         counts = {state: shown.count(state) for state in ("complete", "failed", "running")}

@@ -1,0 +1,26 @@
+"""Checkpoints of a search's trials: of those that are not at their end, and of the front's."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Set
+from pathlib import Path
+
+
+def folder_of(search: Path, number: int) -> Path:
+    """Where a trial's checkpoint is, in the folder of its search."""
+    return search / "checkpoints" / str(number)
+
+
+def remove(search: Path, number: int) -> None:
+    """Remove a trial's checkpoint, if there is one."""
+    shutil.rmtree(folder_of(search, number), ignore_errors=True)
+
+
+def sweep(search: Path, wanted: Set[int]) -> None:
+    """Make the folder of the checkpoints, and remove from it all but those wanted."""
+    folder = search / "checkpoints"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.name not in {str(number) for number in wanted}:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,168 @@
+"""What a search needs before it begins, and all that can be refused before anything is made."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from typing import Any
+
+from search.errors import RequestError
+from search.home import Home, check_store, sqlite_file
+from search.info import SearchInfo
+from search.request import Request
+from search.resources import Resources
+from search.study import Study, check_name, find_study, shipped
+from search.trials import SearchTrials, search_names
+from swast.config import TrainConfig
+from swast.data import ArrayData, Places, load_data
+from swast.files import writable
+from swast.models import outline
+from swast.run import check_coreset
+
+DEFAULT_BUDGET = 50
+
+
+def check_places(request: Request, home: Home) -> None:
+    """Refuse places that cannot be written to, and stores that cannot be used.
+
+    Raises:
+        RequestError: naming the option.
+    """
+    home.check_writable()
+    if request.json and not writable(request.json, folder=False):
+        raise RequestError(f"--json {request.json}: cannot be written to")
+    if request.resume is not None:
+        check_name(request.resume, "--resume")
+        if request.study is not None or request.name is not None:
+            raise RequestError("--resume goes on with a search as it is: no --study, no --name")
+        if not request.storage:
+            home.check_exists()
+    check_store("the search database", request.storage or home.storage, new=request.resume is None)
+    check_store("the MLflow store", request.tracking_uri or home.tracking, new=True)
+
+
+def choose_study(request: Request, gpus: int) -> Study:
+    """The study that is asked for; where none is, that for GPUs or that for CPUs."""
+    default = "cifar10-resnet18" if gpus and "cifar10-resnet18" in shipped() else "digits"
+    return find_study(str(default if request.study is None else request.study))
+
+
+def choose_search(request: Request, home: Home, gpus: int) -> SearchInfo:
+    """The search that is asked for: a new one, or one to be resumed.
+
+    Raises:
+        RequestError: it cannot be made or resumed.
+    """
+    storage = request.storage or home.storage
+    if request.resume is None:
+        return new_info(request, storage, gpus)
+    return old_info(request.resume, storage, gpus)
+
+
+def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
+    """What the search that is asked for will be.
+
+    Raises:
+        RequestError: there is no such study, or the name is wrong or taken.
+    """
+    study = choose_study(request, gpus)
+    stamped = f"{study.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = stamped if request.name is None else request.name
+    check_name(name, "--name")
+    path = sqlite_file(storage)
+    if (path is None or path.exists()) and name in search_names(storage):
+        raise RequestError(
+            f"a search named {name!r} exists; --resume {name} goes on with it, "
+            "--name chooses another name"
+        )
+    made = SearchInfo(
+        name=name,
+        uid=secrets.token_hex(8),
+        study=study,
+        device="cuda" if gpus else "cpu",
+        sampler=request.sampler,
+        seed=request.seed,
+        budget=DEFAULT_BUDGET,
+    )
+    return replace(made, **limits(request))
+
+
+def limits(request: Request) -> dict[str, Any]:
+    """What a request says of what a search keeps and a later request may change."""
+    names = ("budget", "max_flops", "flops_budget", "confirm_seeds")
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
+
+
+def old_info(name: str, storage: str, gpus: int) -> SearchInfo:
+    """What the search that is to be resumed is.
+
+    Raises:
+        RequestError: there is none of that name, or it cannot go on here.
+    """
+    info = SearchTrials.load(storage, name).info
+    if info.device == "cuda" and not gpus:
+        raise RequestError(f"search {name!r} was begun on GPUs, and none are to be used")
+    return info
+
+
+def choose_resources(request: Request, gpus: int) -> Resources:
+    """What the search may use."""
+    return Resources(
+        gpus=gpus,
+        cpus_per_trial=request.cpus_per_trial or 1.0,
+        gpus_per_trial=(request.gpus_per_trial or 1.0) if gpus else 0.0,
+        memory_per_trial=request.memory_per_trial,
+    )
+
+
+def choose_gpus(asked: int | None, present: int, where: str) -> int:
+    """GPUs that the search uses: those asked for, or all present.
+
+    Raises:
+        RequestError: more are asked for than there are.
+    """
+    if asked is not None and asked > present:
+        raise RequestError(
+            f"--gpus {asked}: {where} has {present}; --gpus 0 searches on CPUs, "
+            "--address joins a cluster"
+        )
+    return present if asked is None else asked
+
+
+def present_gpus(request: Request) -> int:
+    """GPUs of this machine; where none are asked for nothing is loaded to count them."""
+    if request.gpus == 0:
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def load(study: Study, request: Request, home: Home) -> ArrayData:
+    """A study's data, once all that it may train has been tried on them.
+
+    Raises:
+        DataError: they are missing or unusable.
+        ConfigError: a network cannot be built or trained on them, or a coreset that the study asks
+            for could not hold every class.
+    """
+    places = Places.find(request.data_dir, home.path, download=request.download)
+    data = load_data(study.fixed.data, study.fixed.loading, places)
+    for config in smallest(study):
+        check_coreset(config, data)
+    searched = [domain.values.extremes for domain in study.space if domain.path == "model"]
+    names = {name for names in searched for name in names} or {study.fixed.model}
+    for name in sorted(names | {config.model for config in study.references.values()}):
+        outline(name, data.input_shape, data.num_classes)
+    return data
+
+
+def smallest(study: Study) -> list[TrainConfig]:
+    """The references, and what is fixed at either end of the coreset sizes that are searched."""
+    name = "coreset.fraction"
+    searched = [
+        value for each in study.space if each.path == name for value in each.values.extremes
+    ]
+    ends = searched or [study.fixed.coreset.fraction]
+    return [*study.references.values(), *(study.fixed.with_values({name: end}) for end in ends)]

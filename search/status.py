@@ -1,0 +1,75 @@
+"""How a search stands, and who shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from search.records import TrialRecord
+
+End = Literal["running", "paused", "finished", "failed"]
+ENDED = ("complete", "pruned", "failed")
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a search stands.
+
+    Attributes:
+        name: of the search.
+        budget: trials asked for.
+        trials: every trial started.
+        seconds: since this session started.
+        finished_here: trials that ended in this session.
+        interrupted: whether it was told to pause.
+    """
+
+    name: str
+    budget: int
+    trials: tuple[TrialRecord, ...]
+    seconds: float
+    finished_here: int
+    interrupted: bool = False
+
+    def count(self, *states: str) -> int:
+        """Number of trials in some states."""
+        return sum(trial.state in states for trial in self.trials)
+
+    @property
+    def ended(self) -> int:
+        """Number of trials that ended, without those that were never started."""
+        return sum(trial.state in ENDED and not trial.rejected for trial in self.trials)
+
+    @property
+    def end(self) -> End:
+        """What the search would be if it ended now."""
+        return "paused" if self.interrupted else end_of(self.trials)
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """An estimate from the trials that ended here, or None before the first."""
+        if not self.finished_here:
+            return None
+        left = self.budget - self.ended
+        return self.seconds / self.finished_here * left
+
+
+class Display(Protocol):
+    """Where the user sees how the search stands."""
+
+    def update(self, status: Status) -> None:
+        """Show a status."""
+
+    def say(self, text: str) -> None:
+        """Show a line."""
+
+
+def end_of(trials: Sequence[TrialRecord]) -> End:
+    """How a search stands by its trials; one whose driver was killed looks as if it ran."""
+    states = {trial.state for trial in trials}
+    open_states: tuple[End, ...] = ("running", "paused")
+    for state in open_states:
+        if state in states:
+            return state
+    return "finished" if "complete" in states else "failed"
