@@ -114,17 +114,19 @@ def outcome(trial: TrialRecord) -> str:
 
 
 def front_table(members: list[TrialRecord]) -> Table:
-    """The front, cheapest first, as a table."""
+    """The front, cheapest first, as a table; with test accuracies once there are any."""
     table = Table(title="Pareto front", title_justify="left", title_style="bold")
+    read = any(trial.test_accuracy is not None for trial in members)
     table.add_column("trial", no_wrap=True)
-    for name in ("accuracy", "on test", "FLOPs/dense", "seconds"):
+    for name in ("accuracy", *(["on test"] if read else []), "FLOPs/dense", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("settings")
     for trial in members:
+        test = "" if trial.test_accuracy is None else f"{trial.test_accuracy:.2%}"
         table.add_row(
             trial.label,
             f"{trial.accuracy:.2%}",
-            "" if trial.test_accuracy is None else f"{trial.test_accuracy:.2%}",
+            *([test] if read else []),
             f"{trial.relative_flops:.4f}",
             f"{trial.seconds:.1f}",
             settings(trial),

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-import os
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = "swast-ray-"
+LOCK = "lock"
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """An empty folder with a short path, as Ray's sockets need; removed when the block ends.
 
-    A process that is killed cannot remove its own: those of dead processes are removed first.
+    A process that is killed cannot remove its own: those whose locks nobody holds go first.
     """
     place = Path(tempfile.gettempdir())
     for path in place.glob(f"{PREFIX}*"):
-        if not _alive(path.name.removeprefix(PREFIX).partition("-")[0]):
-            shutil.rmtree(path, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place))
-    try:
-        yield folder
-    finally:
+        _remove_if_left(path)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+    with (folder / LOCK).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Remove a folder whose owner is dead."""
+    with suppress(OSError), (folder / LOCK).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: str) -> bool:
-    """Whether a process runs on this machine."""
-    try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

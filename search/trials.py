@@ -19,7 +19,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.errors import RequestError
-from search.info import SearchInfo
+from search.info import FIELDS, SearchInfo
 from search.records import Reading, State, TrialRecord
 from search.sampler import fixed_parameters, inside, make_sampler, suggest
 from search.storage import open_storage
@@ -108,7 +108,7 @@ class SearchTrials:
             study.set_metric_names(["val_accuracy", "train_flops"])
         trials = cls(info, study)
         facts = info.to_dict()
-        for key in sorted(facts, key=LAST.__eq__):
+        for key in sorted(facts, key=lambda key: key == LAST):
             study.set_user_attr(key, facts[key])
         trials.enqueue_references()
         return trials
@@ -297,7 +297,11 @@ def _readings(kept: Mapping[str, Any]) -> dict[int, dict[int, Reading]]:
 
 
 def _remove_unfinished(storage: BaseStorage, name: str) -> None:
-    """Remove what a driver left that died while it made a search of that name."""
+    """Remove what a driver left that died while it made a search of that name.
+
+    It has no trials, and of the facts some at most; others' studies are left alone.
+    """
     for study in storage.get_all_studies():
-        if study.study_name == name and LAST not in study.user_attrs:
+        ours = study.user_attrs.keys() <= set(FIELDS) | {"study"}
+        if study.study_name == name and ours and not storage.get_n_trials(study._study_id):
             storage.delete_study(study._study_id)

@@ -17,8 +17,9 @@ import torch
 from search.cli import COMMANDS, main
 from search.home import Home
 from search.pricing import price_search
+from search.result import SearchResult
 from search.study import find_study
-from search.trials import SearchTrials, describe_search
+from search.trials import SearchTrials
 from swast.config import TrainConfig, read_config
 from swast.data import load_data
 from tests.search.support import TINY, database, finish, new_search, record, tree
@@ -407,7 +408,8 @@ class TestShow:
         code, out, err = swast_search("show", "trip", "--home", "home", "--json")
         assert (code, err) == (0, "")
         trials = SearchTrials.load(database(place / "home"), "trip")
-        assert json.loads(out) == json.loads(json.dumps(describe_search(trials)))
+        result = SearchResult(trials.info, tuple(trials.records()), "running")
+        assert json.loads(out) == json.loads(json.dumps(result.to_dict()))
 
     def test_tells_people_every_trial_and_marks_the_front(self, swast_search):
         code, out, err = swast_search("show", "trip", "--home", "home")
@@ -417,6 +419,7 @@ class TestShow:
         assert [line[:5] for line in lines] == [" * #0", " * #1", " * #2", "   #3", "   #4"]
         assert lines[1] == " * #1 dense: accuracy 90.00% at 1.0000 of dense FLOPs, 1.5 s"
         assert lines[3] == "   #3: failed after 1 epochs: broken"
+        assert lines[4] == "   #4: running"
         assert "\x1b" not in out
 
     def test_of_a_search_without_trials_is_no_error(self, swast_search):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from search.pareto import dominates, hypervolume
 from search.records import (
+    Reading,
     State,
     TrialRecord,
     finished,
@@ -141,7 +142,16 @@ class TestTrialRecord:
             flops={"forward": 2**70},
             reason="out of memory",
         )
-        assert TrialRecord(**json.loads(json.dumps(record.to_dict()))) == record
+        values = json.loads(json.dumps(record.to_dict()))
+        assert values.pop("test_accuracy") is None
+        assert TrialRecord(**values) == record
+
+    def test_its_test_accuracy_is_that_of_its_own_seed(self):
+        """The others confirm it."""
+        readings = {3: Reading(0.9, 0.8, 10), 4: Reading(0.7, 0.6, 10)}
+        trial = TrialRecord(number=1, state="complete", config={"seed": 3}, readings=readings)
+        assert trial.test_accuracy == trial.to_dict()["test_accuracy"] == 0.8
+        assert TrialRecord(number=1, state="complete", config={"seed": 5}).test_accuracy is None
 
     def test_does_not_change(self):
         with pytest.raises(dataclasses.FrozenInstanceError):

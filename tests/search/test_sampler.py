@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import datetime, timedelta
 from statistics import median
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search import cli
+from search import cli, request
 from search.errors import RequestError
-from search.pareto import reference_point
-from search.records import TrialRecord, front_of, hypervolume_of
+from search.records import Reading, TrialRecord, front_of
 from search.sampler import SAMPLERS, inside, make_sampler, population, sample, startup
-from search.trials import SearchTrials, describe_search, search_names
+from search.trials import SearchTrials, search_names
 from swast.config import TrainConfig
 from tests.search.support import (
     BARE,
@@ -183,7 +183,7 @@ class TestProposals:
 
 class TestSamplers:
     def test_are_those_that_the_command_offers(self):
-        assert list(SAMPLERS) == list(cli.SAMPLERS)
+        assert list(SAMPLERS) == list(request.SAMPLERS)
         assert ",".join(SAMPLERS) in cli.search_parser().format_help()
 
     @pytest.mark.parametrize(
@@ -267,7 +267,11 @@ class TestRecords:
     def test_keep_every_field(self, tmp_path):
         trials = new_search(tmp_path)
         proposal = trials.ask()
-        trials.note(proposal.number, run_id="abc")
+        trials.note(proposal.number, begun={"predicted_flops": 7}, retries=2)
+        trials.note(
+            proposal.number, verdict={"rungs": {2: 0.5}, "stopped_at": None, "reason": "x"}
+        )
+        trials.add_reading(proposal.number, 0, Reading(0.5, 0.25, 10))
         told = TrialRecord(
             number=proposal.number,
             state="complete",
@@ -283,10 +287,16 @@ class TestRecords:
             run_id="abc",
             reason="none",
             rejected=True,
+            predicted_flops=7,
+            retries=2,
+            rungs={2: 0.5},
+            readings={0: Reading(0.5, 0.25, 10)},
         )
         trials.settle(told)
-        assert trials.records() == [told]
-        assert SearchTrials.load(database(tmp_path), "trip").records() == [told]
+        (kept,) = trials.records()
+        assert kept == renumbered(told, ended=kept.ended)
+        assert abs(datetime.fromisoformat(kept.ended) - datetime.now()) < timedelta(minutes=1)
+        assert SearchTrials.load(database(tmp_path), "trip").records() == [kept]
 
     def test_leave_out_references_that_still_wait(self, tmp_path):
         trials = new_search(tmp_path)
@@ -296,37 +306,19 @@ class TestRecords:
         assert (started.number, started.state, started.reference) == (0, "running", "small")
         assert TrainConfig.from_dict(started.config).coreset.fraction == 0.1
 
-    def test_are_what_a_search_is_described_by(self, tmp_path):
-        trials = new_search(tmp_path, budget=3, seed=5)
-        finish(trials, (0.9, 0.5), (0.8, 0.6), (0.7, 0.05))
-        told, records = describe_search(trials), trials.records()
-        assert told == {
-            "name": "trip",
-            "study": "tiny",
-            "budget": 3,
-            "sampler": "tpe",
-            "seed": 5,
-            "trials": [each.to_dict() for each in records],
-            "stopped": 0,
-            "front": [2, 0],
-            "hypervolume": hypervolume_of(records),
-            "reference_point": reference_point(),
-            "flops_spent": 11_500_000_000,
-        }
-
 
 class TestOrphans:
     def test_come_back_with_their_number_and_configuration_and_can_be_settled(self, tmp_path):
         first = new_search(tmp_path)
         asked = [first.ask() for _ in range(4)]
-        first.note(asked[1].number, run_id="one")
+        first.note(asked[1].number, begun={"predicted_flops": 7})
         first.settle(record(0))
         second = SearchTrials.load(database(tmp_path), "trip")
         orphans = second.orphans()
         assert [(each.number, each.config, each.reference) for each in orphans] == [
             (each.number, each.config, each.reference) for each in asked[1:]
         ]
-        assert [each.run_id for each in orphans] == ["one", None, None]
+        assert [each.begun for each in orphans] == [True, False, False]
         assert second.running() == [1, 2, 3]
         second.settle(record(1))
         second.settle(record(2, state="failed"))
@@ -377,6 +369,41 @@ class TestSearches:
         with pytest.raises(RequestError, match="no search named 'three'; there are one, two"):
             SearchTrials.load(database(tmp_path), "three")
         assert search_names(database(tmp_path)) == ["one", "two"]
+
+    def test_of_which_a_driver_died_before_it_was_whole_are_made_anew(self, tmp_path, monkeypatch):
+        """Killed after each of the facts that it keeps."""
+        kept, most = optuna.Study.set_user_attr, []
+
+        def dying(self, key, value):
+            if len(most) == count:
+                raise KeyboardInterrupt
+            most.append(key)
+            kept(self, key, value)
+
+        for count in range(len(search_info().to_dict())):
+            most.clear()
+            with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+                patch.setattr(optuna.Study, "set_user_attr", dying)
+                new_search(tmp_path)
+            assert search_names(database(tmp_path)) == []
+        assert new_search(tmp_path, budget=3).info.budget == 3
+        assert SearchTrials.load(database(tmp_path), "trip").info == search_info(budget=3)
+
+    def test_never_take_the_place_of_others_studies(self, tmp_path):
+        optuna.create_study(study_name="trip", storage=database(tmp_path)).ask()
+        optuna.create_study(study_name="facts", storage=database(tmp_path)).set_user_attr("a", 1)
+        for name in ("trip", "facts"):
+            with pytest.raises(RequestError, match=f"a search named '{name}' exists"):
+                new_search(tmp_path, name=name)
+
+    def test_lack_no_reference_after_their_driver_died_between_two(self, tmp_path, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(SearchTrials, "enqueue_references", lambda self: None)
+            new_search(tmp_path)
+        for _ in range(2):
+            again = SearchTrials.load(database(tmp_path), "trip")
+            again.enqueue_references()
+        assert [again.ask().reference for _ in range(3)] == ["small", "dense", None]
 
     def test_are_not_what_others_keep_in_the_same_database(self, tmp_path):
         new_search(tmp_path)

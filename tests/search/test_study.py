@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from search.errors import RequestError
-from search.launch import default_study
+from search.prepare import choose_study
+from search.request import Request
 from search.space import Choices, Domain, Range
 from search.study import HalvingConfig, Study, find_study, parse_study, read_study, shipped
 from swast.config import TrainConfig
@@ -161,7 +162,7 @@ class TestShipped:
 
     @pytest.mark.parametrize("gpus", [0, 1])
     def test_what_runs_by_default_is_among_them(self, gpus):
-        assert default_study(gpus) in shipped()
+        assert choose_study(Request(), gpus).name in shipped()
 
 
 class TestABadFile:

@@ -1,0 +1,67 @@
+"""Networks that go wrong while they train, for `model = "tests.search.faulty:NAME"`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import torch
+from torch import nn
+
+GONE = "SWAST_TEST_GONE"
+"""Environment variable naming a file; where it exists, `dying` has died before."""
+
+
+class Faulty(nn.Module):
+    """A small network that calls a function of its training steps before each of them."""
+
+    def __init__(self, input_shape, num_classes, fault):
+        super().__init__()
+        self.body = nn.Sequential(nn.Flatten(), nn.LazyLinear(16), nn.ReLU())
+        self.body(torch.zeros(2, *input_shape))
+        self.head = nn.Linear(16, num_classes)
+        self.steps, self.fault = 0, fault
+
+    def forward(self, images):
+        if self.training and images.device.type != "meta":
+            self.steps += 1
+            self.fault(self.steps)
+        return self.head(self.body(images))
+
+
+def sound(input_shape, num_classes):
+    """Nothing goes wrong."""
+    return Faulty(input_shape, num_classes, lambda steps: None)
+
+
+def raising(input_shape, num_classes):
+    """Raises in the 38th step, in the second epoch of digits."""
+
+    def fault(steps):
+        if steps == 38:
+            raise ZeroDivisionError("the network divides by zero")
+
+    return Faulty(input_shape, num_classes, fault)
+
+
+def eating(input_shape, num_classes):
+    """Takes ever more memory, a gibibyte a step."""
+    held = []
+
+    def fault(steps):
+        held.append(torch.ones(2**28))
+
+    return Faulty(input_shape, num_classes, fault)
+
+
+def dying(input_shape, num_classes):
+    """Its process is killed in the 38th step, once only."""
+
+    def fault(steps):
+        gone = Path(os.environ[GONE])
+        if steps == 38 and not gone.exists():
+            gone.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return Faulty(input_shape, num_classes, fault)
