@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "A worker died")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
 os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
@@ -38,6 +39,7 @@ from search.worker import Worker
 from swast.data import ArrayData
 
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
+logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search tells what failed
 
 
 class JobActor(tune.Trainable):  # type: ignore[misc]

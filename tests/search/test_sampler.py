@@ -370,22 +370,24 @@ class TestSearches:
             SearchTrials.load(database(tmp_path), "three")
         assert search_names(database(tmp_path)) == ["one", "two"]
 
-    def test_of_which_a_driver_died_before_it_was_whole_are_made_anew(self, tmp_path, monkeypatch):
-        """Killed after each of the facts that it keeps."""
-        kept, most = optuna.Study.set_user_attr, []
+    @pytest.mark.parametrize("count", range(0, len(search_info().to_dict()), 3))
+    def test_of_which_a_driver_died_before_it_was_whole_are_made_anew(
+        self, tmp_path, monkeypatch, count
+    ):
+        """Killed after some of the facts that it keeps."""
+        keep, kept = optuna.Study.set_user_attr, []
 
         def dying(self, key, value):
-            if len(most) == count:
+            if len(kept) == count:
                 raise KeyboardInterrupt
-            most.append(key)
-            kept(self, key, value)
+            kept.append(key)
+            keep(self, key, value)
 
-        for count in range(len(search_info().to_dict())):
-            most.clear()
-            with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-                patch.setattr(optuna.Study, "set_user_attr", dying)
-                new_search(tmp_path)
-            assert search_names(database(tmp_path)) == []
+        monkeypatch.setattr(optuna.Study, "set_user_attr", dying)
+        with pytest.raises(KeyboardInterrupt):
+            new_search(tmp_path)
+        monkeypatch.undo()
+        assert search_names(database(tmp_path)) == []
         assert new_search(tmp_path, budget=3).info.budget == 3
         assert SearchTrials.load(database(tmp_path), "trip").info == search_info(budget=3)
 
