@@ -12,6 +12,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between tries while the service is away: they grow from the first to the longest."""
 SHARE = 4
 """A pause is at least so many times as long as the try before it took to fail."""
+TURN_SECONDS = 2.0
+"""After so long, what still waits is left for the next turn."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +65,18 @@ class Backlog:
             due = min(due, self._jobs[key][0])
         self._jobs[key] = (due, job)
 
-    def drain(self, *, early: bool = False) -> None:
-        """Do what is due, unless the service was away a moment ago.
+    def drain(self, *, everything: bool = False) -> None:
+        """Do what is due, for some seconds, unless the service was away a moment ago.
 
         Args:
-            early: do also what is not due yet.
+            everything: do also what is not due yet, however long it takes.
         """
+        began = self._clock.now()
         while self._clock.now() >= self._closed_until:
             now = self._clock.now()
-            ready = (key for key, (due, _) in self._jobs.items() if early or due <= now)
+            ready = (key for key, (due, _) in self._jobs.items() if everything or due <= now)
             key = next(ready, None)
-            if key is None:
+            if key is None or (now >= began + TURN_SECONDS and not everything):
                 return
             self._do(key)
 
@@ -82,7 +85,7 @@ class Backlog:
         deadline = self._clock.now() + patience
         self._closed_until, self._pause = float("-inf"), min(self._pause, FIRST_PAUSE)
         while True:
-            self.drain(early=True)
+            self.drain(everything=True)
             left = deadline - self._clock.now()
             if self.is_empty or left <= 0:
                 return self.is_empty

@@ -121,7 +121,7 @@ def _reach(uri: str) -> None:
 
 def shown(uri: str) -> str:
     """A URI without its password."""
-    return re.sub(r"(//[^/@:]*:)[^/@]*@", r"\1***@", uri)
+    return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", uri)
 
 
 def is_outage(error: Exception) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from search.backlog import FIRST_PAUSE, LONGEST_PAUSE, Backlog
@@ -84,7 +86,7 @@ def test_pauses_grow_and_stay_below_their_longest(service):
     service.put("a")
     service.pass_time(120)
     times = [when for _, when in service.tried]
-    pauses = [later - earlier for earlier, later in zip(times, times[1:])]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
     assert pauses[0] == pytest.approx(FIRST_PAUSE, abs=0.11)
     assert pauses == sorted(pauses, key=lambda pause: round(pause, 1))
     assert pauses[-1] == pytest.approx(LONGEST_PAUSE, abs=0.11)
@@ -105,7 +107,7 @@ def test_a_service_that_hangs_takes_a_fifth_of_the_time_at_most(service):
     share = service.slow * len(service.tried) / service.time.time
     assert share < 0.3
     times = [when for _, when in service.tried]
-    assert min(b - a for a, b in zip(times, times[1:])) >= 5 * service.slow
+    assert min(b - a for a, b in pairwise(times)) >= 5 * service.slow
 
 
 def test_an_error_that_is_no_outage_is_raised_and_does_not_stay(service):
@@ -118,6 +120,17 @@ def test_an_error_that_is_no_outage_is_raised_and_does_not_stay(service):
         service.backlog.drain()
     service.backlog.drain()
     assert service.done == ["b"]
+
+
+def test_a_long_backlog_is_done_over_several_turns(service):
+    """A caller is not held up for all that an outage left."""
+    for key in range(10):
+        service.backlog.put(key, lambda: service.time.clock.sleep(0.9))
+    service.backlog.drain()
+    assert service.time.time == pytest.approx(3 * 0.9)
+    for _ in range(3):
+        service.backlog.drain()
+    assert service.backlog.is_empty
 
 
 class TestFinishing:
