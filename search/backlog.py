@@ -93,7 +93,7 @@ class Backlog:
             self._closed_until = float("-inf")
 
     def _do(self, key: Hashable) -> None:
-        """Do a job; if the service is away, the job is the first again."""
+        """Do a job; if the service is away, or the user interrupts it, it is the first again."""
         due, job = self._jobs.pop(key)
         began = self._clock.now()
         try:
@@ -103,6 +103,9 @@ class Backlog:
                 raise
             self._jobs = {key: (due, job)} | self._jobs
             self._wait(self._clock.now() - began)
+        except BaseException:
+            self._jobs = {key: (due, job)} | self._jobs
+            raise
         else:
             if self._pause:
                 self._tell(False)

@@ -6,8 +6,6 @@ it stopped. A run is opened first and closed last, so one that is closed or paus
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import shutil
 import time
@@ -17,13 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from search.mlstore import (
-    MLFLOW_DATASET_CONTEXT,
     MLFLOW_PARENT_RUN_ID,
     MLFLOW_RUN_NOTE,
     MLFLOW_SOURCE_NAME,
-    Dataset,
-    DatasetInput,
-    InputTag,
     LifecycleStage,
     Metric,
     MlflowClient,
@@ -32,6 +26,7 @@ from search.mlstore import (
     Run,
     RunTag,
     ViewType,
+    dataset,
     is_refusal,
     local_file_uri_to_path,
 )
@@ -104,6 +99,11 @@ class Mirror:
         self._metrics: list[Metric] = []
         self._asked = self._prepared = self._has_data = False
 
+    @property
+    def experiment_id(self) -> str:
+        """The experiment that it lies in."""
+        return self._fixed.experiment_id
+
     def adopt(self, run: Run) -> None:
         """Take up a run that MLflow has."""
         self.run_id, self._place = run.info.run_id, run.info.artifact_uri
@@ -175,6 +175,8 @@ class Mirror:
             self._client.log_artifact(self.run_id, str(path), folder)
             return
         target = Path(local_file_uri_to_path(self._place)) / folder / path.name
+        for leftover in target.parent.glob(f".{path.name}.*.partial"):  # of drivers that died
+            leftover.unlink(missing_ok=True)
         with path.open("rb") as source, replacing(target) as file:
             shutil.copyfileobj(source, file)
 
@@ -264,10 +266,10 @@ def children(client: MlflowClient, experiment_id: str, parent: str, trial: str =
     wanted = f"tags.`{PARENT}` = '{parent}'"
     if trial:
         wanted += f" AND tags.trial = '{trial}'"
-    return search(client, experiment_id, wanted)
+    return find_runs(client, experiment_id, wanted)
 
 
-def search(client: MlflowClient, experiment_id: str, wanted: str) -> list[Run]:
+def find_runs(client: MlflowClient, experiment_id: str, wanted: str) -> list[Run]:
     """An experiment's runs that a filter lets through, deleted ones too, the oldest first."""
     found: list[Run] = []
     token: str | None = None
@@ -275,14 +277,6 @@ def search(client: MlflowClient, experiment_id: str, wanted: str) -> list[Run]:
         page = client.search_runs([experiment_id], wanted, ViewType.ALL, PAGE, page_token=token)
         found, token = [*found, *page], page.token or ""
     return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
-
-
-def dataset(name: str) -> DatasetInput:
-    """A data set as a run's input, under the name that configurations give it."""
-    source = json.dumps({"tags": {"mlflow.source.name": "swast-search"}})
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-    tag = InputTag(MLFLOW_DATASET_CONTEXT, "training")
-    return DatasetInput(Dataset(name, digest, "code", source), [tag])
 
 
 def metrics(values: Mapping[str, float], step: int) -> list[Metric]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import re
@@ -39,14 +41,10 @@ from search.errors import RequestError
 from search.home import check_store, sqlite_file
 
 __all__ = [
-    "MLFLOW_DATASET_CONTEXT",
     "MLFLOW_PARENT_RUN_ID",
     "MLFLOW_RUN_NOTE",
     "MLFLOW_SOURCE_NAME",
     "UNUSABLE",
-    "Dataset",
-    "DatasetInput",
-    "InputTag",
     "LifecycleStage",
     "Metric",
     "MlflowClient",
@@ -55,6 +53,7 @@ __all__ = [
     "Run",
     "RunTag",
     "ViewType",
+    "dataset",
     "is_outage",
     "is_refusal",
     "local_file_uri_to_path",
@@ -76,8 +75,10 @@ AWAY = {
     "REQUEST_LIMIT_EXCEEDED",
     "RESOURCE_EXHAUSTED",
     "CANCELLED",
+    "ENDPOINT_NOT_FOUND",
 }
-"""MLflow's codes for HTTP 5xx and 429, for no answer, and for a database that does not work."""
+"""MLflow's codes for HTTP 5xx and 429, for no answer, for a database that does not work, and for
+a proxy without a server behind it."""
 REFUSED = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 """What MLflow says of a run that was deleted, among other things."""
 MISTAKES = (TypeError, ValueError, LookupError, AttributeError)
@@ -122,6 +123,14 @@ def _reach(uri: str) -> None:
 def shown(uri: str) -> str:
     """A URI without its password."""
     return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", uri)
+
+
+def dataset(name: str) -> DatasetInput:
+    """A data set as a run's input, under the name that configurations give it."""
+    source = json.dumps({"tags": {"mlflow.source.name": "swast-search"}})
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    tag = InputTag(MLFLOW_DATASET_CONTEXT, "training")
+    return DatasetInput(Dataset(name, digest, "code", source), [tag])
 
 
 def is_outage(error: Exception) -> bool:

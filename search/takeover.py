@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.labels import search_run, search_tags
-from search.mirror import CLOSED, PARENT, Mirror, search
+from search.mirror import CLOSED, PARENT, Mirror, find_runs
 from search.mlstore import LifecycleStage, MlflowClient, MlflowException, Run, is_refusal
 from search.trials import SearchInfo
 
@@ -54,42 +54,51 @@ def is_deleted(run: Run) -> bool:
     return bool(run.info.lifecycle_stage == LifecycleStage.DELETED)
 
 
-def experiment_of(client: MlflowClient, study: str, artifacts: Path | None) -> str:
-    """The id of a study's experiment, which is made or restored if need be.
+def parent_of(client: MlflowClient, info: SearchInfo, artifacts: Path | None) -> Mirror:
+    """The search's own run: the one there is, even if it was deleted, or one yet to be made.
+
+    It lies in the experiment of its study, which is made if there is none.
 
     Args:
         client: of MLflow.
-        study: its name.
-        artifacts: folder for artifacts; None leaves that to the server.
+        info: what the search is; it may not know of a run that was made for it.
+        artifacts: folder for artifacts of a new experiment; None leaves that to the server.
     """
-    found = client.get_experiment_by_name(study)
+    found = _remembered(client, info)
+    experiment_id = _experiment(client, info.study.name, artifacts, found)
+    if found is None:
+        made = find_runs(client, experiment_id, f"tags.search_uid = '{info.uid}'")
+        found = next((run for run in made if PARENT not in run.data.tags), None)
+    parent = Mirror(client, search_run(info, experiment_id), search_tags(info))
+    if found is not None:
+        if is_deleted(found):
+            client.restore_run(found.info.run_id)
+            found = client.get_run(found.info.run_id)
+        parent.adopt(found)
+    return parent
+
+
+def _remembered(client: MlflowClient, info: SearchInfo) -> Run | None:
+    """The run that the search knows of, if the store has it."""
+    if info.run_id is None:
+        return None
+    try:
+        return client.get_run(info.run_id)
+    except MlflowException as error:
+        if not is_refusal(error):
+            raise
+        return None
+
+
+def _experiment(client: MlflowClient, study: str, artifacts: Path | None, run: Run | None) -> str:
+    """The id of the experiment that holds a run, whatever it is called now, or of the study's."""
+    if run is not None:
+        found = client.get_experiment(run.info.experiment_id)
+    else:
+        found = client.get_experiment_by_name(study)
     if found is None:
         place = (artifacts / study).absolute().as_uri() if artifacts else None
         return str(client.create_experiment(study, place))
     if found.lifecycle_stage == LifecycleStage.DELETED:
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
-
-
-def parent_of(client: MlflowClient, info: SearchInfo, experiment_id: str) -> Mirror:
-    """The search's own run: the one there is, even if it was deleted, or one yet to be made."""
-    parent = Mirror(client, search_run(info, experiment_id), search_tags(info))
-    found = _known(client, info, experiment_id)
-    if found is not None and is_deleted(found):
-        client.restore_run(found.info.run_id)
-        found = client.get_run(found.info.run_id)
-    if found is not None:
-        parent.adopt(found)
-    return parent
-
-
-def _known(client: MlflowClient, info: SearchInfo, experiment_id: str) -> Run | None:
-    """The run that the search remembers, else one that it never heard of, made for it."""
-    if info.run_id is not None:
-        try:
-            return client.get_run(info.run_id)
-        except MlflowException as error:
-            if not is_refusal(error):
-                raise
-    made = search(client, experiment_id, f"tags.search_uid = '{info.uid}'")
-    return next((run for run in made if PARENT not in run.data.tags), None)

@@ -28,7 +28,7 @@ from search.mlstore import (
 )
 from search.notes import FILES, describe, write_front
 from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
-from search.takeover import experiment_of, parent_of, sort_out
+from search.takeover import parent_of, sort_out
 from search.trials import SearchInfo
 
 FLUSH_SECONDS = 2.0
@@ -86,19 +86,20 @@ class Tracker:
         """
         self._info, self._records = info, tuple(records)
         self._front = {member.number for member in front_of(records)}
+        for leftover in self._folder.glob(".*.partial"):  # of a driver that died
+            leftover.unlink(missing_ok=True)
         try:
-            self._experiment_id = experiment_of(self._client, info.study.name, self._artifacts)
-            self._parent = parent_of(self._client, info, self._experiment_id)
+            self._parent = parent_of(self._client, info, self._artifacts)
             self._parent.bring()
-            parent = str(self._parent.run_id)
-            runs = children(self._client, self._experiment_id, parent)
+            experiment_id, parent = self._parent.experiment_id, str(self._parent.run_id)
+            runs = children(self._client, experiment_id, parent)
         except UNUSABLE as error:
             raise unusable(self.uri, error) from None
         self._reconcile(runs)
         if self._front:
             self.publish(info, records, now=True)
         self._backlog.drain()
-        return self._experiment_id, parent
+        return experiment_id, parent
 
     def run_of(self, number: int) -> str | None:
         """The id of a trial's run, or None until MLflow has made it."""
@@ -192,7 +193,7 @@ class Tracker:
         """The run of a trial, as it is known or will be made."""
         number = record.number
         if number not in self._runs:
-            fixed = trial_run(self._info, record, self._experiment_id)
+            fixed = trial_run(self._info, record, self._parent.experiment_id)
             self._runs[number] = Mirror(self._client, fixed, {})
         return self._runs[number]
 

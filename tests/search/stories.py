@@ -26,6 +26,8 @@ from search.tracking import Tracker
 from search.trials import SearchInfo
 from tests.search.support import epoch, record, renumbered, search_info, study
 
+CURVES = {"val_accuracy", "hypervolume", "flops_spent"}
+"""Metrics that are looked at whole; of the others, the latest value."""
 CONFIG = study().references["small"]
 
 
@@ -171,7 +173,8 @@ class Story:
             "tags": {key: text for key, text in run.data.tags.items() if key not in ids},
             "params": run.data.params,
             "metrics": {
-                name: repr(self.curve(run.info.run_id, name)) for name in sorted(run.data.metrics)
+                name: repr(self.curve(run.info.run_id, name) if name in CURVES else value)
+                for name, value in sorted(run.data.metrics.items())
             },
             "data": [each.dataset.name for each in run.inputs.dataset_inputs],
             "artifacts": sorted(

@@ -122,6 +122,22 @@ def test_an_error_that_is_no_outage_is_raised_and_does_not_stay(service):
     assert service.done == ["b"]
 
 
+def test_a_job_that_the_user_interrupts_is_not_lost(service):
+    calls = iter([KeyboardInterrupt, None])
+
+    def job():
+        if (error := next(calls)) is not None:
+            raise error
+        service.done.append("a")
+
+    service.backlog.put("a", job)
+    service.put("b")
+    with pytest.raises(KeyboardInterrupt):
+        service.backlog.drain()
+    assert service.backlog.finish(0)
+    assert service.done == ["a", "b"]
+
+
 def test_a_long_backlog_is_done_over_several_turns(service):
     """A caller is not held up for all that an outage left."""
     for key in range(10):

@@ -433,6 +433,27 @@ class TestGoingOn:
         assert abandoned.client.get_run(parent).info.status == "RUNNING"
         assert {run.info.run_id for run in abandoned.children()} == set(abandoned.left[:4])
 
+    def test_finds_its_runs_in_an_experiment_that_got_another_name(self, tmp_path):
+        story = Story(new_store(tmp_path), tmp_path)
+        story.begin()
+        story.start(0)
+        story.end(0, 0.9, 0.1)
+        story.client.rename_experiment(story.info.experiment_id, "mine")
+        kept = story.info
+        story.driver()
+        story.begin()
+        assert story.info == kept
+        assert story.run(0).info.status == "FINISHED"
+
+    def test_clears_away_files_that_a_dying_driver_left_half_written(self, abandoned):
+        place = Path(abandoned.client.get_run(abandoned.info.run_id).info.artifact_uri[7:])
+        left = [abandoned.folder / ".front.csv.7.partial", place / "plots/.front.csv.7.partial"]
+        for path in left:
+            path.write_text("trial,")
+        abandoned.driver()
+        abandoned.begin()
+        assert not any(path.exists() for path in left)
+
     def test_starts_anew_in_another_store(self, abandoned, tmp_path):
         abandoned.uri = new_store(tmp_path)
         del abandoned.client
@@ -458,7 +479,7 @@ class TestGoingOn:
         story.driver(count)
         story.begin()
         assert calls.count("search_runs") == 1
-        reading = {"get_experiment_by_name", "get_run", "search_runs"}
+        reading = {"get_experiment", "get_run", "search_runs"}
         writing = [name for name in calls if name not in reading]
         assert writing == ["update_run", "log_batch"]  # the search's run is opened
         story.tracker.end_search("finished")
