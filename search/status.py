@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from search.records import TrialRecord
 
+Ending = Literal["paused", "finished", "failed"]
 End = Literal["running", "paused", "finished", "failed"]
 ENDED = ("complete", "pruned", "failed")
 
@@ -42,9 +43,10 @@ class Status:
         return sum(trial.state in ENDED and not trial.rejected for trial in self.trials)
 
     @property
-    def end(self) -> End:
-        """What the search would be if it ended now."""
-        return "paused" if self.interrupted else end_of(self.trials)
+    def end(self) -> Ending:
+        """What the search would be if it ended now, with what runs left to be resumed."""
+        end = end_of(self.trials)
+        return "paused" if self.interrupted or end == "running" else end
 
     @property
     def remaining_seconds(self) -> float | None:

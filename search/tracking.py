@@ -1,271 +1,283 @@
-"""The door to MLflow: a view of the search in a parent run, and of each trial in a child run."""
+"""The search in MLflow: a view of it in a parent run, and of each trial in a child run.
+
+What MLflow has follows from the search's storage. While it is away, what it misses waits; what a
+driver that died did not tell it, the next one does.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-import os
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import (
-    MLFLOW_PARENT_RUN_ID,
-    MLFLOW_RUN_NOTE,
-    MLFLOW_SOURCE_NAME,
-)
-from sqlalchemy.exc import SQLAlchemyError
-
-from search.errors import RequestError
-from search.home import check_store
+from search.backlog import Backlog, Clock
+from search.histories import Epoch, Histories
 from search.info import SearchInfo
-from search.plots import pareto_figure, write_html, write_png
-from search.records import TrialRecord, flops_spent, front_of, hypervolume_of
-from search.trials import Proposal
-from swast.config import flatten
+from search.labels import ENDED, ENDINGS, STATUSES, Ending, final_values, trial_run, trial_tags
+from search.mirror import NOTE, Mirror, children
+from search.mlstore import (
+    UNUSABLE,
+    MlflowException,
+    Run,
+    is_outage,
+    is_refusal,
+    open_store,
+    shown,
+    unusable,
+)
+from search.notes import FILES, describe, write_front
+from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
+from search.takeover import parent_of, sort_out
 
-ENDED = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 FLUSH_SECONDS = 2.0
-MOST_RUNS = 50_000
-"""Most runs that MLflow returns at once."""
-
-
-@dataclass
-class _Buffer:
-    """Metrics of a trial that wait to be sent together."""
-
-    metrics: list[Metric] = field(default_factory=list)
-    sent: float = field(default_factory=time.monotonic)
+"""Epochs of so many seconds are sent together."""
+PUBLISH_SECONDS = 5.0
+"""The front is shown at most so often."""
+REAL = Clock()
 
 
 class Tracker:
     """Writes one search to MLflow.
 
+    Once `begin` has returned, no outage of MLflow is the caller's concern: what cannot be sent
+    waits, and every method sends what waits and is due.
+
     Args:
         uri: MLflow's tracking URI, ``sqlite:///…`` or ``http://…``.
         artifacts: folder for artifacts where the store is local.
+        folder: of the search; its plots and table are written there.
+        histories: the epochs of its trials.
+        clock: the time.
 
     Raises:
         RequestError: the store cannot be used.
     """
 
-    def __init__(self, uri: str, artifacts: Path) -> None:
+    def __init__(
+        self, uri: str, artifacts: Path, folder: Path, histories: Histories, clock: Clock = REAL
+    ) -> None:
         self.uri = uri
-        self._artifacts = artifacts
-        self._client = _client(uri)
-        self._buffers: dict[str, _Buffer] = {}
-        self._on_front: set[str] = set()
-        self._adopted: dict[int, str] = {}
+        self._artifacts = None if uri.startswith("http") else artifacts
+        self._folder, self._histories, self._clock = folder, histories, clock
+        self._client = open_store(uri)
+        self._backlog = Backlog(is_outage, self._tell, clock)
+        self._runs: dict[int, Mirror] = {}
+        self._records: Sequence[TrialRecord] = ()
+        self._front: set[int] = set()
+        self._drawn, self._is_stale, self._can_draw = -math.inf, False, True
 
-    def start_search(self, info: SearchInfo) -> tuple[str, str]:
-        """Make the experiment of the study, if it is new, and the search's parent run.
+    def begin(self, info: SearchInfo, records: Sequence[TrialRecord]) -> tuple[str, str]:
+        """Find or make the search's parent run, open it, and bring its trials' runs up to date.
 
-        Returns:
-            Their ids.
-        """
-        experiment = self._client.get_experiment_by_name(info.study.name)
-        if experiment is None:
-            location = None if self.uri.startswith("http") else self._location(info.study.name)
-            experiment_id = self._client.create_experiment(info.study.name, location)
-        else:
-            experiment_id = experiment.experiment_id
-        run = self._client.create_run(
-            experiment_id,
-            run_name=info.name,
-            tags={
-                "search": info.name,
-                "study": info.study.name,
-                MLFLOW_SOURCE_NAME: "swast-search",
-            },
-        )
-        values = {"budget": info.budget, "sampler": info.sampler, "seed": info.seed}
-        self._client.log_batch(run.info.run_id, params=_params(values))
-        self._client.log_text(run.info.run_id, info.study.source, "study.toml")
-        return experiment_id, run.info.run_id
-
-    def start_trial(self, info: SearchInfo, proposal: Proposal) -> str:
-        """Make a trial's run, under the search's, if it has none yet; returns its id."""
-        if proposal.number in self._adopted:
-            return self._adopted.pop(proposal.number)
-        tags = {
-            MLFLOW_PARENT_RUN_ID: info.run_id,
-            MLFLOW_SOURCE_NAME: "swast-search",
-            "search": info.name,
-            "trial": str(proposal.number),
-            "state": "running",
-        }
-        name = f"{info.name} #{proposal.number}"
-        if proposal.reference:
-            tags["reference"] = proposal.reference
-            name += f" {proposal.reference}"
-        run = self._client.create_run(info.experiment_id, run_name=name, tags=tags)
-        run_id: str = run.info.run_id
-        self._client.log_batch(run_id, params=_params(flatten(proposal.config.to_dict())))
-        return run_id
-
-    def log_epoch(self, run_id: str, step: int, values: Mapping[str, float]) -> None:
-        """Log an epoch's metrics, together with others of the last seconds."""
-        buffer = self._buffers.setdefault(run_id, _Buffer())
-        buffer.metrics += _metrics(values, step)
-        if time.monotonic() - buffer.sent > FLUSH_SECONDS:
-            self._flush(run_id)
-
-    def end_trial(self, record: TrialRecord) -> None:
-        """Close a trial's run, with its final values."""
-        run_id = record.run_id
-        if run_id is None:
-            return
-        values = {"seconds": record.seconds or 0.0}
-        if record.state == "complete":
-            values["relative_flops"] = record.relative_flops or 0.0
-            values["log10_train_flops"] = math.log10(record.train_flops or 1)
-        self._buffers.setdefault(run_id, _Buffer()).metrics += _metrics(values, record.epochs)
-        self._flush(run_id)
-        del self._buffers[run_id]
-        tags = {"state": record.state} | ({"reason": record.reason} if record.reason else {})
-        if record.stopped_at is not None:
-            tags["rung"] = f"epoch {record.stopped_at}"
-        self._client.log_batch(run_id, tags=[RunTag(key, text) for key, text in tags.items()])
-        self._client.set_terminated(run_id, ENDED[record.state])
-
-    def publish_front(self, info: SearchInfo, trials: Sequence[TrialRecord], folder: Path) -> None:
-        """Bring the front up to date: plots, table and metrics of the parent, members' tags."""
-        members = front_of(trials)
-        done = sum(trial.state == "complete" for trial in trials)
-        values = {
-            "hypervolume": hypervolume_of(trials),
-            "front_size": len(members),
-            "flops_spent": flops_spent(trials),
-        }
-        self._client.log_batch(
-            info.run_id,
-            metrics=_metrics(values, done),
-            tags=[RunTag(MLFLOW_RUN_NOTE, describe(info, members))],
-        )
-        self._tag_front({trial.run_id for trial in members if trial.run_id})
-        folder.mkdir(parents=True, exist_ok=True)
-        title = f"{info.name}: accuracy against training FLOPs"
-        write_html(pareto_figure(trials, title), folder / "pareto.html")
-        write_png(trials, title, folder / "pareto.png")
-        (folder / "front.csv").write_text(front_table(members))
-        for name in ("pareto.html", "pareto.png", "front.csv"):
-            self._client.log_artifact(info.run_id, str(folder / name), "plots")
-
-    def reopen_search(self, run_id: str, trials: Sequence[TrialRecord]) -> None:
-        """Take up the runs of a search whose driver may have died between any two calls.
-
-        The parent run shows as running again. Runs of trials that ended are closed if they were
-        not, and one that no trial knows of yet is kept for the trial whose number it bears.
+        A trial that ended gets a run if it has none, and its run is closed. Epochs that MLflow
+        lacks are sent from the histories. A run that a user deleted stays so, but for the parent.
 
         Args:
-            run_id: the parent run.
-            trials: of the search, as its storage has them.
+            info: what the search is.
+            records: of its trials, as its storage has them.
+
+        Returns:
+            The ids of the experiment and of the parent run.
+
+        Raises:
+            RequestError: MLflow does not answer, or not as it should.
         """
-        self._client.update_run(run_id, status="RUNNING")
-        children = self._client.search_runs(
-            [self._client.get_run(run_id).info.experiment_id],
-            f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'",
-            max_results=MOST_RUNS,
-        )
-        known = {trial.run_id: trial for trial in trials if trial.run_id}
-        for run in children:
-            child, tags = run.info.run_id, run.data.tags
-            if tags.get("pareto") == "true":
-                self._on_front.add(child)
-            if child not in known:
-                self._adopted[int(tags["trial"])] = child
-            elif run.info.status == "RUNNING" and known[child].state in ENDED:
-                self.end_trial(known[child])
+        self._info, self._records = info, tuple(records)
+        self._front = {member.number for member in front_of(records)}
+        for leftover in self._folder.glob(".*.partial"):  # of a driver that died
+            leftover.unlink(missing_ok=True)
+        try:
+            self._parent = parent_of(self._client, info, self._artifacts)
+            self._parent.bring()
+            experiment_id, parent = self._parent.experiment_id, str(self._parent.run_id)
+            runs = children(self._client, experiment_id, parent)
+        except UNUSABLE as error:
+            raise unusable(self.uri, error) from None
+        self._reconcile(runs)
+        if self._front:
+            self.publish(info, records, now=True)
+        self._backlog.drain()
+        return experiment_id, parent
 
-    def end_search(self, run_id: str, *, failed: bool) -> None:
-        """Close the parent run."""
-        self._client.set_terminated(run_id, "FAILED" if failed else "FINISHED")
+    def run_of(self, number: int) -> str | None:
+        """The id of a trial's run, or None until MLflow has made it."""
+        run = self._runs.get(number)
+        return run.run_id if run else None
 
-    def _location(self, study: str) -> str:
-        """Where artifacts of a study's experiment go in a local store."""
-        return (self._artifacts / study).absolute().as_uri()
+    def start_trial(self, record: TrialRecord) -> None:
+        """Make a trial's run, or open again the one that there is."""
+        self._want(record)
+        self._put(record.number)
+        self._turn()
 
-    def _flush(self, run_id: str) -> None:
-        buffer = self._buffers[run_id]
-        for start in range(0, len(buffer.metrics), 1000):
-            self._client.log_batch(run_id, metrics=buffer.metrics[start : start + 1000])
-        self._buffers[run_id] = _Buffer()
+    def log_epochs(self, number: int, epochs: Sequence[Epoch]) -> None:
+        """Log epochs of a trial, together with others of the last seconds."""
+        self._runs[number].add_epochs(epochs)
+        self._put(number, FLUSH_SECONDS)
+        self._turn()
 
-    def _tag_front(self, run_ids: set[str]) -> None:
-        for run_id in run_ids - self._on_front:
-            self._client.set_tag(run_id, "pareto", "true")
-        for run_id in self._on_front - run_ids:
-            self._client.delete_tag(run_id, "pareto")
-        self._on_front = run_ids
+    def end_trial(self, record: TrialRecord) -> None:
+        """Close the run of a trial that ended, with its final values, or mark it as paused."""
+        self._want(record)
+        self._put(record.number)
+        self._turn()
+
+    def log_reading(self, number: int, values: Mapping[str, float], step: int = 0) -> None:
+        """Log what was found of a trial after it ended."""
+        self._runs[number].add_values(values, step)
+        self._put(number)
+        self._turn()
+
+    def publish(
+        self, info: SearchInfo, records: Sequence[TrialRecord], *, now: bool = False
+    ) -> None:
+        """Bring the front up to date: plots, table and metrics of the parent, members' tags.
+
+        Args:
+            info: what the search is.
+            records: all its trials.
+            now: do not wait until `PUBLISH_SECONDS` have passed since the last time.
+        """
+        self._info, self._records, self._is_stale = info, tuple(records), True
+        values = {
+            "hypervolume": hypervolume_of(records),
+            "front_size": len(front_of(records)),
+            "flops_spent": flops_spent(records),
+        }
+        if any(self._parent.values.get(name) != value for name, value in values.items()):
+            self._parent.add_values(values, len(finished(records)))
+        self._turn(now=now)
+
+    def end_search(self, status: Ending) -> None:
+        """Close the parent run; that of a paused search is marked, and `begin` opens it again."""
+        self._parent.status = ENDINGS[status]
+        self._parent.tags["state"] = status
+        self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
+        self._turn(now=True)
+
+    def close(self, patience: float = 60.0) -> bool:
+        """Send what waits.
+
+        Args:
+            patience: seconds for which it is tried again while MLflow is away.
+
+        Returns:
+            Whether MLflow has everything. If not, `begin` with the same search makes it good.
+        """
+        if self._is_stale:
+            self._draw()
+        return self._backlog.finish(patience)
+
+    def _reconcile(self, runs: Sequence[Run]) -> None:
+        """Compare the runs that there are with the trials, and let wait what is amiss."""
+        records = {record.number: record for record in self._records if not record.rejected}
+        found = sort_out(runs, set(records))
+        for run_id in found.doubles:
+            self._put_call(run_id, partial(self._client.delete_run, run_id))
+        for run_id in found.strays:
+            self._put_call(run_id, partial(self._client.set_terminated, run_id, "KILLED"))
+        for number, record in records.items():
+            if number not in found.kept and record.state not in ENDED:
+                continue
+            run = self._mirror(record)
+            if number in found.kept:
+                run.adopt(found.kept[number])
+            self._want(record)
+            if run.lacks or (record.epochs and not run.has_epochs):
+                run.add_epochs(self._histories.read(number))
+                self._put(number)
+
+    def _mirror(self, record: TrialRecord) -> Mirror:
+        """The run of a trial, as it is known or will be made."""
+        number = record.number
+        if number not in self._runs:
+            fixed = trial_run(self._info, record, self._parent.experiment_id)
+            self._runs[number] = Mirror(self._client, fixed, {})
+        return self._runs[number]
+
+    def _want(self, record: TrialRecord) -> None:
+        """Set what a trial's run shall be."""
+        run = self._mirror(record)
+        run.status = STATUSES[record.state]
+        run.tags = trial_tags(self._info, record, str(self._parent.run_id))
+        if record.number in self._front:
+            run.tags["pareto"] = "true"
+        run.correct(final_values(record), record.epochs)
+
+    def _turn(self, *, now: bool = False) -> None:
+        """What every call ends with: a front held back is shown if it is time, and calls sent."""
+        if self._is_stale and (now or self._clock.now() >= self._drawn + PUBLISH_SECONDS):
+            self._draw()
+        self._backlog.drain()
+
+    def _draw(self) -> None:
+        """Write the front's files, and let its artifacts, description and tags wait."""
+        self._drawn, self._is_stale = self._clock.now(), False
+        try:
+            write_front(self._folder, self._info.name, self._records)
+        except OSError as error:
+            if self._can_draw:
+                say(f"the plots in {self._folder} cannot be written yet: {error.strerror}")
+            self._is_stale = True
+        self._can_draw = not self._is_stale
+        members = front_of(self._records)
+        self._parent.tags[NOTE] = describe(self._info, members)
+        self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
+        self._backlog.put("plots", self._upload)
+        self._tag_front({member.number for member in members})
+
+    def _tag_front(self, members: set[int]) -> None:
+        """Let the tags of trials wait that came to the front or left it."""
+        for number in members ^ self._front:
+            if number in members:
+                self._runs[number].tags["pareto"] = "true"
+            else:
+                self._runs[number].tags.pop("pareto", None)
+            self._put(number)
+        self._front = members
+
+    def _upload(self) -> None:
+        for name in FILES:
+            if not self._parent.gone and (self._folder / name).exists():
+                self._parent.upload(self._folder / name, "plots")
+
+    def _put(self, number: int, delay: float = 0.0) -> None:
+        """Let a trial's run wait for its turn."""
+        run = self._runs[number]
+        self._backlog.put(number, lambda: self._bring(run, f"trial {number}"), delay)
+
+    def _put_call(self, run_id: str, call: Callable[[], None]) -> None:
+        """Let a call wait that is of no use once the run is deleted."""
+
+        def forgiving() -> None:
+            try:
+                call()
+            except MlflowException as error:
+                if not is_refusal(error):
+                    raise
+
+        self._backlog.put(run_id, forgiving)
+
+    def _bring(self, run: Mirror, label: str) -> None:
+        """Bring a run up to date, unless a user deleted it."""
+        if run.gone:
+            return
+        try:
+            run.bring()
+        except MlflowException as error:
+            if not is_refusal(error) or not run.is_deleted():
+                raise
+            run.gone = True
+            say(f"the run of {label} was deleted from MLflow; nothing more is logged to it")
+
+    def _tell(self, is_away: bool) -> None:
+        answer = "does not answer; what it misses is kept and sent later"
+        say(f"MLflow at {shown(self.uri)} {answer if is_away else 'answers again'}")
 
 
-def describe(info: SearchInfo, members: Sequence[TrialRecord]) -> str:
-    """The parent run's description: the search in a few lines of Markdown."""
-    rows = [
-        f"| {trial.label} | {trial.accuracy:.2%} | {trial.relative_flops:.4f} "
-        f"| {trial.train_flops:.3g} |"
-        for trial in members
-    ]
-    return "\n".join(
-        [
-            f"Search **{info.name}** of study **{info.study.name}**, {info.budget} trials, "
-            f"sampler {info.sampler}.",
-            "",
-            "| on the front | accuracy | FLOPs / dense | training FLOPs |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            f"Take one home: `swast-search export {info.name} --pick knee --out best`",
-        ]
-    )
-
-
-def front_table(members: Sequence[TrialRecord]) -> str:
-    """The front as CSV: objectives and searched settings."""
-    names = sorted({name for trial in members for name in trial.params})
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        ["trial", "reference", "val_accuracy", "train_flops", "relative_flops", *names]
-    )
-    for trial in members:
-        writer.writerow(
-            [
-                trial.number,
-                trial.reference or "",
-                trial.accuracy,
-                trial.train_flops,
-                trial.relative_flops,
-                *(trial.params.get(name, "") for name in names),
-            ]
-        )
-    return out.getvalue()
-
-
-def _client(uri: str) -> MlflowClient:
-    check_store("the MLflow store", uri, new=True)
-    try:
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        client.search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        cause = str(error).splitlines()[0]
-        raise RequestError(f"the MLflow store {uri} cannot be used: {cause}") from None
-    return client
-
-
-def _metrics(values: Mapping[str, float], step: int) -> list[Metric]:
-    now = int(time.time() * 1000)
-    return [Metric(name, float(value), now, step) for name, value in values.items()]
-
-
-def _params(values: Mapping[str, Any]) -> list[Param]:
-    return [Param(name, str(value)) for name, value in values.items()]
+def say(line: str) -> None:
+    """Tell the user a line."""
+    sys.stderr.write(f"swast-search: {line}\n")
+    sys.stderr.flush()

@@ -6,18 +6,22 @@ import csv
 import io
 import math
 import random
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import mlflow
 import pytest
-from mlflow.tracking import MlflowClient
 
 from search.errors import RequestError
-from search.records import front_of, hypervolume_of
-from search.tracking import Tracker, front_table
-from search.trials import Proposal
-from swast.config import flatten
-from tests.search.support import record, renumbered, search_info, study, tree
+from search.histories import Histories
+from search.mlstore import shown
+from search.notes import MOST_ROWS, describe, front_table
+from search.records import hypervolume_of
+from search.tracking import PUBLISH_SECONDS, Tracker
+from swast.config import flatten, parse_toml
+from tests.search.stories import CONFIG, Story, new_store
+from tests.search.support import epoch, record, search_info, study, tree
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
 
@@ -29,168 +33,142 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def uri(home):
-    return f"sqlite:///{home / 'mlflow.db'}"
+    return new_store(home)
 
 
-def trial(number, run_id, accuracy, relative, **more):
-    """A finished trial of the tiny study."""
-    config = study().references["small"]
-    kept = {"params": study().searched(config), "config": config.to_dict()}
-    return record(number, accuracy, relative, run_id=run_id, **(kept | more))
+@pytest.fixture
+def story(home, uri, request):
+    """A search of its own in the store that all share."""
+    story = Story(uri, home, name=request.node.name.partition("[")[0][:60])
+    story.begin()
+    return story
 
 
 @pytest.fixture(scope="module")
-def story(home, uri):
-    """A search of five trials, told to the tracker as a session does, and the client."""
-    tracker = Tracker(uri, home / "mlartifacts")
-    info = search_info(budget=5, seed=3)
-    experiment_id, parent = tracker.start_search(info)
-    info = search_info(budget=5, seed=3, experiment_id=experiment_id, run_id=parent)
-    config, client = study().references["small"], MlflowClient(uri)
-    names = ["small", None, None, None, None]
-    runs = [
-        tracker.start_trial(info, Proposal(number, config, name))
-        for number, name in enumerate(names)
-    ]
+def tale(home, uri):
+    """A search of five trials, told as a session does, and what was to be seen on the way."""
+    story = Story(uri, home, name="trip", budget=5, seed=3)
+    parent = story.begin()
     fronts, notes = [], []
 
-    def tagged():
-        found = client.search_runs([experiment_id], "tags.pareto = 'true'")
-        return {run.info.run_id for run in found}
+    def end(number, *point, **more):
+        story.end(number, *point, **more)
+        if story.records[number].state == "complete":
+            story.publish(now=True)
+            wanted = f"tags.pareto = 'true' AND tags.search_uid = '{story.info.uid}'"
+            found = story.client.search_runs([story.info.experiment_id], wanted)
+            fronts.append({int(run.data.tags["trial"]) for run in found})
+            notes.append(story.client.get_run(parent).data.tags["mlflow.note.content"])
 
-    def end(ended, trials):
-        tracker.end_trial(ended)
-        if ended.state == "complete":
-            tracker.publish_front(info, trials, home / "searches" / "trip")
-            fronts.append(tagged())
-            notes.append(client.get_run(parent).data.tags["mlflow.note.content"])
-
+    for number, reference in enumerate(["small", None, None, None, None]):
+        story.start(number, reference=reference)
     for made in range(1, 5):
-        for run_id in runs[:2]:
-            tracker.log_epoch(run_id, made, {"val_accuracy": made / 10, "train_loss": 1 / made})
-    trials = [
-        trial(0, runs[0], 0.6, 0.1, reference="small"),
-        trial(1, runs[1], 0.9, 0.5),
-        trial(2, runs[2], 0.7, 0.05),
-        trial(
-            *(3, runs[3], 0.99, 0.001),
-            state="pruned",
-            reason="stopped",
-            epochs=2,
-            stopped_at=2,
-        ),
-        trial(4, runs[4], 0.99, 0.001, state="failed", reason="out of memory", epochs=1),
-    ]
-    for count, ended in enumerate(trials, start=1):
-        end(ended, trials[:count])
-    tracker.end_search(parent, failed=False)
+        for number in range(2):
+            story.train(number, made)
+    end(0, 0.6, 0.1)
+    end(1, 0.9, 0.5)
+    end(2, 0.7, 0.05)
+    end(3, 0.99, 0.001, state="pruned", reason="stopped", epochs=2, stopped_at=2)
+    end(4, 0.99, 0.001, state="failed", reason="out of memory", epochs=1)
+    story.tracker.end_search("finished")
+    assert story.tracker.close(0)
+    runs = [story.tracker.run_of(number) for number in range(5)]
     return SimpleNamespace(
-        tracker=tracker,
-        info=info,
-        parent=parent,
-        runs=runs,
-        client=client,
-        fronts=fronts,
-        notes=notes,
-        trials=trials,
-        files=home / "searches" / "trip",
+        story=story, client=story.client, parent=parent, runs=runs, fronts=fronts, notes=notes
     )
 
 
-def metric(story, run_id, name):
-    """Steps and values of a metric."""
-    history = story.client.get_metric_history(run_id, name)
-    return [(entry.step, entry.value) for entry in history]
-
-
 class TestTheParentRun:
-    def test_lies_in_the_experiment_of_its_study(self, story):
-        experiment = story.client.get_experiment(story.info.experiment_id)
+    def test_lies_in_the_experiment_of_its_study(self, tale):
+        experiment = tale.client.get_experiment(tale.story.info.experiment_id)
         assert experiment.name == "tiny"
-        run = story.client.get_run(story.parent)
+        run = tale.client.get_run(tale.parent)
         assert run.info.run_name == "trip"
         assert run.data.params == {"budget": "5", "sampler": "tpe", "seed": "3"}
         assert run.data.tags["study"] == "tiny"
+        assert run.data.tags["search_uid"] == "uid-trip"
         assert "mlflow.parentRunId" not in run.data.tags
 
-    def test_keeps_the_study_file(self, story, tmp_path):
-        kept = story.client.download_artifacts(story.parent, "study.toml", str(tmp_path))
+    def test_keeps_the_study_file(self, tale, tmp_path):
+        kept = tale.client.download_artifacts(tale.parent, "study.toml", str(tmp_path))
         assert Path(kept).read_text(encoding="utf-8") == study().source
 
-    def test_follows_front_hypervolume_and_flops(self, story):
-        expected = [(count, story.trials[:count]) for count in (1, 2, 3)]
-        assert metric(story, story.parent, "front_size") == [(1, 1), (2, 2), (3, 2)]
-        assert metric(story, story.parent, "hypervolume") == [
-            (count, pytest.approx(hypervolume_of(trials))) for count, trials in expected
+    def test_follows_front_hypervolume_and_flops(self, tale):
+        records = list(tale.story.records.values())
+        curve = tale.story.curve
+        assert curve(tale.parent, "front_size") == [(1, 1), (2, 2), (3, 2)]
+        assert curve(tale.parent, "hypervolume") == [
+            (count, pytest.approx(hypervolume_of(records[:count]))) for count in (1, 2, 3)
         ]
-        assert metric(story, story.parent, "flops_spent") == [
-            (1, 1e9),
-            (2, 6e9),
-            (3, 6.5e9),
-        ]
+        assert curve(tale.parent, "flops_spent") == [(1, 1e9), (2, 6e9), (3, 6.5e9)]
 
-    def test_is_described_by_its_front(self, story):
-        note = story.notes[-1]
+    def test_is_described_by_its_front(self, tale):
+        note = tale.notes[-1]
         assert "Search **trip** of study **tiny**, 5 trials" in note
         rows = [line for line in note.splitlines() if line.startswith("| #")]
-        assert rows == [
-            "| #2 | 70.00% | 0.0500 | 5e+08 |",
-            "| #1 | 90.00% | 0.5000 | 5e+09 |",
-        ]
-        assert "#0 small" in story.notes[0]
+        assert rows == ["| #2 | 70.00% | 0.0500 | 5e+08 |", "| #1 | 90.00% | 0.5000 | 5e+09 |"]
+        assert "#0 small" in tale.notes[0]
 
-    def test_holds_the_plots_and_the_table(self, story, tmp_path):
-        listed = story.client.list_artifacts(story.parent, "plots")
-        assert sorted(entry.path for entry in listed) == [
-            "plots/front.csv",
-            "plots/pareto.html",
-            "plots/pareto.png",
-        ]
-        story.client.download_artifacts(story.parent, "plots", str(tmp_path))
-        assert tree(tmp_path / "plots") == tree(story.files)
+    def test_holds_the_plots_and_the_table(self, tale, tmp_path):
+        tale.client.download_artifacts(tale.parent, "plots", str(tmp_path))
+        assert sorted(tree(tmp_path / "plots")) == ["front.csv", "pareto.html", "pareto.png"]
+        kept = {name: tree(tale.story.folder)[name] for name in tree(tmp_path / "plots")}
+        assert tree(tmp_path / "plots") == kept
         assert (tmp_path / "plots" / "pareto.png").read_bytes().startswith(b"\x89PNG")
         assert "trip" in (tmp_path / "plots" / "pareto.html").read_text()
 
-    def test_ends_as_the_search_did(self, story):
-        assert story.client.get_run(story.parent).info.status == "FINISHED"
-        _, other = story.tracker.start_search(search_info(name="other"))
-        assert story.client.get_run(other).info.status == "RUNNING"
-        story.tracker.end_search(other, failed=True)
-        assert story.client.get_run(other).info.status == "FAILED"
-        story.tracker.reopen_search(other, [])
-        assert story.client.get_run(other).info.status == "RUNNING"
-        story.client.delete_run(other)
+    @pytest.mark.parametrize(
+        ("end", "status"), [("finished", "FINISHED"), ("failed", "FAILED"), ("paused", "KILLED")]
+    )
+    def test_ends_as_the_search_did_and_is_opened_again(self, story, end, status):
+        def shows():
+            run = story.client.get_run(story.info.run_id)
+            return run.info.status, run.data.tags["state"]
+
+        assert shows() == ("RUNNING", "running")
+        story.tracker.end_search(end)
+        assert shows() == (status, end)
+        story.driver()
+        story.begin()
+        assert shows() == ("RUNNING", "running")
 
 
 class TestTrialRuns:
-    def test_lie_under_the_parent(self, story):
-        found = story.client.search_runs(
-            [story.info.experiment_id], f"tags.mlflow.parentRunId = '{story.parent}'"
-        )
-        assert {run.info.run_id for run in found} == set(story.runs)
+    def test_lie_under_the_parent(self, tale):
+        found = tale.story.children()
+        assert {run.info.run_id for run in found} == set(tale.runs)
         assert {run.data.tags["trial"] for run in found} == set("01234")
+        assert {run.data.tags["search_uid"] for run in found} == {"uid-trip"}
 
-    def test_are_named_by_number_and_reference(self, story):
-        runs = [story.client.get_run(run_id) for run_id in story.runs[:2]]
+    def test_are_named_by_number_and_reference(self, tale):
+        runs = [tale.client.get_run(run_id) for run_id in tale.runs[:2]]
         assert [run.info.run_name for run in runs] == ["trip #0 small", "trip #1"]
         assert runs[0].data.tags["reference"] == "small"
         assert "reference" not in runs[1].data.tags
 
-    def test_keep_every_setting(self, story):
-        run = story.client.get_run(story.runs[0])
-        config = study().references["small"]
+    def test_keep_every_setting(self, tale, tmp_path):
+        run = tale.client.get_run(tale.runs[0])
         assert run.data.params == {
-            path: str(value) for path, value in flatten(config.to_dict()).items()
+            path: str(value) for path, value in flatten(CONFIG.to_dict()).items()
         }
+        kept = Path(tale.client.download_artifacts(tale.runs[0], "config.toml", str(tmp_path)))
+        assert kept.read_text() == CONFIG.to_toml()
+        assert parse_toml(kept.read_text()) == CONFIG.to_dict()
 
-    def test_keep_every_epoch_at_its_step(self, story):
-        for run_id in story.runs[:2]:
-            assert metric(story, run_id, "val_accuracy") == [
-                (made, made / 10) for made in range(1, 5)
-            ]
-            assert metric(story, run_id, "train_loss") == [
-                (made, 1 / made) for made in range(1, 5)
-            ]
+    def test_name_their_data(self, tale):
+        (given,) = tale.client.get_run(tale.runs[0]).inputs.dataset_inputs
+        assert given.dataset.name == CONFIG.data
+        assert {tag.value for tag in given.tags} == {"training"}
+        assert mlflow.data.get_source(given.dataset) is not None
+
+    def test_keep_every_epoch_at_its_step(self, tale):
+        for run_id in tale.runs[:2]:
+            found = {name: tale.story.curve(run_id, name) for name in ("val_accuracy", "samples")}
+            assert found["val_accuracy"] == [(made, made / 10) for made in range(1, 5)]
+            assert found["samples"] == [(made, 100) for made in range(1, 5)]
+            metrics = tale.client.get_run(run_id).data.metrics
+            assert metrics["train_loss"] == 0.25
+            assert "phase" not in metrics
 
     @pytest.mark.parametrize(
         ("number", "status", "state", "reason"),
@@ -201,110 +179,383 @@ class TestTrialRuns:
             (4, "FAILED", "failed", "out of memory"),
         ],
     )
-    def test_end_as_the_trials_did(self, story, number, status, state, reason):
-        run = story.client.get_run(story.runs[number])
+    def test_end_as_the_trials_did(self, tale, number, status, state, reason):
+        run = tale.client.get_run(tale.runs[number])
         assert (run.info.status, run.data.tags["state"]) == (status, state)
         assert run.data.tags.get("reason") == reason
         assert run.data.tags.get("rung") == ("epoch 2" if number == 3 else None)
         assert run.data.metrics["seconds"] == 1.5
         assert ("relative_flops" in run.data.metrics) == (state == "complete")
 
-    def test_keep_the_cost_of_the_whole_schedule(self, story):
-        metrics = story.client.get_run(story.runs[1]).data.metrics
+    def test_keep_the_cost_of_the_whole_schedule(self, tale):
+        metrics = tale.client.get_run(tale.runs[1]).data.metrics
         assert metrics["relative_flops"] == 0.5
         assert metrics["log10_train_flops"] == pytest.approx(math.log10(5e9))
 
-    def test_are_tagged_while_they_are_on_the_front(self, story):
-        first, second, third = story.runs[:3]
-        assert story.fronts == [{first}, {first, second}, {second, third}]
+    def test_are_tagged_while_they_are_on_the_front(self, tale):
+        assert tale.fronts == [{0}, {0, 1}, {1, 2}]
+
+    def test_pause_and_go_on_in_the_same_run(self, story):
+        story.start(0)
+        first = story.tracker.run_of(0)
+        story.train(0, 1, 2)
+        story.pause(0)
+        run = story.run(0)
+        assert (run.info.status, run.data.tags["state"]) == ("SCHEDULED", "paused")
+        assert story.curve(first, "val_accuracy") == [(1, 0.1), (2, 0.2)]
+        story.start(0)
+        assert story.run(0).info.status == "RUNNING"
+        story.tracker.log_epochs(0, [epoch(made, made / 10) for made in (1, 2, 3)])
+        story.end(0, 0.3, 0.1, epochs=3)
+        assert story.tracker.run_of(0) == first
+        run = story.run(0)
+        assert (run.info.run_id, run.info.status) == (first, "FINISHED")
+        assert story.curve(first, "val_accuracy") == [(made, made / 10) for made in (1, 2, 3)]
+
+    def test_forget_why_they_failed_when_they_are_tried_again(self, story):
+        story.start(0)
+        story.end(0, 0.1, 0.1, state="failed", reason="out of memory", epochs=0)
+        story.start(0)
+        tags = story.run(0).data.tags
+        assert tags["state"] == "running"
+        assert "reason" not in tags
+
+    def test_take_what_is_read_after_their_end(self, story):
+        story.start(0)
+        story.end(0, 0.9, 0.1)
+        story.tracker.log_reading(0, {"test_accuracy": 0.88})
+        story.tracker.log_reading(0, {"confirmed": 0.87}, step=1)
+        story.tracker.log_reading(0, {"confirmed": 0.89}, step=2)
+        run = story.run(0)
+        assert run.info.status == "FINISHED"
+        assert run.data.metrics["test_accuracy"] == 0.88
+        assert story.curve(run.info.run_id, "confirmed") == [(1, 0.87), (2, 0.89)]
+
+    def test_bear_values_that_are_no_numbers(self, story):
+        story.start(0)
+        losses = [math.nan, math.inf, 0.5]
+        epochs = [epoch(made, 0.5) | {"val_loss": loss} for made, loss in enumerate(losses, 1)]
+        story.tracker.log_epochs(0, [*epochs[:2], epochs[2] | {"val_loss": None}])
+        story.end(0, 0.5, 0.1, state="failed", reason="x" * 9000)
+        (first, second) = story.curve(story.tracker.run_of(0), "val_loss")
+        assert first[0] == 1
+        assert math.isnan(first[1])
+        assert second[1] > 1e300
+        assert len(story.curve(story.tracker.run_of(0), "val_accuracy")) == 3
+        assert len(story.run(0).data.tags["reason"]) == 8000
+
+    def test_keep_long_curves_whole(self, story):
+        """A batch holds 1,000 metrics at most."""
+        story.start(0)
+        story.train(0, *range(1, 402))
+        assert story.curve(story.tracker.run_of(0), "val_accuracy") == []
+        story.end(0, 0.9, 0.1)
+        expected = [(made, made / 10) for made in range(1, 402)]
+        assert story.curve(story.tracker.run_of(0), "val_accuracy") == expected
+
+    def test_get_epochs_of_some_seconds_together(self, story):
+        story.start(0)
+        story.train(0, 1)
+        story.time.time += 1
+        story.train(0, 2)
+        assert story.curve(story.tracker.run_of(0), "val_accuracy") == []
+        story.time.time += 1.1
+        story.tracker.log_epochs(0, [])
+        assert len(story.curve(story.tracker.run_of(0), "val_accuracy")) == 2
+
+
+class TestPublishing:
+    @pytest.fixture
+    def member(self, story):
+        """A search with one finished trial, shown, and two seconds later a better one."""
+        for number in range(3):
+            story.start(number)
+        story.end(0, 0.6, 0.1)
+        story.publish()
+        story.time.time += 2
+        story.end(1, 0.9, 0.05)
+        story.publish()
+        return story
+
+    def shown(self, story):
+        (row,) = csv.DictReader(io.StringIO((story.folder / "front.csv").read_text()))
+        (tagged,) = [run for run in story.children() if "pareto" in run.data.tags]
+        note = story.client.get_run(story.info.run_id).data.tags["mlflow.note.content"]
+        table = story.client.download_artifacts(story.info.run_id, "plots/front.csv")
+        assert Path(table).read_text() == (story.folder / "front.csv").read_text()
+        assert f"| #{row['trial']} |" in note
+        assert tagged.data.tags["trial"] == row["trial"]
+        return int(row["trial"])
+
+    def test_waits_some_seconds_after_the_last_time(self, member):
+        assert self.shown(member) == 0
+        member.time.time += PUBLISH_SECONDS - 2.1
+        member.train(2, 1)
+        assert self.shown(member) == 0
+        member.time.time += 0.2
+        member.train(2, 2)
+        assert self.shown(member) == 1
+
+    def test_loses_no_point_of_the_curves(self, member):
+        member.publish(now=True)
+        assert member.curve(member.info.run_id, "front_size") == [(1, 1), (2, 1)]
+        assert member.curve(member.info.run_id, "flops_spent") == [(1, 1e9), (2, 1.5e9)]
+
+    def test_at_once_if_asked(self, member):
+        member.publish(now=True)
+        assert self.shown(member) == 1
+
+    def test_at_the_latest_when_closed(self, member):
+        assert member.tracker.close(0)
+        assert self.shown(member) == 1
+
+    def test_only_what_changed(self, member):
+        member.publish(now=True)
+        written = (member.folder / "front.csv").stat().st_mtime_ns
+        member.time.time += 60
+        member.train(2, 1)
+        assert (member.folder / "front.csv").stat().st_mtime_ns == written
+
+    def test_replaces_whole_files(self, member):
+        """Whoever has the old ones open reads them to their end."""
+        place = Path(member.client.get_run(member.info.run_id).info.artifact_uri[7:]) / "plots"
+        files = [folder / name for folder in (place, member.folder) for name in ("pareto.html",)]
+        opened = [path.open("rb") for path in files]
+        before = [path.read_bytes() for path in files]
+        member.publish(now=True)
+        assert [path.read_bytes() for path in files] != before
+        for file, content in zip(opened, before, strict=True):
+            assert file.read() == content
+            file.close()
+
+    def test_in_a_folder_that_cannot_be_written_waits(self, member, capsys):
+        held = member.folder / "held"
+        (member.folder / "pareto.html").rename(held)
+        (member.folder / "pareto.html").mkdir()
+        for _ in range(3):
+            member.publish(now=True)
+        assert capsys.readouterr().err.count("cannot be written yet") == 1
+        (member.folder / "pareto.html").rmdir()
+        assert member.tracker.close(0)
+        assert self.shown(member) == 1
 
 
 class TestGoingOn:
-    def test_takes_the_tag_from_a_member_that_another_driver_put_there(self, story, home, uri):
-        """A second driver finds a better trial after the first one was killed."""
-        tracker = Tracker(uri, home / "mlartifacts")
-        tracker.reopen_search(story.parent, [])
-        run_id = tracker.start_trial(story.info, Proposal(5, study().references["small"], None))
-        better = trial(5, run_id, 0.95, 0.01)
-        tracker.end_trial(better)
-        records = [*story.trials, better]
-        assert front_of(records) == [better]
-        tracker.publish_front(story.info, records, home / "searches" / "trip")
-        tagged = story.client.search_runs([story.info.experiment_id], "tags.pareto = 'true'")
-        assert [run.info.run_id for run in tagged] == [run_id]
-
     @pytest.fixture
-    def abandoned(self, story, home, uri):
-        """A search of three trials whose driver died before it closed a run; its successor."""
-        first = Tracker(uri, home / "mlartifacts")
-        experiment_id, parent = first.start_search(search_info(name="abandoned"))
-        info = search_info(name="abandoned", experiment_id=experiment_id, run_id=parent)
-        config = study().references["small"]
-        runs = [first.start_trial(info, Proposal(number, config, None)) for number in range(3)]
-        yield SimpleNamespace(
-            info=info, config=config, runs=runs, tracker=Tracker(uri, home / "mlartifacts")
-        )
-        for run_id in (*runs, parent):
-            story.client.delete_run(run_id)
+    def abandoned(self, story):
+        """A search of five trials that a driver left in the middle of things."""
+        for number in range(5):
+            story.start(number)
+            story.train(number, 1, 2)
+        story.pause(3)
+        story.end(4, 0.9, 0.5)
+        story.publish(now=True)
+        story.client.set_tag(story.tracker.run_of(4), "seen", "by a user")
+        story.left = [story.tracker.run_of(number) for number in range(5)]
+        return story
 
-    def test_closes_the_runs_of_trials_that_had_ended(self, story, abandoned):
+    def test_closes_the_runs_of_trials_that_had_ended(self, abandoned):
         """Their driver told the storage, and died before it told MLflow."""
-        abandoned.tracker.reopen_search(
-            abandoned.info.run_id,
-            [
-                trial(0, abandoned.runs[0], 0.9, 0.5),
-                trial(1, abandoned.runs[1], 0.5, 0.5, state="failed", reason="broken"),
-                trial(2, abandoned.runs[2], 0.5, 0.5, state="running"),
-            ],
-        )
-        found = [story.client.get_run(run_id) for run_id in abandoned.runs]
-        assert [run.info.status for run in found] == ["FINISHED", "FAILED", "RUNNING"]
-        assert [run.data.tags["state"] for run in found] == ["complete", "failed", "running"]
-        assert found[1].data.tags["reason"] == "broken"
-        assert found[0].data.metrics["relative_flops"] == 0.5
+        config = CONFIG.to_dict()
+        abandoned.histories.extend(0, [epoch(made, made / 10) for made in (3, 4)])
+        abandoned.records[0] = record(0, 0.4, 0.05, config=config)
+        failed = {"state": "failed", "reason": "broken", "epochs": 2}
+        abandoned.records[1] = record(1, 0.5, 0.5, config=config, **failed)
+        abandoned.driver()
+        abandoned.begin()
+        runs = [abandoned.run(number) for number in range(5)]
+        assert [run.info.run_id for run in runs] == abandoned.left
+        assert [run.info.status for run in runs] == [
+            "FINISHED",
+            "FAILED",
+            "RUNNING",
+            "SCHEDULED",
+            "FINISHED",
+        ]
+        assert [run.data.tags["state"] for run in runs] == [
+            "complete",
+            "failed",
+            "running",
+            "paused",
+            "complete",
+        ]
+        assert runs[1].data.tags["reason"] == "broken"
+        assert runs[0].data.metrics["relative_flops"] == 0.05
+        assert abandoned.curve(runs[0].info.run_id, "val_accuracy") == [
+            (made, made / 10) for made in range(1, 5)
+        ]
+        assert [run.data.tags.get("pareto") for run in runs] == ["true", None, None, None, "true"]
+        assert runs[4].data.tags["seen"] == "by a user"
 
-    def test_goes_on_in_a_run_that_its_trial_does_not_know_of(self, story, abandoned):
-        """Their driver made the run, and died before it told the storage."""
-        abandoned.tracker.reopen_search(
-            abandoned.info.run_id,
-            [
-                trial(0, abandoned.runs[0], 0.9, 0.5),
-                trial(1, abandoned.runs[1], 0.9, 0.5),
-                trial(2, None, 0.5, 0.5, state="running"),
-            ],
-        )
-        proposal = Proposal(2, abandoned.config, None)
-        assert abandoned.tracker.start_trial(abandoned.info, proposal) == abandoned.runs[2]
-        children = story.client.search_runs(
-            [abandoned.info.experiment_id],
-            f"tags.mlflow.parentRunId = '{abandoned.info.run_id}'",
-        )
-        assert {run.info.run_id for run in children} == set(abandoned.runs)
+    def test_makes_runs_for_trials_that_have_none(self, abandoned):
+        """They ended while MLflow was away."""
+        config = CONFIG.to_dict()
+        abandoned.histories.extend(5, [epoch(made, made / 10) for made in range(1, 5)])
+        abandoned.records[5] = record(5, 0.4, 0.3, config=config)
+        abandoned.records[6] = record(6, 0.4, 0.3, config=config, state="pruned", rejected=True)
+        abandoned.records[7] = record(7, 0.4, 0.3, config=config, state="running")
+        abandoned.driver()
+        abandoned.begin()
+        run = abandoned.run(5)
+        assert run.info.status == "FINISHED"
+        assert len(abandoned.curve(run.info.run_id, "val_accuracy")) == 4
+        assert {run.data.tags["trial"] for run in abandoned.children()} == set("012345")
+        assert abandoned.tracker.run_of(6) is None
+        assert abandoned.tracker.run_of(7) is None
+        abandoned.start(7)
+        assert abandoned.run(7).info.status == "RUNNING"
 
-    def test_another_search_of_the_study_shares_its_experiment(self, story):
-        experiment_id, run_id = story.tracker.start_search(search_info(name="second"))
-        assert experiment_id == story.info.experiment_id
-        story.client.delete_run(run_id)
+    def test_keeps_the_older_of_two_runs_and_closes_what_nobody_knows(self, abandoned):
+        info = abandoned.info
+        tags = {"mlflow.parentRunId": info.run_id, "search_uid": info.uid}
+        time.sleep(0.01)
+        for trial in ("2", "99", "none"):
+            abandoned.client.create_run(info.experiment_id, tags=tags | {"trial": trial})
+        abandoned.driver()
+        abandoned.begin()
+        assert abandoned.run(2).info.run_id == abandoned.left[2]
+        assert abandoned.run(99).info.status == "KILLED"
+        assert len(abandoned.children()) == 7
+
+    def test_finds_a_parent_that_the_storage_never_heard_of(self, abandoned):
+        parent = abandoned.info.run_id
+        abandoned.info = search_info(name=abandoned.info.name, uid=abandoned.info.uid)
+        abandoned.driver()
+        assert abandoned.begin() == parent
+        assert len(abandoned.children()) == 5
+
+    def test_restores_a_parent_that_was_deleted_and_no_trial(self, abandoned):
+        abandoned.client.delete_run(abandoned.info.run_id)
+        abandoned.client.delete_run(abandoned.left[4])
+        abandoned.driver()
+        parent = abandoned.info.run_id
+        assert abandoned.begin() == parent
+        assert abandoned.client.get_run(parent).info.status == "RUNNING"
+        assert {run.info.run_id for run in abandoned.children()} == set(abandoned.left[:4])
+
+    def test_finds_its_runs_in_an_experiment_that_got_another_name(self, tmp_path):
+        story = Story(new_store(tmp_path), tmp_path)
+        story.begin()
+        story.start(0)
+        story.end(0, 0.9, 0.1)
+        story.client.rename_experiment(story.info.experiment_id, "mine")
+        kept = story.info
+        story.driver()
+        story.begin()
+        assert story.info == kept
+        assert story.run(0).info.status == "FINISHED"
+
+    def test_clears_away_files_that_a_dying_driver_left_half_written(self, abandoned):
+        place = Path(abandoned.client.get_run(abandoned.info.run_id).info.artifact_uri[7:])
+        left = [abandoned.folder / ".front.csv.7.partial", place / "plots/.front.csv.7.partial"]
+        for path in left:
+            path.write_text("trial,")
+        abandoned.driver()
+        abandoned.begin()
+        assert not any(path.exists() for path in left)
+
+    def test_starts_anew_in_another_store(self, abandoned, tmp_path):
+        abandoned.uri = new_store(tmp_path)
+        del abandoned.client
+        abandoned.driver()
+        abandoned.begin()
+        (run,) = abandoned.children()
+        assert run.data.tags["trial"] == "4"
+        assert len(abandoned.curve(run.info.run_id, "val_accuracy")) == 2
+
+    def test_changes_nothing_where_nothing_is_amiss(self, story):
+        for number in range(6):
+            story.start(number)
+            story.train(number, 1, 2, 3, 4)
+            story.end(number, 0.9 - number / 100, 0.5)
+        story.publish(now=True)
+        story.tracker.end_search("finished")
+        before, calls = story.picture(), []
+
+        def count(name, call):
+            calls.append(name)
+            return call()
+
+        story.driver(count)
+        story.begin()
+        assert calls.count("search_runs") == 1
+        reading = {"get_experiment", "get_run", "search_runs"}
+        writing = [name for name in calls if name not in reading]
+        assert writing == ["update_run", "log_batch"]  # the search's run is opened
+        story.tracker.end_search("finished")
+        assert story.picture() == before
+
+    def test_another_search_of_the_study_shares_its_experiment(self, tale, story):
+        assert story.info.experiment_id == tale.story.info.experiment_id
 
 
-class TestLongCurves:
-    def test_are_kept_whole(self, story):
-        """A batch holds 1,000 metrics at most."""
-        run_id = story.tracker.start_trial(
-            story.info, Proposal(9, study().references["small"], None)
-        )
-        for made in range(1, 402):
-            story.tracker.log_epoch(run_id, made, {"a": made, "b": -made, "c": 0})
-        story.tracker.end_trial(renumbered(story.trials[0], number=9, run_id=run_id))
-        assert metric(story, run_id, "a") == [(made, made) for made in range(1, 402)]
-        assert metric(story, run_id, "c") == [(made, 0) for made in range(1, 402)]
-        story.client.delete_run(run_id)
+class TestARunThatAUserDeletes:
+    def test_is_left_alone(self, story, capsys):
+        for number in range(2):
+            story.start(number)
+        story.client.delete_run(story.tracker.run_of(0))
+        for number in range(2):
+            story.train(number, 1)
+            story.end(number, 0.9 - number / 10, 0.5)
+        story.publish(now=True)
+        story.tracker.log_reading(0, {"test_accuracy": 0.5})
+        story.tracker.end_search("finished")
+        assert story.tracker.close(0)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "trial 0" in line
+        (left,) = story.children()
+        assert (left.data.tags["trial"], left.info.status) == ("1", "FINISHED")
+
+    def test_may_be_the_parent(self, story, capsys):
+        story.start(0)
+        story.client.delete_run(story.info.run_id)
+        story.end(0, 0.9, 0.5)
+        story.publish(now=True)
+        story.start(1)
+        story.tracker.end_search("finished")
+        assert story.tracker.close(0)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "the search was deleted" in line
+        assert len(story.children()) == 2
+        assert (story.folder / "pareto.html").exists()
+
+    def test_may_be_a_whole_experiment(self, tmp_path, capsys):
+        story = Story(new_store(tmp_path), tmp_path)
+        story.begin()
+        story.client.delete_experiment(story.info.experiment_id)
+        story.start(0)
+        story.end(0, 0.9, 0.5)
+        story.publish(now=True)
+        assert story.tracker.close(0)
+        assert len(capsys.readouterr().err.splitlines()) == 2
+        story.driver()
+        story.begin()
+        assert story.run(0).info.status == "FINISHED"
+
+
+def test_a_mistake_of_ours_is_raised(story):
+    story.start(0)
+    with pytest.raises(Exception, match="Invalid value"):
+        story.tracker.log_reading(0, {"not | a name": 0.5})
+
+
+def test_a_password_is_not_shown():
+    assert shown("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    assert shown("http://host:5000") == "http://host:5000"
+    assert shown("sqlite:////a:b@c/mlflow.db") == "sqlite:////a:b@c/mlflow.db"
+
+
+def test_a_description_of_many_members_is_cut_short():
+    members = [record(number, number / 1000, number / 1000) for number in range(300)]
+    text = describe(search_info(), members)
+    assert len(text) < 8000
+    assert f"{300 - MOST_ROWS} more" in text
 
 
 class TestAStoreThatCannotBeUsed:
     def refused(self, uri, folder):
         with pytest.raises(RequestError) as caught:
-            Tracker(uri, folder / "mlartifacts")
+            Tracker(uri, folder / "mlartifacts", folder / "search", Histories(folder / "epochs"))
         (line,) = str(caught.value).splitlines()
         assert uri in line
         return line

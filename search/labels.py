@@ -1,0 +1,84 @@
+"""What the runs of a search and of its trials are called in MLflow, and marked with."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import tomli_w
+
+from search.info import SearchInfo
+from search.mirror import PARENT, SOURCE, Fixed
+from search.records import TrialRecord
+from swast.config import flatten
+
+STATUSES = {
+    "running": "RUNNING",
+    "paused": "SCHEDULED",
+    "complete": "FINISHED",
+    "pruned": "KILLED",
+    "failed": "FAILED",
+}
+"""MLflow's status of a trial's run, by the trial's state."""
+ENDED = {"complete", "pruned", "failed"}
+Ending = Literal["finished", "failed", "paused"]
+ENDINGS: dict[Ending, str] = {"finished": "FINISHED", "failed": "FAILED", "paused": "KILLED"}
+"""MLflow's status of a search's run, by how the search ended."""
+TOOL = "swast-search"
+
+
+def search_run(info: SearchInfo, experiment_id: str) -> Fixed:
+    """What never changes of a search's run."""
+    return Fixed(
+        experiment_id=experiment_id,
+        name=info.name,
+        params={"budget": info.budget, "sampler": info.sampler, "seed": info.seed},
+        texts={"study.toml": info.study.source},
+    )
+
+
+def search_tags(info: SearchInfo) -> dict[str, str]:
+    """The tags of a running search's run."""
+    return {
+        SOURCE: TOOL,
+        "search": info.name,
+        "search_uid": info.uid,
+        "study": info.study.name,
+        "state": "running",
+    }
+
+
+def trial_run(info: SearchInfo, record: TrialRecord, experiment_id: str) -> Fixed:
+    """What never changes of a trial's run."""
+    return Fixed(
+        experiment_id=experiment_id,
+        name=f"{info.name} {record.label}",
+        params=flatten(record.config),
+        texts={"config.toml": tomli_w.dumps(record.config)} if record.config else {},
+        data=record.config.get("data"),
+    )
+
+
+def trial_tags(info: SearchInfo, record: TrialRecord, parent: str) -> dict[str, str]:
+    """The tags of a trial's run, but for that of the front's members."""
+    rung = None if record.stopped_at is None else f"epoch {record.stopped_at}"
+    passing = {"reference": record.reference, "reason": record.reason, "rung": rung}
+    return {
+        PARENT: parent,
+        SOURCE: TOOL,
+        "search": info.name,
+        "search_uid": info.uid,
+        "trial": str(record.number),
+        "state": record.state,
+    } | {key: text for key, text in passing.items() if text}
+
+
+def final_values(record: TrialRecord) -> dict[str, float]:
+    """The metrics of a trial that ended; none of one that goes on."""
+    if record.state not in ENDED:
+        return {}
+    values = {"seconds": record.seconds or 0.0}
+    if record.state == "complete":
+        values["relative_flops"] = record.relative_flops or 0.0
+        values["log10_train_flops"] = math.log10(record.train_flops or 1)
+    return values

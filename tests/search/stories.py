@@ -1,0 +1,226 @@
+"""What the tests of tracking share: a search told to MLflow, what MLflow has, and its failures."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mlflow.tracking import MlflowClient
+
+from search.backlog import Clock
+from search.histories import Histories
+from search.info import SearchInfo
+from search.records import TrialRecord
+from search.tracking import Tracker
+from tests.search.support import epoch, record, renumbered, search_info, study
+
+CURVES = {"val_accuracy", "hypervolume", "flops_spent"}
+"""Metrics that are looked at whole; of the others, the latest value."""
+CONFIG = study().references["small"]
+
+
+class FakeClock:
+    """A clock that stands still until it is told to move; sleeping moves it."""
+
+    def __init__(self) -> None:
+        self.time, self.slept = 0.0, []
+        self.clock = Clock(lambda: self.time, self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+@functools.cache
+def blank_store() -> bytes:
+    """An MLflow database without runs; its tables take seconds to make."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mlflow.db")
+        client = MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}")
+        client.search_experiments(max_results=1)
+        return path.read_bytes()
+
+
+def new_store(folder: Path) -> str:
+    """The URI of a new MLflow database in a folder."""
+    (folder / "mlflow.db").write_bytes(blank_store())
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+class Faulty:
+    """MLflow's client, but each call first asks whether it fails.
+
+    Args:
+        client: that does the calls.
+        fault: is given the call's name and the call, and does it or raises.
+    """
+
+    def __init__(self, client: Any, fault: Callable[[str, Callable[[], Any]], Any]) -> None:
+        self._client, self._fault = client, fault
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return lambda *given, **named: self._fault(name, lambda: found(*given, **named))
+
+
+class Story:
+    """A search as its storage has it, and the tracker that is told of it.
+
+    Args:
+        uri: MLflow's.
+        home: folder of everything else.
+        name: of the search, which is its uid as well.
+    """
+
+    def __init__(self, uri: str, home: Path, name: str = "trip", **info: Any) -> None:
+        self.uri, self.home, self.time = uri, home, FakeClock()
+        self.info: SearchInfo = search_info(name=name, uid=f"uid-{name}", **info)
+        self.records: dict[int, TrialRecord] = {}
+        self.folder = home / "searches" / name
+        self.tracker = self.driver()
+
+    def driver(self, fault: Callable[..., Any] | None = None) -> Tracker:
+        """A new driver's tracker."""
+        histories = Histories(self.folder / "histories")
+        clock = self.time.clock
+        tracker = Tracker(self.uri, self.home / "mlartifacts", self.folder, histories, clock)
+        if fault:
+            tracker._client = Faulty(tracker._client, fault)
+        self.tracker, self.histories = tracker, histories
+        return tracker
+
+    def begin(self) -> str:
+        """Begin, as a driver does; returns the parent run's id."""
+        experiment_id, run_id = self.tracker.begin(self.info, list(self.records.values()))
+        self.info = search_info(
+            name=self.info.name,
+            uid=self.info.uid,
+            budget=self.info.budget,
+            seed=self.info.seed,
+            experiment_id=experiment_id,
+            run_id=run_id,
+        )
+        return run_id
+
+    def start(self, number: int, **more: Any) -> None:
+        params = study().searched(CONFIG)
+        known = {"state": "running", "config": CONFIG.to_dict(), "params": params} | more
+        self.records[number] = TrialRecord(number=number, **known)
+        self.tracker.start_trial(self.records[number])
+
+    def train(self, number: int, *steps: int) -> None:
+        """Epochs of a trial: kept, then told."""
+        new = self.histories.extend(number, [epoch(step, step / 10) for step in steps])
+        self.tracker.log_epochs(number, new)
+
+    def end(self, number: int, accuracy: float, relative: float, **more: Any) -> None:
+        known = self.records[number]
+        kept = {"config": known.config, "params": known.params, "reference": known.reference}
+        self.records[number] = record(number, accuracy, relative, **(kept | more))
+        self.tracker.end_trial(self.records[number])
+
+    def pause(self, number: int) -> None:
+        self.records[number] = renumbered(self.records[number], state="paused")
+        self.tracker.end_trial(self.records[number])
+
+    def publish(self, *, now: bool = False) -> None:
+        self.tracker.publish(self.info, list(self.records.values()), now=now)
+
+    @functools.cached_property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.uri, self.uri)
+
+    def children(self) -> list[Any]:
+        """The runs of the trials, deleted ones left out."""
+        wanted = f"tags.mlflow.parentRunId = '{self.info.run_id}'"
+        return self.client.search_runs([self.info.experiment_id], wanted)
+
+    def run(self, number: int) -> Any:
+        """The one run of a trial."""
+        (found,) = [run for run in self.children() if run.data.tags["trial"] == str(number)]
+        return found
+
+    def curve(self, run_id: str, name: str) -> list[tuple[int, float]]:
+        """Steps and values of a metric."""
+        return [(each.step, each.value) for each in self.client.get_metric_history(run_id, name)]
+
+    def picture(self) -> dict[str, Any]:
+        """All that MLflow has of the search, without ids and times."""
+        found = self.client.search_runs(
+            [self.info.experiment_id], f"tags.search_uid = '{self.info.uid}'"
+        )
+        picture = {run.data.tags.get("trial", "search"): self._describe(run) for run in found}
+        assert len(picture) == len(found), "two runs of one trial"
+        return picture
+
+    def _describe(self, run: Any) -> dict[str, Any]:
+        ids = ("mlflow.parentRunId", "mlflow.user")
+        return {
+            "name": run.info.run_name,
+            "status": run.info.status,
+            "tags": {key: text for key, text in run.data.tags.items() if key not in ids},
+            "params": run.data.params,
+            "metrics": {
+                name: repr(self.curve(run.info.run_id, name) if name in CURVES else value)
+                for name, value in sorted(run.data.metrics.items())
+            },
+            "data": [each.dataset.name for each in run.inputs.dataset_inputs],
+            "artifacts": sorted(
+                each.path
+                for folder in ("", "plots")
+                for each in self.client.list_artifacts(run.info.run_id, folder)
+            ),
+        }
+
+
+class MlflowServer:
+    """An MLflow server of its own on a database in a folder, on one port for all its life."""
+
+    def __init__(self, folder: Path) -> None:
+        store = new_store(folder)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port = probe.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self._port}"
+        self._command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+        self._command += ["--port", str(self._port), "--workers", "1"]
+        self._command += ["--backend-store-uri", store]
+        self._command += ["--artifacts-destination", (folder / "served").as_uri()]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        self._process = subprocess.Popen(
+            self._command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | quiet,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 100
+        while time.monotonic() < deadline:
+            with suppress(urllib.error.URLError, OSError):
+                urllib.request.urlopen(f"{self.uri}/health", timeout=2).close()
+                return
+            time.sleep(0.1)
+        raise TimeoutError("the MLflow server did not start")
+
+    def stop(self) -> None:
+        """Kill it and all its processes; nothing is said good-bye to."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None

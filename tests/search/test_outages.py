@@ -1,0 +1,357 @@
+"""MLflow goes away and comes back, and drivers die: what it shows in the end is the same."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sqlite3
+import time
+from contextlib import closing
+
+import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+from sqlalchemy.exc import OperationalError
+
+from search.errors import RequestError
+from search.mlstore import is_outage
+from tests.search.stories import MlflowServer, Story, new_store
+from tests.search.support import tree
+
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def uri(home):
+    return new_store(home)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Files of the front that take no time to draw."""
+
+    def write(folder, name, trials):
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in ("pareto.html", "pareto.png", "front.csv"):
+            (folder / file).write_text(str(len(trials)))
+
+    monkeypatch.setattr("search.tracking.write_front", write)
+
+
+def search_of_four(story):
+    """All that can happen to a trial, one call at a time."""
+    yield lambda: story.start(0, reference="small")
+    yield lambda: story.train(0, 1, 2)
+    yield lambda: story.start(1)
+    yield lambda: story.train(1, 1)
+    yield lambda: story.train(0, 3, 4)
+    yield lambda: story.end(0, 0.4, 0.1)
+    yield story.publish
+    yield lambda: story.pause(1)
+    yield lambda: story.start(2)
+    yield lambda: story.end(2, 0.1, 0.1, state="failed", reason="broken", epochs=0)
+    yield lambda: story.start(1)
+    yield lambda: story.train(1, 2, 3, 4)
+    yield lambda: story.start(3)
+    yield lambda: story.train(3, 1)
+    yield lambda: story.end(3, 0.1, 0.1, state="pruned", reason="behind", epochs=1, stopped_at=1)
+    yield lambda: story.end(1, 0.5, 0.05)
+    yield lambda: story.publish(now=True)
+    yield lambda: story.tracker.log_reading(1, {"test_accuracy": 0.45})
+    yield lambda: story.tracker.end_search("finished")
+
+
+def told(story, fault=None, pace=1.0):
+    """A story told to its end; returns what MLflow has then, but for the search's name."""
+    story.driver(fault)
+    story.begin()
+    for happen in search_of_four(story):
+        story.time.time += pace
+        happen()
+    assert story.tracker.close(600)
+    return plain(story)
+
+
+def plain(story):
+    """What MLflow has, with the name of the search taken out."""
+    text = repr(story.picture()).replace(story.info.name, "NAME")
+    return eval(text)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(home, uri):
+    return told(Story(uri, home, name="undisturbed"))
+
+
+class Weather:
+    """Makes calls fail at random, before they are done or after."""
+
+    def __init__(self, seed):
+        self.random, self.failed = random.Random(seed), 0
+        self.is_fair = True
+
+    def __call__(self, name, call):
+        chance = self.random.random()
+        if self.is_fair or chance > 0.3:
+            return call()
+        self.failed += 1
+        if chance < 0.1:
+            call()
+        causes = [
+            MlflowException("no answer"),
+            MlflowException("locked", TEMPORARILY_UNAVAILABLE),
+            ConnectionResetError("reset"),
+            OperationalError("INSERT", {}, sqlite3.OperationalError("disk is full")),
+        ]
+        raise self.random.choice(causes)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_outages_at_random_change_nothing_in_the_end(home, uri, undisturbed, quick, seed):
+    weather = Weather(seed)
+    story = Story(uri, home, name=f"weather-{seed}")
+    story.driver(weather)
+    story.begin()
+    weather.is_fair = False
+    for happen in search_of_four(story):
+        story.time.time += weather.random.choice([0.0, 0.2, 1.0, 4.0])
+        happen()
+    assert story.tracker.close(600)
+    assert weather.failed > 3
+    assert plain(story) == undisturbed
+
+
+class DiedError(BaseException):
+    """The driver is gone."""
+
+
+class Death:
+    """Kills the driver at a call, before it is done or after."""
+
+    def __init__(self, at, *, done):
+        self.at, self.done, self.count = at, done, itertools.count()
+
+    def __call__(self, name, call):
+        if next(self.count) != self.at:
+            return call()
+        if self.done:
+            call()
+        raise DiedError
+
+
+def check_taken_over(story):
+    """One run a trial, as the storage has it, and one parent."""
+    found = story.picture()
+    parent = found.pop("search")
+    assert parent["status"] == "RUNNING"
+    assert "study.toml" in parent["artifacts"]
+    for number, run in found.items():
+        record = story.records[int(number)]
+        assert run["tags"]["state"] == record.state
+        statuses = {"complete": "FINISHED", "failed": "FAILED", "pruned": "KILLED"}
+        statuses |= {"running": "RUNNING", "paused": "SCHEDULED"}
+        assert run["status"] == statuses[record.state]
+        assert run["data"] == ["digits"]
+        assert run["artifacts"] == ["config.toml"]
+        assert len(run["params"]) > 20
+        kept = [
+            (epoch["epoch"], epoch["val_accuracy"]) for epoch in story.histories.read(int(number))
+        ]
+        assert run["metrics"].get("val_accuracy", "[]") == repr(kept)
+    for number, record in story.records.items():
+        assert str(number) in found or record.state in ("running", "paused")
+
+
+SHARES = 4
+"""Tests among which the calls are dealt out, so that they run side by side."""
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_a_driver_may_die_at_any_call(home, uri, undisturbed, quick, share):
+    """To die after a call is to die before the next, but for what the storage knows."""
+    for at in itertools.count(share, SHARES):
+        story = Story(uri, home, name=f"death-{at}")
+        story.driver(Death(at, done=at // SHARES % 2 == 0))
+        steps = search_of_four(story)
+        try:
+            story.begin()
+            for happen in steps:
+                story.time.time += 1
+                happen()
+            break
+        except DiedError:
+            take_over(story)
+        if at // SHARES % 4 == 0:
+            go_on(story, steps)
+            assert same_trials(plain(story)) == same_trials(undisturbed)
+    assert at > 30
+
+
+def go_on(story, steps):
+    """What is left of a story, to its end."""
+    for happen in steps:
+        story.time.time += 1
+        happen()
+    assert story.tracker.close(100)
+
+
+def take_over(story):
+    """Begin as another driver does, and run again what was running."""
+    known = story.info.run_id
+    story.driver()
+    assert known in (None, story.begin())
+    check_taken_over(story)
+    for record in story.records.values():
+        if record.state == "running":
+            story.tracker.start_trial(record)
+
+
+def same_trials(picture):
+    """The runs of the trials, without readings, which a driver that died may not have told."""
+    found = {number: dict(run) for number, run in picture.items() if number != "search"}
+    for run in found.values():
+        run["metrics"] = {k: v for k, v in run["metrics"].items() if k != "test_accuracy"}
+    return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = MlflowServer(tmp_path_factory.mktemp("server"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def up(server):
+    """The server, answering."""
+    if server._process is None:
+        server.start()
+    return server
+
+
+class TestAServer:
+    def test_shows_what_a_database_shows(self, up, tmp_path, undisturbed):
+        assert told(Story(up.uri, tmp_path, name="plain")) == undisturbed
+
+    def test_may_be_away_for_three_trials(self, up, tmp_path, undisturbed, capsys):
+        story = Story(up.uri, tmp_path, name="away")
+        story.begin()
+        steps = search_of_four(story)
+        for happen in itertools.islice(steps, 3):
+            happen()
+        up.stop()
+        began = time.monotonic()
+        for happen in steps:
+            story.time.time += 1
+            happen()
+        assert time.monotonic() - began < 10
+        assert {"pareto.html", "pareto.png", "front.csv"} <= set(tree(story.folder))
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line == (
+            f"swast-search: MLflow at {up.uri} does not answer; "
+            "what it misses is kept and sent later"
+        )
+        up.start()
+        assert story.tracker.close(60)
+        assert capsys.readouterr().err == f"swast-search: MLflow at {up.uri} answers again\n"
+        assert plain(story) == undisturbed
+
+    def test_may_be_away_at_the_end(self, up, tmp_path, undisturbed, capsys):
+        story = Story(up.uri, tmp_path, name="late")
+        story.begin()
+        for count, happen in enumerate(search_of_four(story)):
+            if count == 10:
+                up.stop()
+            story.time.time += 1
+            happen()
+        assert not story.tracker.close(20)
+        with pytest.raises(RequestError, match="cannot be used"):
+            story.driver()
+        up.start()
+        story.driver()
+        story.begin()
+        story.tracker.end_search("finished")
+        assert story.tracker.close(20)
+        assert same_trials(plain(story)) == same_trials(undisturbed)
+        assert plain(story)["search"]["status"] == "FINISHED"
+
+
+def test_a_server_that_is_not_there_is_refused_at_once(tmp_path):
+    began = time.monotonic()
+    with pytest.raises(RequestError, match=r"^the MLflow store http://127.0.0.1:9 cannot be used"):
+        Story("http://127.0.0.1:9", tmp_path)
+    with pytest.raises(RequestError, match="postgresql"):
+        Story("postgresql+psycopg://me:secret@127.0.0.1:9/mlflow", tmp_path)
+    assert time.monotonic() - began < 10
+
+
+def test_a_database_that_fails_for_a_while_is_waited_for(tmp_path, undisturbed, quick, capsys):
+    """What SQLite says of a missing table it says of a lock and of a full disk, but at once."""
+    story = Story(new_store(tmp_path), tmp_path, name="failing")
+    story.begin()
+    steps = search_of_four(story)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
+        other.execute("ALTER TABLE runs RENAME TO walks")
+        for happen in itertools.islice(steps, 6):
+            happen()
+        assert story.tracker.run_of(0) is None
+        assert len(capsys.readouterr().err.splitlines()) == 1
+        other.execute("ALTER TABLE walks RENAME TO runs")
+    for happen in steps:
+        story.time.time += 1
+        happen()
+    assert story.tracker.close(100)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert same_trials(plain(story)) == same_trials(undisturbed)
+
+
+def test_artifacts_that_cannot_be_written_are_waited_for(tmp_path, undisturbed, quick, capsys):
+    story = Story(new_store(tmp_path), tmp_path, name="full")
+    story.begin()
+    place = tmp_path / "mlartifacts" / "tiny"
+    place.rename(tmp_path / "aside")
+    place.write_text("in the way")
+    steps = search_of_four(story)
+    for happen in itertools.islice(steps, 6):
+        happen()
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    place.unlink()
+    (tmp_path / "aside").rename(place)
+    go_on(story, steps)
+    assert same_trials(plain(story)) == same_trials(undisturbed)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            MlflowException("API request to http://… failed with exception …"),
+            MlflowException("busy", TEMPORARILY_UNAVAILABLE),
+            OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked")),
+            OSError(28, "No space left on device"),
+            TimeoutError(),
+        ],
+    )
+    def test_that_are_outages(self, error):
+        assert is_outage(error)
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            MlflowException.invalid_parameter_value("no such name"),
+            ValueError("ours"),
+            KeyError("ours"),
+        ],
+    )
+    def test_that_are_none(self, error):
+        assert not is_outage(error)
+
+    def test_of_ours_that_mlflow_wraps_are_none(self):
+        error = MlflowException("unsupported type")
+        error.__cause__ = TypeError("ours")
+        assert not is_outage(error)
