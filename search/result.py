@@ -61,14 +61,14 @@ class SearchResult:
         end: ``finished``, ``paused`` if it can be gone on with, ``failed`` if no trial finished;
             ``running`` if its driver runs elsewhere, or was killed.
         interrupted: whether the user stopped it.
-        seconds: wall time since it was started or resumed.
+        seconds: wall time since it was started or resumed; None if it was only looked at.
     """
 
     info: SearchInfo
     trials: tuple[TrialRecord, ...]
     end: End
     interrupted: bool = False
-    seconds: float = 0.0
+    seconds: float | None = None
 
     @property
     def front(self) -> tuple[TrialRecord, ...]:

@@ -180,9 +180,9 @@ class Session:
 
     def _pause(self, record: TrialRecord) -> None:
         """Leave a trial to be gone on with when the search is resumed."""
-        record = replace(record, state="paused")
+        record = replace(record, state="paused", run_id=self._tracker.run_of(record.number))
         self._records[record.number] = record
-        self._trials.note(record.number, paused=True)
+        self._trials.pause(record)
         self._tracker.end_trial(record)
 
     def pause(self) -> None:

@@ -37,7 +37,7 @@ def show_end(result: SearchResult, home: Home) -> None:
     """Print the front, where to browse it and how to export from it, or how to go on."""
     console = Console(highlight=False)
     name = result.info.name
-    console.print(f"\n[bold]{name}[/]: {result.end} after {display.clock(result.seconds)}")
+    console.print(f"\n[bold]{name}[/]: {result.end} after {display.clock(result.seconds or 0)}")
     if result.front:
         console.print(display.front_table(list(result.front)))
         console.print(f"hypervolume {result.hypervolume:.4f}")

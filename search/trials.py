@@ -223,7 +223,6 @@ class SearchTrials:
         Raises:
             ValueError: a complete trial without finite values.
         """
-        outcome = {name: getattr(record, name) for name in OUTCOME}
         trial = self._asked[record.number]
         values = None
         if record.state == "complete":
@@ -231,9 +230,13 @@ class SearchTrials:
             values = [float(value) for value in found if value is not None]
             if len(values) < len(found) or not all(map(math.isfinite, values)):
                 raise ValueError(f"trial {record.number} is complete without values: {found}")
-        trial.set_user_attr("outcome", outcome)
+        trial.set_user_attr("outcome", _outcome(record))
         self._study.tell(trial, values, TOLD[record.state])
         del self._asked[record.number]
+
+    def pause(self, record: TrialRecord) -> None:
+        """Keep how far a trial came that is to be gone on with."""
+        self.note(record.number, paused=True, outcome=_outcome(record))
 
     def running(self) -> list[int]:
         """Numbers of the trials asked for here and not told yet."""
@@ -260,6 +263,11 @@ def search_names(storage_url: str) -> list[str]:
     """Names of the searches in a storage, oldest first."""
     studies = open_storage(storage_url).get_all_studies()
     return [each.study_name for each in studies if LAST in each.user_attrs]
+
+
+def _outcome(record: TrialRecord) -> dict[str, Any]:
+    """What is kept of how a trial went, as plain values."""
+    return {name: getattr(record, name) for name in OUTCOME}
 
 
 def _record(study: Study, trial: FrozenTrial) -> TrialRecord:

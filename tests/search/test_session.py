@@ -267,13 +267,18 @@ class TestPausing:
     def test_is_gone_on_with_where_it_stopped(self, scene):
         job = scene.session.propose()
         folder = scene.checkpoint(0)
+        for made in (1, 2):
+            scene.report(0, made, 0.7)
         scene.session.pause()
         scene.session.on_end(0, None)
         scene.session.close()
         second = scene.again()
+        (paused,) = second.session.status.trials
+        assert (paused.state, paused.accuracy, paused.flops) == ("paused", 0.7, {"warmup": 2})
         assert second.session.propose() == job
         assert folder.exists()
         assert second.state(0) == "running"
+        assert second.session.status.trials[0].epochs == 2
         second.train(0)
         assert second.state(0) == "complete"
 

@@ -1,0 +1,166 @@
+"""Commands as their users run them, in a folder of their own, and what is left of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import optuna
+import pytest
+from mlflow.tracking import MlflowClient
+
+LIMIT_SECONDS = 200
+MLFLOW_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+OPTUNA_STATE = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+
+
+class Place:
+    """A folder to run commands in, with a home and a folder for temporary files of its own.
+
+    The latter has a short path, since the names of Ray's sockets must stay under 107 letters.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.home = folder, folder / "home"
+        self.scratch = Path(tempfile.mkdtemp(prefix="e2e", dir="/tmp"))
+        hidden = ("SWAST_HOME", "RAY_ADDRESS", "COLUMNS", "FORCE_COLOR")
+        self.environment = {key: os.environ[key] for key in os.environ if key not in hidden}
+        self.environment |= {"TMPDIR": str(self.scratch)}
+
+    def start(self, *words):
+        """Start a command, in a process group of its own as a shell does."""
+        program, *rest = [str(word) for word in words]
+        return subprocess.Popen(
+            [Path(sys.executable).with_name(program), *rest],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *words):
+        """Run a command to its end."""
+        return ended(self.start(*words))
+
+    def trials(self, name="trip"):
+        """The trials of a search as Optuna has them."""
+        return optuna.load_study(
+            study_name=name, storage=f"sqlite:///{self.home}/optuna.db"
+        ).trials
+
+    def parent(self, name="trip"):
+        """The parent run of a search, and MLflow's client."""
+        client = MlflowClient(f"sqlite:///{self.home}/mlflow.db")
+        kept = optuna.load_study(study_name=name, storage=f"sqlite:///{self.home}/optuna.db")
+        return client.get_run(kept.user_attrs["run_id"]), client
+
+    def children(self, name="trip"):
+        """The runs of a search's trials."""
+        parent, client = self.parent(name)
+        return client.search_runs(
+            [parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
+        )
+
+    def states(self):
+        """States of all trials in the database, by number, and which have begun; none if new."""
+        query = (
+            "SELECT number, state, EXISTS (SELECT 1 FROM trial_user_attributes AS kept "
+            "WHERE kept.trial_id = trials.trial_id AND key = 'begun') FROM trials"
+        )
+        return self.read("optuna.db", query)
+
+    def epochs(self, name="trip"):
+        """Epochs that each trial has made, by number."""
+        folder = self.home / "searches" / name / "histories"
+        return {int(path.stem): path.read_text().count("\n") for path in folder.iterdir()}
+
+    def steps(self):
+        """The last epoch that any run has told MLflow of."""
+        told = self.read("mlflow.db", "SELECT step FROM metrics WHERE key = 'val_accuracy'")
+        return max((step for (step,) in told), default=0)
+
+    def read(self, name, query):
+        """Rows of a database that a search is writing; none where it has not got that far."""
+        try:
+            database = sqlite3.connect(f"file:{self.home / name}?mode=ro", uri=True)
+            with contextlib.closing(database):
+                return database.execute(query).fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+    def processes(self):
+        """Command lines of the processes that the commands here have left."""
+        mine = f"TMPDIR={self.scratch}\0".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mine in (folder / "environ").read_bytes() + b"\0":
+                    found.append((folder / "cmdline").read_text().replace("\0", " "))
+        return [line for line in found if line]
+
+    def leftovers(self):
+        """Processes and folders of a search that are still there a while after its end."""
+        until(lambda: not self.processes(), seconds=15)
+        names = [path.name for path in self.scratch.iterdir()]
+        return self.processes() + [each for each in names if each.startswith("swast-")]
+
+
+def ended(process):
+    """What a command wrote and its exit code."""
+    try:
+        out, err = process.communicate(timeout=LIMIT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        pytest.fail(f"did not end in {LIMIT_SECONDS} s: {process.args}\n{out}\n{err}")
+    return SimpleNamespace(code=process.returncode, out=out, err=err)
+
+
+def until(holds, seconds=LIMIT_SECONDS, process=None):
+    """Wait until something holds; whether it does."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and (process is None or process.poll() is None):
+        if holds():
+            return True
+        time.sleep(0.02)
+    return holds()
+
+
+def search(*more, study="tiny.toml"):
+    return (
+        *("swast-search", "--study", study, "--gpus", "0", "--home", "home", "--name", "trip"),
+        *more,
+    )
+
+
+def complete(summary):
+    return [trial for trial in summary["trials"] if trial["state"] == "complete"]
+
+
+def undominated(trials):
+    """The front by brute force: numbers of the trials that no other dominates."""
+
+    def dominates(one, other):
+        up = one["accuracy"] - other["accuracy"]
+        down = other["train_flops"] - one["train_flops"]
+        return up >= 0 and down >= 0 and (up > 0 or down > 0)
+
+    return {
+        trial["number"] for trial in trials if not any(dominates(other, trial) for other in trials)
+    }
+
+
+def only(runs, number):
+    """The one run of a trial."""
+    (run,) = [run for run in runs if run.data.tags["trial"] == str(number)]
+    return run
