@@ -16,6 +16,7 @@ from search import display
 from search.errors import RequestError, SearchFailedError
 from search.halving import Halving
 from search.home import Home, check_store, sqlite_file
+from search.lock import held
 from search.records import front_of, hypervolume_of
 from search.resources import Resources
 from search.rules import Limit, Stopping
@@ -75,7 +76,7 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
             info = new_info(options, storage, gpus)
         else:
             info = old_info(options.resume, storage, gpus)
-            stack.enter_context(home.lock(info.name))
+            stack.enter_context(held(storage, info.name, home.search(info.name)))
         data = load(info.study, options, home)
         resources = make_resources(options, gpus)
         stack.enter_context(ray_running(resources))
@@ -83,7 +84,7 @@ def search(options: Namespace, home: Home, gpus: int) -> tuple[SearchTrials, Sta
         tracker = Tracker(options.tracking_uri or home.tracking, home.artifacts)
         if options.resume is None:
             trials = SearchTrials.create(storage, info)
-            stack.enter_context(home.lock(info.name))
+            stack.enter_context(held(storage, info.name, home.search(info.name)))
         else:
             trials = SearchTrials.load(storage, info.name)
             trials.remember(budget=options.budget or info.budget)

@@ -26,7 +26,7 @@ from mlflow.utils.mlflow_tags import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from search.errors import RequestError
-from search.home import check_store
+from search.home import check_store, shown
 from search.plots import pareto_figure, write_html, write_png
 from search.records import TrialRecord, flops_spent, front_of, hypervolume_of
 from search.trials import Proposal, SearchInfo
@@ -257,7 +257,7 @@ def _client(uri: str) -> MlflowClient:
         client.search_experiments(max_results=1)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         cause = str(error).splitlines()[0]
-        raise RequestError(f"the MLflow store {uri} cannot be used: {cause}") from None
+        raise RequestError(f"the MLflow store {shown(uri)} cannot be used: {cause}") from None
     return client
 
 

@@ -16,6 +16,7 @@ import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.errors import RequestError
+from search.home import shown
 from search.pareto import reference_point
 from search.records import State, TrialRecord, flops_spent, front_of, hypervolume_of, stopped
 from search.sampler import fixed_parameters, inside, make_sampler, suggest
@@ -149,7 +150,7 @@ class SearchTrials:
             raise RequestError(f"no search named {name!r}{listed}") from None
         kept = study.user_attrs
         if "source" not in kept:
-            raise RequestError(f"{name!r} in {storage_url} was not made by swast-search")
+            raise RequestError(f"{name!r} in {shown(storage_url)} was not made by swast-search")
         info = SearchInfo(
             name=name,
             uid=kept["uid"],
