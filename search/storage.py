@@ -18,6 +18,7 @@ from sqlalchemy.exc import (
     IntegrityError,
     InterfaceError,
     OperationalError,
+    PendingRollbackError,
     ProgrammingError,
     SQLAlchemyError,
 )
@@ -185,16 +186,25 @@ def _engine_options(url: str) -> dict[str, Any]:
 
 def _passes(error: Exception) -> bool:
     """Whether an error may pass by itself: the database is away, locked or full."""
-    origin = error.__cause__ if isinstance(error, StorageInternalError) else error
+    origin = _origin(error)
     lost = isinstance(origin, DBAPIError) and origin.connection_invalidated
     return lost or isinstance(origin, (OperationalError, InterfaceError))
 
 
 def _cause(error: BaseException) -> str:
     """What the database said, in one line."""
-    origin = error.__cause__ if isinstance(error, StorageInternalError) else error
+    origin = _origin(error)
     said = str(getattr(origin, "orig", None) or origin).strip()
     return said.splitlines()[0] if said else type(origin).__name__
+
+
+def _origin(error: BaseException) -> BaseException:
+    """The error under what was made of it."""
+    origin = (error.__cause__ if isinstance(error, StorageInternalError) else None) or error
+    if isinstance(origin, PendingRollbackError):
+        # Optuna reads once more, in another way, in a transaction whose connection is lost.
+        return origin.__context__ or origin
+    return origin
 
 
 def _pauses() -> Iterator[float]:

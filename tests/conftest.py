@@ -21,7 +21,7 @@ def mlflow_server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mlflow")
     server = services.MlflowServer(f"sqlite:///{folder / 'mlflow.db'}", folder)
     yield server
-    services.end(server.process)
+    server.close()
 
 
 @pytest.fixture(scope="module")
@@ -29,4 +29,4 @@ def ray_cluster():
     """A Ray cluster of two nodes. Leave both running."""
     cluster = services.RayCluster()
     yield cluster
-    cluster.stop()
+    cluster.close()

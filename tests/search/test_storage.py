@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import sqlalchemy
 from optuna.storages import _cached_storage
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from search.errors import RequestError, SearchFailedError
 from search.storage import OPERATIONS, PatientStorage, open_storage
@@ -129,7 +129,7 @@ class TestARestart:
 
         def restart():
             for count in (3, 6, 9):
-                until(lambda count=count: len(settled) >= count)
+                until(lambda count=count: len(settled) >= count, 20)
                 postgres.restart()
 
         with ThreadPoolExecutor(1) as pool:
@@ -248,18 +248,25 @@ class TestALostAnswer:
         """Let the answer to a storage's next commit be lost."""
 
         def arm(storage):
-            @sqlalchemy.event.listens_for(storage.scoped_session, "after_commit", once=True)
-            def lost(_):
-                raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+            class Lossy(Session):
+                answers = iter([OperationalError("COMMIT", {}, Exception("connection closed"))])
+
+                def commit(self):
+                    super().commit()
+                    for error in self.answers:
+                        raise error
+
+            storage.scoped_session = scoped_session(sessionmaker(storage.engine, class_=Lossy))
 
         return arm
 
     def test_to_how_a_trial_ended_does_not_settle_it_twice(self, url, lose):
         SearchTrials.create(url, search_info(BARE))
         trials, storage = patient_trials(url, patience=30)
-        number = trials.ask().number
+        trials.ask()
+        (asked,) = storage.get_all_trials(1)
         lose(storage)
-        storage.set_trial_state_values(number + 1, optuna.trial.TrialState.COMPLETE, [0.5, 1.0])
+        storage.set_trial_state_values(asked._trial_id, optuna.trial.TrialState.COMPLETE, [0.5, 1])
         (kept,) = trials.records()
         assert kept.state == "complete"
 
@@ -273,16 +280,20 @@ class TestALostAnswer:
 
     def test_to_a_new_trial_leaves_one_that_is_run_on_resume(self, url, lose):
         SearchTrials.create(url, search_info(BARE))
-        trials, storage = patient_trials(url, patience=30)
+        _, storage = patient_trials(url, patience=30)
         lose(storage)
-        assert trials.ask().number == 1
+        made = storage.create_new_trial(1)
+        assert storage.get_trial(made).number == 1
         assert [each.number for each in SearchTrials.load(url, "trip").orphans()] == [0, 1]
 
 
-def test_what_no_waiting_mends_ends_the_search_at_once(url, capfd):
+def test_what_no_waiting_mends_ends_the_search_at_once(postgres, capfd):
+    url = postgres.new_database()
     SearchTrials.create(url, search_info(BARE))
     trials, storage = patient_trials(url, patience=60)
-    number = trials.ask().number
-    with pytest.raises(SearchFailedError, match=r"^the search database failed: .+$"):
-        storage.set_trial_user_attr(number + 1, None, "no key")
+    trials.ask()
+    with storage.engine.begin() as connection:
+        connection.execute(sqlalchemy.text("DROP TABLE trial_user_attributes"))
+    with pytest.raises(SearchFailedError, match=r"^the search database failed: .+ not exist$"):
+        trials.note(0, run_id="one")
     assert capfd.readouterr().err == ""
