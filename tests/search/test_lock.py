@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from search.lock import held
 from tests.search.support import database
 from tests.services import until
 
+REPOSITORY = Path(__file__).parents[2]
 CODE = """
 import sys
 from pathlib import Path
@@ -41,7 +43,7 @@ def other(url, tmp_path):
     def start(home="elsewhere"):
         command = [sys.executable, "-c", CODE, url, str(tmp_path / home)]
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        process = subprocess.Popen(command, text=True, **pipes)
+        process = subprocess.Popen(command, text=True, cwd=REPOSITORY, **pipes)
         started.append(process)
         return SimpleNamespace(process=process, said=process.stdout.readline())
 
