@@ -154,7 +154,8 @@ def _patient(name: str) -> Any:  # noqa: ANN401
     A repetition is safe where the first attempt was committed and its answer lost. Attributes and
     parameters are written once more as they are. A trial that is created twice leaves one that
     nobody asked for, RUNNING without a configuration: `SearchTrials.orphans` finds it when the
-    search is resumed. (Optuna itself repeats this operation, with the same effect.)
+    search is resumed. (Optuna itself repeats this operation, with the same effect.) A study
+    that is created twice is refused the second time: half-made, for the next start to delete.
     """
     method = getattr(optuna.storages.RDBStorage, name)
 
