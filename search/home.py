@@ -8,11 +8,9 @@ HOME/searches/NAME/      files of one search
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -58,22 +56,6 @@ class Home:
         """The folder of one search."""
         return self.path / "searches" / name
 
-    @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Hold a search for this process alone; the lock goes with the process.
-
-        Raises:
-            RequestError: another process holds it.
-        """
-        folder = self.search(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RequestError(f"search {name!r} is being run by another process") from None
-            yield
-
     def check_writable(self) -> None:
         """Refuse a home in which nothing can be written; makes nothing.
 
@@ -103,6 +85,21 @@ def sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
 
 
+def shown(url: str) -> str:
+    """A URL as it may be printed: without the password that a server's may carry."""
+    if sqlite_file(url) is not None or ("@" not in url and "password" not in url):
+        return url
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return f"…@{url.rpartition('@')[2]}"
+    secret = [name for name in parsed.query if "password" in name]
+    return parsed.difference_update_query(secret).render_as_string(hide_password=True)
+
+
 def check_store(what: str, url: str, *, new: bool) -> None:
     """Refuse a store that cannot be used, as far as that can be told without making anything.
 
@@ -124,7 +121,7 @@ def check_store(what: str, url: str, *, new: bool) -> None:
     elif path is not None and not writable(path, folder=False):
         reason = "it cannot be written to"
     if reason:
-        raise RequestError(f"{what} {url} cannot be used: {reason}")
+        raise RequestError(f"{what} {shown(url)} cannot be used: {reason}")
 
 
 def _damage(path: Path) -> str | None:

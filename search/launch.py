@@ -17,6 +17,7 @@ from search.halving import Halving
 from search.histories import Histories
 from search.home import Home
 from search.info import SearchInfo
+from search.lock import held
 from search.request import Request
 from search.result import SearchResult
 from search.rules import Rules, Stopping
@@ -109,7 +110,8 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
             where = f"the cluster at {request.address}"
         gpus = prepare.choose_gpus(request.gpus, present, where)
         info = prepare.choose_search(request, home, gpus)
-        lock = home.lock(info.name)
+        storage = request.storage or home.storage
+        lock = held(storage, info.name, home.search(info.name))
         if request.resume is not None:
             stack.enter_context(lock)
         data = prepare.load(info.study, request, home)

@@ -62,29 +62,48 @@ class JobActor(tune.Trainable):  # type: ignore[misc]
 
 
 class WorkSearcher(Searcher):  # type: ignore[misc]
-    """Tells the work what Tune does, and Tune what the work proposes."""
+    """Tells the work what Tune does, and Tune what the work proposes.
+
+    Tune hides or swallows what is raised here, so an error of the work is kept in ``broken``, and
+    everything stops (see `WorkStopper`).
+    """
 
     def __init__(self, work: Work) -> None:
         super().__init__(metric="val_accuracy", mode="max")
         self._work = work
         self._numbers: dict[str, int] = {}
         self._errors: dict[str, str] = {}
+        self.broken: Exception | None = None
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """A block that calls the work."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - it is raised when Tune has stopped
+            self.broken = self.broken or error
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next job, None if there is none now, or the word that there will be no more."""
-        job = self._work.propose()
-        if job is not None:
+        finished: str = Searcher.FINISHED
+        if self.broken is not None:
+            return finished
+        with self._guarded():
+            job = self._work.propose()
+            if job is None:
+                return finished if self._work.over else None
             self._numbers[trial_id] = job.number
             return {"job": job}
-        finished: str = Searcher.FINISHED
-        return finished if self._work.over else None
+        return finished
 
     def on_report(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Pass on an epoch; returns whether the job goes on."""
         report = result.get("report")
         if not isinstance(report, Report):
             return True
-        return self._work.on_report(self._numbers[trial_id], report)
+        with self._guarded():
+            return self._work.on_report(self._numbers[trial_id], report)
+        return False
 
     def on_error(self, trial_id: str, error: object) -> None:
         """Keep why a job's process died until Tune says that the job has ended."""
@@ -106,7 +125,9 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
         elif isinstance(report, Report) and report.result is not None:
             self.on_report(trial_id, result or {})
             outcome = report.result
-        self._work.on_end(self._numbers.pop(trial_id), outcome)
+        if self.broken is None:
+            with self._guarded():
+                self._work.on_end(self._numbers.pop(trial_id), outcome)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its tuner down, and a search is in the storage already."""
@@ -117,6 +138,25 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: the storage keeps the search."""
+
+
+class WorkStopper(tune.Stopper):  # type: ignore[misc]
+    """Stops everything once the work is broken."""
+
+    def __init__(self, searcher: WorkSearcher) -> None:
+        self._searcher = searcher
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002
+        """Never for one job."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the work is broken."""
+        return self._searcher.broken is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as the searcher."""
+        return {}
 
 
 class WorkScheduler(FIFOScheduler):  # type: ignore[misc]
@@ -175,6 +215,7 @@ class Workers:
 
         Raises:
             KeyboardInterrupt: the user has not the patience to let epochs end.
+            SearchFailedError: the work lost what it needs.
         """
         if work.over:
             return
@@ -197,11 +238,14 @@ class Workers:
                     name="search",
                     storage_path=str(folder),
                     verbose=0,
+                    stop=WorkStopper(searcher),
                     checkpoint_config=tune.CheckpointConfig(
                         checkpoint_frequency=0, checkpoint_at_end=False
                     ),
                 ),
             ).fit()
+        if searcher.broken is not None:
+            raise searcher.broken
 
 
 @contextmanager

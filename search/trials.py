@@ -19,6 +19,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.errors import RequestError
+from search.home import shown
 from search.info import FIELDS, SearchInfo
 from search.records import Reading, State, TrialRecord
 from search.sampler import fixed_parameters, inside, make_sampler, suggest
@@ -128,7 +129,7 @@ class SearchTrials:
             listed = f"; there are {', '.join(known)}" if known else ""
             raise RequestError(f"no search named {name!r}{listed}") from None
         if LAST not in study.user_attrs:
-            raise RequestError(f"{name!r} in {storage_url} was not made by swast-search")
+            raise RequestError(f"{name!r} in {shown(storage_url)} was not made by swast-search")
         info = SearchInfo.from_dict(name, study.user_attrs)
         drawn = len(study.get_trials(deepcopy=False))
         study.sampler = make_sampler(info.sampler, (info.seed + drawn) % 2**32, info.budget)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from search.errors import RequestError, SearchFailedError
-from search.home import Home
+from search.home import Home, shown
 from search.info import SearchInfo
 from search.show import open_home
 from search.trials import SearchTrials, search_names
@@ -35,7 +35,7 @@ def ui(options: Namespace) -> None:
     home, storage = Home.find(options.home), open_home(options)
     names = search_names(storage)
     if not names and not options.name:
-        raise RequestError(f"no searches in {storage}")
+        raise RequestError(f"no searches in {shown(storage)}")
     info = SearchTrials.load(storage, options.name or names[-1]).info
     port = free_port(options.port)
     with serving(home, port) as server:

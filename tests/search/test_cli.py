@@ -16,6 +16,7 @@ import torch
 
 from search.cli import COMMANDS, main
 from search.home import Home
+from search.lock import held
 from search.pricing import price_search
 from search.result import SearchResult
 from search.study import find_study
@@ -29,7 +30,7 @@ from tests.search.support import TINY, database, finish, new_search, record, tre
 def kept(tmp_path_factory):
     """A home with a search of five trials, and one in which nothing has finished."""
     home = tmp_path_factory.mktemp("kept")
-    with Home(home).lock("trip"):
+    with held(database(home), "trip", Home(home).search("trip")):
         trials = new_search(home, budget=5)
     finish(trials, (0.6, 0.01), (0.9, 1.0), (0.85, 0.05))
     trials.settle(record(trials.ask().number, state="failed", epochs=1, reason="broken"))
@@ -328,7 +329,8 @@ class TestAWrongName:
         assert "--resume must be" in refused(*SEARCH, "--home", "home", "--resume", name)
 
     def test_is_that_of_a_search_that_is_being_run(self, place, refused):
-        with Home(place / "home").lock("trip"):
+        home = Home(place / "home")
+        with held(home.storage, "trip", home.search("trip")):
             line = refused("--resume", "trip", "--home", "home", "--budget", "9")
         assert "search 'trip' is being run by another process" in line
 

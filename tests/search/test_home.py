@@ -1,16 +1,14 @@
-"""Where all state lies, who holds a search, and what is refused before anything is written."""
+"""Where all state lies, and what is refused before anything is written."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from search.errors import RequestError
-from search.home import Home
+from search.home import Home, check_store, shown
 from tests.search.support import new_search, tree
 
 
@@ -86,30 +84,24 @@ class TestExisting:
         assert tree(tmp_path) == before
 
 
-class TestLock:
-    def test_holds_a_search_for_one_process(self, tmp_path):
-        """Another process is refused while it is held and let in afterwards."""
-        code = (
-            "import sys\nfrom pathlib import Path\nfrom search.home import Home\n"
-            "with Home(Path(sys.argv[1])).lock('trip'):\n    print('held')"
-        )
+class TestPasswords:
+    @pytest.mark.parametrize(
+        ("url", "printed"),
+        [
+            ("postgresql+psycopg://me:s3cret@host:5/db", "postgresql+psycopg://me:***@host:5/db"),
+            ("http://me:s3cret@host:5000", "http://me:***@host:5000"),
+            ("postgresql://host/db?user=me&password=s3cret", "postgresql://host/db?user=me"),
+            ("postgresql://me:s3@cret@host:port/db", "…@host:port/db"),
+            ("me:s3cret@host/db", "…@host/db"),
+        ],
+    )
+    def test_are_not_printed(self, url, printed):
+        assert shown(url) == printed
 
-        def other():
-            command = [sys.executable, "-c", code, str(tmp_path)]
-            return subprocess.run(command, capture_output=True, text=True, check=False)
+    @pytest.mark.parametrize("url", ["sqlite:////a@b/password.db", "http://host:5000", "nonsense"])
+    def test_are_not_seen_where_there_are_none(self, url):
+        assert shown(url) == url
 
-        with Home(tmp_path).lock("trip"), Home(tmp_path).lock("another"):
-            done = other()
-            assert "search 'trip' is being run by another process" in done.stderr
-            assert done.stdout == ""
-        assert other().stdout == "held\n"
-
-    def test_is_let_go_when_what_it_guards_fails(self, tmp_path):
-        def fail():
-            with Home(tmp_path).lock("trip"):
-                raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            fail()
-        with Home(tmp_path).lock("trip"):
-            pass
+    def test_are_not_printed_by_a_refusal(self):
+        with pytest.raises(RequestError, match=r"the store …@host/db cannot be used"):
+            check_store("the store", "me:s3cret@host/db", new=True)

@@ -1,0 +1,32 @@
+"""Services that tests share: started by the first test that asks, once a process or a module."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import services
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server; `new_database()` gives a test its own. Leave it running."""
+    server = services.PostgreSQL()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(tmp_path_factory):
+    """An MLflow server over an SQLite file. Leave it running."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    server = services.MlflowServer(f"sqlite:///{folder / 'mlflow.db'}", folder)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def ray_cluster():
+    """A Ray cluster of two nodes. Leave both running."""
+    cluster = services.RayCluster()
+    yield cluster
+    cluster.close()
