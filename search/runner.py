@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "A worker died")
@@ -38,6 +39,7 @@ from search.work import Failure, Report, Work
 from search.worker import Worker
 from swast.data import ArrayData
 
+Answer = TypeVar("Answer")
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search tells what failed
 
@@ -75,35 +77,31 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
         self._errors: dict[str, str] = {}
         self.broken: Exception | None = None
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """A block that calls the work."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - it is raised when Tune has stopped
-            self.broken = self.broken or error
+    def _guarded(self, call: Callable[[], Answer], otherwise: Answer) -> Answer:
+        """What the work answers, or something else if it is broken."""
+        if self.broken is None:
+            try:
+                return call()
+            except Exception as error:  # noqa: BLE001 - it is raised when Tune has stopped
+                self.broken = error
+        return otherwise
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next job, None if there is none now, or the word that there will be no more."""
-        finished: str = Searcher.FINISHED
-        if self.broken is not None:
-            return finished
-        with self._guarded():
-            job = self._work.propose()
-            if job is None:
-                return finished if self._work.over else None
+        job = self._guarded(self._work.propose, None)
+        if job is not None:
             self._numbers[trial_id] = job.number
             return {"job": job}
-        return finished
+        finished: str = Searcher.FINISHED
+        return finished if self.broken or self._work.over else None
 
     def on_report(self, trial_id: str, result: Mapping[str, Any]) -> bool:
         """Pass on an epoch; returns whether the job goes on."""
         report = result.get("report")
         if not isinstance(report, Report):
             return True
-        with self._guarded():
-            return self._work.on_report(self._numbers[trial_id], report)
-        return False
+        number = self._numbers[trial_id]
+        return self._guarded(partial(self._work.on_report, number, report), False)
 
     def on_error(self, trial_id: str, error: object) -> None:
         """Keep why a job's process died until Tune says that the job has ended."""
@@ -125,9 +123,8 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
         elif isinstance(report, Report) and report.result is not None:
             self.on_report(trial_id, result or {})
             outcome = report.result
-        if self.broken is None:
-            with self._guarded():
-                self._work.on_end(self._numbers.pop(trial_id), outcome)
+        number = self._numbers.pop(trial_id)
+        self._guarded(partial(self._work.on_end, number, outcome), None)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes its tuner down, and a search is in the storage already."""
