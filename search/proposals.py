@@ -59,7 +59,7 @@ class Proposals:
         """
         if self._again:
             return self._again.pop(0)
-        proposal = self._held or self._sampled()
+        proposal = None if self.exhausted else self._held or self._sampled()
         if proposal is None or not self._affordable(proposal):
             return None
         self._held = None
@@ -78,8 +78,19 @@ class Proposals:
                 repeats += 1
             elif not self._too_dear(proposal):
                 return proposal
-        self.exhausted = True
+        self._finish()
         return None
+
+    def _finish(self) -> None:
+        """Propose nothing more; what was asked for and not begun is settled.
+
+        Such trials are left by a driver that died, or by a database whose answer was lost.
+        """
+        self.exhausted = True
+        left = [each for each in self._trials.orphans() if not each.begun]
+        for proposal in [*self._asked, *left]:
+            self._reject(proposal, "failed", "asked for and never begun")
+        self._asked = []
 
     def _ask(self, *, at_random: bool) -> Proposal:
         """What was asked for and not begun when the search last ended, else something new."""
@@ -126,9 +137,10 @@ class Proposals:
             return True
         self._held = proposal
         if not any(record.state == "running" for record in others):
-            self._held, self.exhausted = None, True
+            self._held = None
             reason = f"costs {price:.3g} FLOPs, more than the {left:.3g} left of the budget"
             self._reject(proposal, "failed", reason)
+            self._finish()
         return False
 
     def _reject(self, proposal: Proposal, state: State, reason: str) -> None:

@@ -235,6 +235,23 @@ class TestOrphans:
         assert all(each.config.interval <= 500 for each in started)
         assert {each.state for each in scene.trials.records()} == {"complete", "pruned"}
 
+    def test_that_were_never_begun_are_settled_where_the_budget_is_used_up(self, tmp_path):
+        """An answer of the database was lost, so that a trial was created twice."""
+        scene = Scene(tmp_path, budget=1)
+        scene.session.propose()
+        optuna.load_study(study_name="trip", storage=database(tmp_path)).ask()
+        scene.train(0)
+        assert scene.session.propose() is None
+        assert [each.state for each in scene.trials.records()] == ["complete", "failed"]
+        extra = new_search(tmp_path, name="extra", budget=1)
+        extra.ask()
+        extra.remember(budget=0)
+        left = Scene(tmp_path, SearchTrials.load(database(tmp_path), "extra"))
+        assert left.session.propose() is None
+        assert left.session.over
+        (settled,) = left.trials.records()
+        assert (settled.state, settled.rejected) == ("failed", True)
+
     def test_that_a_rung_had_stopped_are_told_so_and_not_run(self, tmp_path):
         """The driver died between the rung's word and telling Optuna."""
         first = halved(tmp_path, price=lambda config: 1)
