@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -33,6 +34,11 @@ class Place:
         hidden = ("SWAST_HOME", "RAY_ADDRESS", "COLUMNS", "FORCE_COLOR")
         self.environment = {key: os.environ[key] for key in os.environ if key not in hidden}
         self.environment |= {"TMPDIR": str(self.scratch)}
+        self.storage = self.tracking = None
+
+    def close(self):
+        """Remove what lies outside the folder."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
     def start(self, *words):
         """Start a command, in a process group of its own as a shell does."""
@@ -54,15 +60,17 @@ class Place:
 
     def trials(self, name="trip"):
         """The trials of a search as Optuna has them."""
-        return optuna.load_study(
-            study_name=name, storage=f"sqlite:///{self.home}/optuna.db"
-        ).trials
+        return self.study(name).trials
+
+    def study(self, name="trip"):
+        """A search as Optuna has it."""
+        storage = self.storage or f"sqlite:///{self.home}/optuna.db"
+        return optuna.load_study(study_name=name, storage=storage)
 
     def parent(self, name="trip"):
         """The parent run of a search, and MLflow's client."""
-        client = MlflowClient(f"sqlite:///{self.home}/mlflow.db")
-        kept = optuna.load_study(study_name=name, storage=f"sqlite:///{self.home}/optuna.db")
-        return client.get_run(kept.user_attrs["run_id"]), client
+        client = MlflowClient(self.tracking or f"sqlite:///{self.home}/mlflow.db")
+        return client.get_run(self.study(name).user_attrs["run_id"]), client
 
     def children(self, name="trip"):
         """The runs of a search's trials."""
@@ -158,6 +166,11 @@ def undominated(trials):
     return {
         trial["number"] for trial in trials if not any(dominates(other, trial) for other in trials)
     }
+
+
+def tagged(runs):
+    """The trials whose runs MLflow shows as members of the front."""
+    return {int(run.data.tags["trial"]) for run in runs if run.data.tags.get("pareto") == "true"}
 
 
 def only(runs, number):

@@ -11,7 +11,6 @@ import json
 import math
 import os
 import re
-import shutil
 import signal
 import urllib.error
 import urllib.request
@@ -28,6 +27,7 @@ from tests.e2e.support import (
     ended,
     only,
     search,
+    tagged,
     undominated,
     until,
 )
@@ -191,7 +191,7 @@ def stories(request, tmp_path_factory):
                 told[name] = pool.submit(STORIES[name], places[name])
         yield told
     for place in places.values():
-        shutil.rmtree(place.scratch, ignore_errors=True)
+        place.close()
 
 
 @pytest.fixture(scope="session")
@@ -497,12 +497,7 @@ class TestAKilledDriver:
             for t in killed.place.trials()
             if t.state.name == "COMPLETE"
         ]
-        tagged = {
-            int(run.data.tags["trial"])
-            for run in killed.place.children()
-            if run.data.tags.get("pareto") == "true"
-        }
-        assert tagged == undominated(done)
+        assert tagged(killed.place.children()) == undominated(done)
 
     def test_tells_why_a_trial_failed(self, killed):
         (failed,) = [t for t in killed.place.trials() if t.state.name == "FAIL"]

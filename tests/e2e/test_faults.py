@@ -1,0 +1,267 @@
+"""Searches that lose their driver, a worker, a node, their database, MLflow or the disk.
+
+Real commands and real services, one story a fault, each told once; then what is left is looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+
+from tests import services
+from tests.e2e.support import Place, ended, only, search, tagged, undominated, until
+from tests.search.faulty import GONE
+from tests.search.support import BARE, TINY
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(600),  # for a story, on a busy machine
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own
+]
+
+ROOT = Path(__file__).parents[2]
+KILLS, BUDGET = 10, 20
+SLOW = BARE.replace("epochs = 4", "epochs = 30", 1)
+"""Trials of about a second."""
+FAULTS = """
+[fixed]
+model = "tests.search.faulty:sound"
+epochs = 4
+warmup_epochs = 1
+
+[space]
+interval = { low = 1, high = 3 }
+
+[space.coreset]
+fraction = { low = 0.05, high = 0.5, log = true }
+
+[references]
+dying.model = "tests.search.faulty:dying"
+raising.model = "tests.search.faulty:raising"
+eating.model = "tests.search.faulty:eating"
+nan.optim.lr = 1e6
+"""
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder to run commands in."""
+    made = Place(tmp_path)
+    made.environment |= {"PYTHONPATH": str(ROOT)}
+    for name, source in [("tiny", TINY), ("slow", SLOW), ("faults", FAULTS)]:
+        (tmp_path / f"{name}.toml").write_text(source)
+    yield made
+    made.close()
+
+
+def check_whole(place, budget, name="trip"):
+    """Every trial is settled once in Optuna and in MLflow; the front is the same everywhere."""
+    begun = [t for t in place.trials(name) if not t.user_attrs["outcome"]["rejected"]]
+    assert len(begun) == budget
+    assert {trial.state.name for trial in begun} <= {"COMPLETE", "PRUNED", "FAIL"}
+    runs = place.children(name)
+    assert sorted(int(run.data.tags["trial"]) for run in runs) == [t.number for t in begun]
+    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED", "FAILED"}
+    parent, client = place.parent(name)
+    assert parent.info.status == "FINISHED"
+    done = [
+        {"number": t.number, "accuracy": t.values[0], "train_flops": t.values[1]}
+        for t in begun
+        if t.state.name == "COMPLETE"
+    ]
+    front = undominated(done)
+    assert tagged(runs) == front
+    rows = (place.home / "searches" / name / "front.csv").read_text().splitlines()[1:]
+    assert {int(row.partition(",")[0]) for row in rows} == front
+    for trial in done:
+        run = only(runs, trial["number"])
+        logged = client.get_metric_history(run.info.run_id, "val_accuracy")
+        epochs = place.trials(name)[trial["number"]].user_attrs["outcome"]["epochs"]
+        assert [each.step for each in logged] == list(range(1, epochs + 1))
+        assert logged[-1].value == trial["accuracy"]
+
+
+def settled(place, name="trip"):
+    """Trials that have ended, as Optuna has them."""
+    with contextlib.suppress(Exception):  # there is no database, or half of one, yet
+        ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
+        return {trial.number: trial for trial in place.trials(name) if trial.state in ended}
+    return {}
+
+
+def exists(place):
+    """Whether the search has been made."""
+    query = "SELECT 1 FROM study_user_attributes WHERE key = 'source'"
+    return bool(place.read("optuna.db", query))
+
+
+@pytest.mark.parametrize("seed", [17])
+def test_a_driver_that_is_killed_ten_times_loses_and_repeats_nothing(place, seed):
+    """Some die while they start, some when a trial has just ended."""
+    draw, before = random.Random(seed), {}
+    for count in range(KILLS + 1):
+        command = search("--budget", BUDGET, "--quiet", study="slow.toml")
+        if exists(place):
+            command = ("swast-search", "--resume", "trip", "--home", "home", "--quiet")
+        driver = place.start(*command)
+        if count == KILLS:
+            break
+        if draw.random() < 0.6:
+            known = len(before) + draw.randrange(3)
+            until(lambda known=known: len(settled(place)) > known, process=driver)
+            deadline = time.monotonic() + draw.uniform(0, 1)
+        else:
+            deadline = time.monotonic() + draw.uniform(0, 15)
+        until(lambda deadline=deadline: time.monotonic() > deadline, process=driver)
+        driver.kill()
+        assert ended(driver).code in (-signal.SIGKILL, 0)
+        after = settled(place)
+        assert {number: after[number] for number in before} == before
+        before = after
+    done = ended(driver)
+    assert (done.code, done.out, done.err) == (0, "", "")
+    after = settled(place)
+    assert {number: after[number] for number in before} == before
+    check_whole(place, BUDGET)
+
+
+def test_trials_that_go_wrong_fail_alone_and_say_why(place):
+    """A worker is killed once, and its trial goes on; others raise, diverge, eat all memory."""
+    place.environment |= {GONE: str(place.folder / "gone")}
+    done = place.run(
+        *search("--budget", "7", "--memory-per-trial", "1.5", study="faults.toml"),
+        *("--json", "summary.json"),
+    )
+    assert (done.code, done.err) == (0, "")
+    trials = json.loads((place.folder / "summary.json").read_text())["trials"]
+    told = {trial["reference"] or trial["number"]: trial for trial in trials}
+    assert {name: trial["state"] for name, trial in told.items()} == {
+        "dying": "complete",
+        "raising": "failed",
+        "eating": "failed",
+        "nan": "failed",
+        4: "complete",
+        5: "complete",
+        6: "complete",
+    }
+    assert (place.folder / "gone").exists()
+    assert told["dying"]["epochs"] == 4
+    assert told["raising"]["reason"] == "ZeroDivisionError: the network divides by zero"
+    assert told["eating"]["reason"].startswith("out of memory: ")
+    assert told["nan"]["reason"].startswith("DivergedError: ")
+    retries = {name: trial["retries"] for name, trial in told.items() if trial["retries"]}
+    assert retries == {"dying": 1, "raising": 1, "eating": 1}
+    assert "#1 raising: failed after 0 epochs: ZeroDivisionError" in done.out
+    check_whole(place, 7)
+    assert place.leftovers() == []
+
+
+def test_a_node_that_dies_takes_no_trial_with_it(place, ray_cluster):
+    """Of two nodes with a core each, one is killed when a trial has ended."""
+    driver = place.start(
+        *search("--budget", "6", "--address", ray_cluster.address, study="slow.toml"),
+        *("--json", "summary.json"),
+    )
+    assert until(lambda: settled(place), process=driver)
+    ray_cluster.kill_worker_node()
+    done = ended(driver)
+    assert done.code == 0, done.err
+    trials = json.loads((place.folder / "summary.json").read_text())["trials"]
+    assert [trial["state"] for trial in trials] == ["complete"] * 6
+    check_whole(place, 6)
+
+
+def test_services_that_go_and_come_back_lose_nothing(place, postgres):
+    """PostgreSQL keeps the search and MLflow's runs. It is restarted, MLflow's server killed."""
+    storage = postgres.new_database()
+    with contextlib.closing(
+        services.MlflowServer(postgres.new_database(), place.folder / "server")
+    ) as server:
+        place.storage, place.tracking = storage, server.uri
+        driver = place.start(
+            *search("--budget", "8", "--storage", storage, "--tracking-uri", server.uri),
+            *("--json", "summary.json"),
+        )
+        assert until(lambda: len(settled(place)) >= 1, process=driver)
+        server.stop()
+        assert until(lambda: len(settled(place)) >= 3, process=driver)
+        postgres.restart()
+        server.start()
+        done = ended(driver)
+        assert done.code == 0, done.err
+        assert postgres.password not in done.out + done.err
+        check_whole(place, 8)
+
+
+def test_a_disk_that_was_full_costs_nothing_but_time(place):
+    """A file fills the home's disk when a trial has ended, and goes when the search says so."""
+    with small_disk(place.folder / "disk", "24m") as disk:
+        place.home = disk / "home"
+        driver = place.start(
+            *("swast-search", "--study", "slow.toml", "--gpus", "0", "--name", "trip"),
+            *("--budget", "6", "--home", "disk/home"),
+        )
+        assert until(lambda: settled(place), process=driver)
+        filler = disk / "filler"
+        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        line = driver.stderr.readline()
+        assert "database or disk is full; trying again" in line
+        filler.unlink()
+        done = ended(driver)
+        assert done.code == 0, done.err
+        check_whole(place, 6)
+
+
+def test_a_home_that_cannot_be_written_to_is_refused(place):
+    with small_disk(place.folder / "disk", "1m,ro"):
+        done = place.run(
+            *("swast-search", "--study", "tiny.toml", "--gpus", "0", "--home", "disk/home")
+        )
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("swast-search: --home ")
+    assert "cannot be written to" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_a_name_is_held_by_one_search_and_a_home_shared_by_two(place):
+    first = place.start(*search("--budget", "5", study="slow.toml"))
+    assert until((place.home / "searches" / "trip" / "lock").exists, process=first)
+    second, third = (
+        place.start(
+            *("swast-search", "--study", "slow.toml", "--gpus", "0", "--home", "home"),
+            *("--budget", "5", "--name", name),
+        )
+        for name in ("trip", "side")
+    )
+    refused = ended(second)
+    assert (refused.code, refused.out) == (2, "")
+    assert "'trip'" in refused.err
+    assert len(refused.err.splitlines()) == 1
+    for search_done in (ended(first), ended(third)):
+        assert search_done.code == 0, search_done.err
+    check_whole(place, 5)
+    check_whole(place, 5, "side")
+
+
+@contextlib.contextmanager
+def small_disk(folder, options):
+    """A file system in memory, of a size, mounted on a folder."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={options}", "tmpfs", folder]
+    if os.geteuid() or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
