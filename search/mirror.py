@@ -50,8 +50,8 @@ PASSING = {"reason", "rung", "pareto"}
 """Tags that a run may have for a while."""
 MOST_METRICS, MOST_TAG = 900, 8000
 """Metrics in one call, with room for tags; characters of a tag."""
-PAGE = 500
-"""Runs that one answer brings."""
+PAGE = 250
+"""Runs that one answer brings: a busy server has to give it within a call's few seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -227,8 +227,9 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def up(server):
-    """The server, answering."""
+def up(server, monkeypatch):
+    """The server, answering; on a busy machine it may take its time."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     if server._process is None:
         server.start()
     return server
