@@ -62,6 +62,10 @@ class JobActor(tune.Trainable):  # type: ignore[misc]
         report = self._worker.step()
         return {"report": report, "done": isinstance(report, Failure) or report.result is not None}
 
+    def cleanup(self) -> None:
+        """Leave the job, when the process is to end."""
+        self._worker.leave()
+
 
 class WorkSearcher(Searcher):  # type: ignore[misc]
     """Tells the work what Tune does, and Tune what the work proposes.

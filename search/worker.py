@@ -70,6 +70,12 @@ class Worker:
             result(run, test=job.test).to_dict() if last else None,
         )
 
+    def leave(self) -> None:
+        """Keep how far the job has come, if it is to be gone on with: its checkpoint is there."""
+        run = self._run
+        if run is not None and run.epoch < run.config.epochs and self._job.folder.is_dir():
+            self._save(run)
+
     def _begin(self) -> tuple[Run, Iterator[EpochRecord]]:
         """The job's run, from its checkpoint if there is a sound one."""
         run = Run(self._job.config, self._data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 
@@ -99,6 +100,21 @@ def test_a_job_at_its_end_is_only_read(data, alone, folder):
     (told,) = reports(Worker(data), Job(0, TINY, folder, test=True))
     assert len(told.epochs) == 5
     assert told.result["test_accuracy"] == alone.test_accuracy
+
+
+def test_a_job_that_is_left_goes_on_where_it_was_unless_its_checkpoint_is_gone(data, folder):
+    """The checkpoint of a trial that a rung stopped has been removed by then."""
+    job, worker = Job(0, TINY, folder), Worker(data)
+    reports(worker, job, most=1)
+    worker._due = float("inf")
+    reports_so_far = [worker.step() for _ in range(2)]
+    assert [report.epochs[0]["epoch"] for report in reports_so_far] == [2, 3]
+    worker.leave()
+    assert [len(each.epochs) for each in reports(Worker(data), job)] == [4, 1]
+    reports(worker, Job(0, TINY.with_values({"seed": 5}), folder), most=2)
+    shutil.rmtree(folder)
+    worker.leave()
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("damage", ["cut", "other"])
