@@ -110,8 +110,7 @@ def load(study: Study, options: Namespace, home: Home) -> ArrayData:
     data = load_data(study.fixed.data, study.fixed.loading, places)
     for config in smallest(study):
         check_coreset(config, data)
-    searched = [domain.values.extremes for domain in study.space if domain.path == "model"]
-    names = {name for names in searched for name in names} or {study.fixed.model}
+    names = set(study.ends("model"))
     for name in sorted(names | {config.model for config in study.references.values()}):
         outline(name, data.input_shape, data.num_classes)
     return data
@@ -120,11 +119,8 @@ def load(study: Study, options: Namespace, home: Home) -> ArrayData:
 def smallest(study: Study) -> list[TrainConfig]:
     """The references, and what is fixed at either end of the coreset sizes that are searched."""
     name = "coreset.fraction"
-    searched = [
-        value for each in study.space if each.path == name for value in each.values.extremes
-    ]
-    ends = searched or [study.fixed.coreset.fraction]
-    return [*study.references.values(), *(study.fixed.with_values({name: end}) for end in ends)]
+    ends = [study.fixed.with_values({name: end}) for end in study.ends(name)]
+    return [*study.references.values(), *ends]
 
 
 def check_places(options: Namespace, home: Home) -> None:

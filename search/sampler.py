@@ -152,38 +152,63 @@ def _in_space(study: optuna.Study) -> optuna.Study:
 def sample(study: Study, count: int, seed: int) -> list[TrainConfig]:
     """Configurations drawn evenly from a study's space, for pricing."""
     drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    found = []
-    for _ in range(count):
-        trial = drawn.ask()
-        values = {domain.path: suggest(trial, domain) for domain in study.space}
-        found.append(study.fixed.with_values(values))
-    return found
+    return [draw(drawn.ask(), study) for _ in range(count)]
+
+
+def draw(trial: Trial, study: Study) -> TrainConfig:
+    """A configuration of a study's space, its values from Optuna.
+
+    The fields on which branches hang come first, then what the branches that hold leave to search.
+    """
+    values = {each.path: suggest(trial, each) for each in study.conditions}
+    for domain in study.part(values).domains:
+        if domain.path not in values:
+            values[domain.path] = suggest(trial, domain)
+    return study.configure(values)
 
 
 def inside(study: Study, config: TrainConfig) -> bool:
-    """Whether a configuration could have been sampled: each searched field within its domain."""
-    return all(domain.values.contains(config.value(domain.path)) for domain in study.space)
+    """Whether a configuration could have been sampled.
+
+    Each field searched in its part of the space is within its domain there, and each one that only
+    other parts search has the value that is fixed for it.
+    """
+    part = study.part_of(config)
+    return all(each.values.contains(config.value(each.path)) for each in part.domains) and all(
+        config.value(path) == value for path, value in study.settled(part).items()
+    )
+
+
+def parameters(study: Study, config: TrainConfig) -> dict[str, object]:
+    """Optuna's parameters under which `draw` gives a configuration; none if it never would."""
+    if not inside(study, config):
+        return {}
+    found: dict[str, object] = {}
+    for domain in study.part_of(config).domains:
+        found.update(fixed_parameters(domain, config.value(domain.path)))
+    return found
 
 
 def suggest(trial: Trial, domain: Domain) -> Any:  # noqa: ANN401
     """A value of one field, from Optuna."""
-    path, values = domain.path, domain.values
+    name, values = domain.parameter, domain.values
     if isinstance(values, Choices):
-        return trial.suggest_categorical(path, values.values)
+        return trial.suggest_categorical(name, values.values)
     if values.also:
-        picked = trial.suggest_categorical(f"{path}?", (RANGE, *values.also))
+        picked = trial.suggest_categorical(f"{name}?", (RANGE, *values.also))
         if picked != RANGE:
             return picked
     if values.whole:
         low, high, step = int(values.low), int(values.high), int(values.step or 1)
-        return trial.suggest_int(path, low, high, step=step, log=values.log)
-    return trial.suggest_float(path, values.low, values.high, step=values.step, log=values.log)
+        return trial.suggest_int(name, low, high, step=step, log=values.log)
+    return trial.suggest_float(name, values.low, values.high, step=values.step, log=values.log)
 
 
 def fixed_parameters(domain: Domain, value: object) -> Mapping[str, object]:
     """Optuna's parameters under which `suggest` gives a value."""
+    name = domain.parameter
     if isinstance(domain.values, Range) and domain.values.also:
         if value in domain.values.also:
-            return {f"{domain.path}?": value}
-        return {f"{domain.path}?": RANGE, domain.path: value}
-    return {domain.path: value}
+            return {f"{name}?": value}
+        return {f"{name}?": RANGE, name: value}
+    return {name: value}
