@@ -79,7 +79,8 @@ def resolve(
         branches: in the order of the file.
         values: of the `conditions`, at least.
     """
-    domains, fixed = {each.path: each for each in space}, {}
+    domains = {each.path: each for each in space}
+    fixed: dict[str, Any] = {}
     places = dict.fromkeys(domains, "space")
     for index, branch in enumerate(branches):
         if not branch.holds(values):
@@ -195,10 +196,10 @@ def _wrong_when(when: Mapping[str, tuple[Any, ...]], searched: Mapping[str, Doma
         problems.append('.when must name a field of [space], as when.prune.method = "n:m"')
     for path, values in when.items():
         if path not in searched:
-            what = "a field that [space] searches" if path in setting_paths() else "a field"
+            hint = "" if path in setting_paths() else nearest(path, searched)
             problems.append(
-                f".when.{path} must be {what}, one of {', '.join(searched)}"
-                f"{nearest(path, searched)}"
+                f".when.{path} must be a field that [space] searches, one of "
+                f"{', '.join(searched)}{hint}"
             )
         elif not values:
             problems.append(f".when.{path} must be a value or a list of values, got []")

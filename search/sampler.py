@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.space import Choices, Domain, Range
-from search.study import Study
+from search.study import Study, parse_study
 from swast.config import TrainConfig
 
 RANGE = "range"
@@ -53,7 +59,7 @@ def _nsga3(seed: int, budget: int) -> BaseSampler:
 
 
 def _qmc(seed: int, budget: int) -> BaseSampler:  # noqa: ARG001
-    return InSpace(
+    return OverAll(
         optuna.samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
     )
 
@@ -145,6 +151,32 @@ class InSpace(BaseSampler):
         self._inner.after_trial(study, trial, state, values)
 
 
+class OverAll(InSpace):
+    """A sampler that is told every parameter of a search, those of all branches.
+
+    The sequence of QMC is over the parameters that the first trials happened to have; where these
+    differ it would begin again and again, at the same few points.
+    """
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Every parameter, from the second trial on; the first one is drawn at random."""
+        kept = study.user_attrs
+        found = super().infer_relative_search_space(study, trial)
+        if not found or "source" not in kept:
+            return found
+        return _every_parameter(kept["study"], kept["source"])
+
+
+@lru_cache
+def _every_parameter(name: str, source: str) -> dict[str, BaseDistribution]:
+    """The parameters of every part of the study with this source."""
+    study = parse_study(name, source)
+    domains = [each for part in study.parts for each in part.domains]
+    return {key: made for each in domains for key, made in distributions(each).items()}
+
+
 def _in_space(study: optuna.Study) -> optuna.Study:
     return cast("optuna.Study", _TrialsInSpace(study))
 
@@ -191,17 +223,36 @@ def parameters(study: Study, config: TrainConfig) -> dict[str, object]:
 
 def suggest(trial: Trial, domain: Domain) -> Any:  # noqa: ANN401
     """A value of one field, from Optuna."""
-    name, values = domain.parameter, domain.values
-    if isinstance(values, Choices):
-        return trial.suggest_categorical(name, values.values)
-    if values.also:
-        picked = trial.suggest_categorical(f"{name}?", (RANGE, *values.also))
+    name, made = domain.parameter, distributions(domain)
+    if f"{name}?" in made:
+        picked = trial.suggest_categorical(f"{name}?", made[f"{name}?"].choices)
         if picked != RANGE:
             return picked
+    one = made[name]
+    if isinstance(one, CategoricalDistribution):
+        return trial.suggest_categorical(name, one.choices)
+    if isinstance(one, IntDistribution):
+        return trial.suggest_int(name, one.low, one.high, step=one.step, log=one.log)
+    return trial.suggest_float(name, one.low, one.high, step=one.step, log=one.log)
+
+
+def distributions(domain: Domain) -> dict[str, Any]:
+    """Optuna's parameters for one field: itself, and which of its further values, if it has any.
+
+    A range with further values has a parameter ``name?`` that says which of them, or the range.
+    """
+    name, values = domain.parameter, domain.values
+    if isinstance(values, Choices):
+        return {name: CategoricalDistribution(values.values)}
+    found: dict[str, Any] = {}
+    if values.also:
+        found[f"{name}?"] = CategoricalDistribution((RANGE, *values.also))
     if values.whole:
         low, high, step = int(values.low), int(values.high), int(values.step or 1)
-        return trial.suggest_int(name, low, high, step=step, log=values.log)
-    return trial.suggest_float(name, values.low, values.high, step=values.step, log=values.log)
+        found[name] = IntDistribution(low, high, log=values.log, step=step)
+    else:
+        found[name] = FloatDistribution(values.low, values.high, log=values.log, step=values.step)
+    return found
 
 
 def fixed_parameters(domain: Domain, value: object) -> Mapping[str, object]:

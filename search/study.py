@@ -37,7 +37,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
-from search.branches import Branch, Part, conditions, field_ends, read_branches, resolve
+from search.branches import Branch, Part, conditions, field_ends, parts, read_branches, resolve
 from search.conflicts import conflicts
 from search.errors import RequestError
 from search.space import Domain, read_space
@@ -97,6 +97,11 @@ class Study:
         """The fields of the root on whose values it hangs which branches hold."""
         return conditions(self.space, self.branches)
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every part of the space: of the configurations in which the same branches hold."""
+        return tuple(part for _, part in parts(self.space, self.branches))
+
     def part(self, values: Mapping[str, Any]) -> Part:
         """The part of the space that values of (at least) the `conditions` lead to."""
         return resolve(self.space, self.branches, values)
@@ -110,10 +115,12 @@ class Study:
         return {each.path: config.value(each.path) for each in self.part_of(config).domains}
 
     def settled(self, part: Part) -> dict[str, Any]:
-        """The values in a part of fields that are searched in others only, by dotted path."""
+        """The values that fields have in a part that does not search them, though others may."""
+        changed = [each.path for each in self.space]
+        for branch in self.branches:
+            changed += [*(each.path for each in branch.space), *branch.fixed]
         here = {each.path for each in part.domains}
-        everywhere = (*self.space, *(each for branch in self.branches for each in branch.space))
-        values = {each.path: self.fixed.value(each.path) for each in everywhere}
+        values = {path: self.fixed.value(path) for path in changed}
         values.update(part.fixed)
         return {path: value for path, value in values.items() if path not in here}
 
