@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from search.branches import Branch, parts
@@ -26,13 +26,22 @@ def conflicts(
     for given, part in parts(space, branches):
         ends = {each.path: given.get(each.path, each.values.extremes) for each in part.domains}
         first = {**part.fixed, **{path: values[0] for path, values in ends.items()}}
-        for one, other in itertools.combinations_with_replacement(ends, 2):
-            for value, beside in itertools.product(ends[one], ends[other]):
-                for problem in making.problems({**first, other: beside, one: value}):
-                    path = problem.split()[0]
-                    place = part.places.get(path, "fixed")
-                    found.setdefault((place, path), f"{place}.{problem}")
+        for changes in _changes(ends):
+            for problem in making.problems({**first, **changes}):
+                path = problem.split()[0]
+                place = part.places.get(path, "fixed")
+                found.setdefault((place, path), f"{place}.{problem}")
     return list(found.values())
+
+
+def _changes(ends: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """What leads from the first value of every field to any two values of any two fields."""
+    yield {}
+    for path, values in ends.items():
+        yield from ({path: value} for value in values[1:])
+    for one, other in itertools.combinations(ends, 2):
+        for value, beside in itertools.product(ends[one][1:], ends[other][1:]):
+            yield {one: value, other: beside}
 
 
 class Making:
