@@ -174,7 +174,7 @@ class Table:
 
     def __post_init__(self) -> None:
         prefix = f"{self.table}." if self.table else ""
-        types, nested = field_types(type(self)), subtables(type(self))
+        types, nested = field_types(type(self)), subtables(type(self))  # type: ignore[arg-type]
         problems = []
         for each in dataclasses.fields(self):
             if each.name in nested:
@@ -202,7 +202,7 @@ def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -
     Raises:
         ConfigError: unknown fields (with the nearest valid name) and bad values.
     """
-    nested, names = subtables(cls), [each.name for each in dataclasses.fields(cls)]
+    nested, names = subtables(cls), [each.name for each in dataclasses.fields(cls)]  # type: ignore[arg-type]
     problems: list[str] = []
     arguments: dict[str, Any] = {}
     for name, value in values.items():

@@ -11,6 +11,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from search import cli
 from search.launch import default_study, smallest
 from search.sampler import inside, sample
 from search.study import find_study, shipped
@@ -60,17 +61,25 @@ def test_are_all_there_are():
     assert sorted(path.stem for path in resources.files("studies").glob("*.toml")) == NAMES
 
 
+def test_are_listed_in_a_line_each(capsys):
+    """On a terminal of 80 columns; three lines of frame and one of headings."""
+    assert cli.main(["studies"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(NAMES) + 4
+    for name in NAMES:
+        assert any(name in line and find_study(name).description in line for line in lines)
+
+
 def test_the_default_with_gpus_is_one_of_them():
     assert default_study(8) == "cifar10-resnet18"
     assert default_study(0) == "digits"
 
 
 @every_study
-def test_says_what_it_is_in_one_short_line(name):
+def test_says_what_it_is(name):
     study = find_study(name)
-    assert len(study.description) <= 100
-    assert "\n" not in study.description
     assert study.fixed.model in study.description
+    assert f"{study.fixed.epochs} epochs" in study.description
 
 
 @every_study
