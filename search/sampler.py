@@ -166,7 +166,7 @@ class OverAll(InSpace):
         found = super().infer_relative_search_space(study, trial)
         if not found or "source" not in kept:
             return found
-        return _every_parameter(kept["study"], kept["source"])
+        return dict(_every_parameter(kept["study"], kept["source"]))
 
 
 @lru_cache
