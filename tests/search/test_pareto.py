@@ -218,8 +218,9 @@ class TestHypervolume:
     def test_other_axes_are_the_same_square_after_the_points_were_moved(self, cloud, worst, least):
         """A point at a share of the way along the new axes is worth what it is on the old ones."""
         axes = Objectives(reference_accuracy=worst, least_relative_flops=least)
+        power = math.log(1e-4, least)
         moved = [
-            (max(0.0, accuracy - worst) / (1 - worst), min(1.0, flops) ** math.log(1e-4, least))
+            (max(0.0, accuracy - worst) / (1 - worst), max(1e-300, min(1.0, flops) ** power))
             for accuracy, flops in cloud
         ]
         found = hypervolume(*split(cloud), axes)
