@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -23,8 +24,10 @@ from search.result import SearchResult
 from search.rules import Rules, Stopping
 from search.session import Session
 from search.trials import SearchTrials
+from swast.config import TrainConfig
 from swast.data import ArrayData
 from swast.files import replacing
+from swast.forecast import dense_flops
 
 if TYPE_CHECKING:
     from search.runner import Workers
@@ -117,7 +120,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         data = prepare.load(info.study, request, home)
         if not request.address:
             cpus, _ = stack.enter_context(ray_running(None, gpus))
-        resources = prepare.choose_resources(request, gpus)
+        resources = prepare.choose_resources(request, info.study, gpus)
         workers = Workers(data, resources, resources.concurrency(cpus, gpus))
         if request.resume is None:
             stack.enter_context(lock)
@@ -186,5 +189,18 @@ def make_rules(info: SearchInfo, data: ArrayData, retries: int) -> Rules:
     stopping = None
     if asked is not None:
         stopping = Stopping(Halving(asked.grace, asked.reduction, asked.brackets))
-    cost = lru_cache(lambda config: training.price(config, data).total)
-    return Rules(cost, info.max_flops, info.flops_budget, stopping, retries)
+    return Rules(
+        price=lru_cache(lambda config: training.price(config, data).total),
+        limit=make_limit(info, data),
+        flops_budget=info.flops_budget,
+        stopping=stopping,
+        retries=retries,
+    )
+
+
+def make_limit(info: SearchInfo, data: ArrayData) -> Callable[[TrainConfig], float] | None:
+    """The most that a trial may cost, by the request and the study; None for no limit."""
+    constraints, asked = info.study.constraints, info.max_flops
+    if constraints.limit(1, asked) is None:
+        return None
+    return lambda config: constraints.limit(dense_flops(config, data), asked) or math.inf

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-REFERENCE_ACCURACY = 0.0
+from search.tables import STANDARD, Objectives
+
 REFERENCE_RELATIVE_FLOPS = 1.0
-LEAST_RELATIVE_FLOPS = 1e-4
-"""Where the axes of the hypervolume begin and end, see `hypervolume`."""
+"""Where the axis of FLOPs ends, see `hypervolume`."""
 ROUNDING = 1e-12
 
 
-def reference_point() -> dict[str, float]:
+def reference_point(axes: Objectives = STANDARD) -> dict[str, float]:
     """The worst corner of the hypervolume: no accuracy at the FLOPs of dense training."""
-    return {"accuracy": REFERENCE_ACCURACY, "relative_flops": REFERENCE_RELATIVE_FLOPS}
+    return {"accuracy": axes.reference_accuracy, "relative_flops": REFERENCE_RELATIVE_FLOPS}
 
 
 def dominates(accuracy: float, flops: float, other_accuracy: float, other_flops: float) -> bool:
@@ -72,23 +72,29 @@ def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
     return [int(place) for place in np.lexsort((-up, down)) if rank[place] == 0]
 
 
-def hypervolume(accuracy: ArrayLike, relative_flops: ArrayLike) -> float:
+def hypervolume(
+    accuracy: ArrayLike, relative_flops: ArrayLike, axes: Objectives = STANDARD
+) -> float:
     """The share of the unit square that a set of points dominates, in [0, 1].
 
-    One axis is accuracy from 0 to 1; the other is FLOPs saved on a log scale: log10 of the
-    relative FLOPs, 0 at dense training (1) and 1 at a ten-thousandth of it (1e-4), clipped to
-    that range. The reference point is no accuracy at the cost of dense training, so a point
-    that costs as much as dense training or more adds nothing.
+    One axis is accuracy, scaled from the reference accuracy (0) to 1; the other is FLOPs saved on
+    a log scale: log10 of the relative FLOPs, 0 at dense training (1) and 1 at the least relative
+    FLOPs (1e-4, a ten-thousandth of it), both clipped to their ranges. The reference point is the
+    reference accuracy at the cost of dense training, so a point that costs as much as dense
+    training or more, or is no more accurate than the reference, adds nothing.
 
     Args:
         accuracy: n numbers in [0, 1].
         relative_flops: n numbers above 0.
+        axes: where they begin and end; by default as the numbers in brackets say.
     """
     up, relative = np.asarray(accuracy, dtype=float), np.asarray(relative_flops, dtype=float)
-    saved = np.clip(np.log10(relative) / np.log10(LEAST_RELATIVE_FLOPS), 0, 1)
+    saved = np.clip(np.log10(relative) / np.log10(axes.least_relative_flops), 0, 1)
+    worst = axes.reference_accuracy
+    height = np.maximum(up - worst, 0) / (1 - worst)
     area, covered = 0.0, 0.0
     for place in front(up, relative)[::-1]:
-        area += max(0.0, saved[place] - covered) * up[place]
+        area += max(0.0, saved[place] - covered) * height[place]
         covered = max(covered, saved[place])
     return float(area)
 

@@ -12,7 +12,8 @@ from search.home import Home, check_store, sqlite_file
 from search.info import SearchInfo
 from search.request import Request
 from search.resources import Resources
-from search.study import Study, check_name, find_study, shipped
+from search.study import Study, check_name, find_study
+from search.tables import TrialResources
 from search.trials import SearchTrials, search_names
 from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data
@@ -44,7 +45,7 @@ def check_places(request: Request, home: Home) -> None:
 
 def choose_study(request: Request, gpus: int) -> Study:
     """The study that is asked for; where none is, that for GPUs or that for CPUs."""
-    default = "cifar10-resnet18" if gpus and "cifar10-resnet18" in shipped() else "digits"
+    default = "cifar10-resnet18" if gpus else "digits"
     return find_study(str(default if request.study is None else request.study))
 
 
@@ -106,13 +107,14 @@ def old_info(name: str, storage: str, gpus: int) -> SearchInfo:
     return info
 
 
-def choose_resources(request: Request, gpus: int) -> Resources:
-    """What the search may use."""
+def choose_resources(request: Request, study: Study, gpus: int) -> Resources:
+    """What the search may use: what is asked for, else what its study says."""
+    usual = study.resources or TrialResources()
     return Resources(
         gpus=gpus,
-        cpus_per_trial=request.cpus_per_trial or 1.0,
-        gpus_per_trial=(request.gpus_per_trial or 1.0) if gpus else 0.0,
-        memory_per_trial=request.memory_per_trial,
+        cpus_per_trial=request.cpus_per_trial or usual.cpus_per_trial,
+        gpus_per_trial=(request.gpus_per_trial or usual.gpus_per_trial) if gpus else 0.0,
+        memory_per_trial=request.memory_per_trial or usual.memory_per_trial or None,
     )
 
 
@@ -151,8 +153,7 @@ def load(study: Study, request: Request, home: Home) -> ArrayData:
     data = load_data(study.fixed.data, study.fixed.loading, places)
     for config in smallest(study):
         check_coreset(config, data)
-    searched = [domain.values.extremes for domain in study.space if domain.path == "model"]
-    names = {name for names in searched for name in names} or {study.fixed.model}
+    names = set(study.ends("model"))
     for name in sorted(names | {config.model for config in study.references.values()}):
         outline(name, data.input_shape, data.num_classes)
     return data
@@ -161,8 +162,5 @@ def load(study: Study, request: Request, home: Home) -> ArrayData:
 def smallest(study: Study) -> list[TrainConfig]:
     """The references, and what is fixed at either end of the coreset sizes that are searched."""
     name = "coreset.fraction"
-    searched = [
-        value for each in study.space if each.path == name for value in each.values.extremes
-    ]
-    ends = searched or [study.fixed.coreset.fraction]
-    return [*study.references.values(), *(study.fixed.with_values({name: end}) for end in ends)]
+    ends = [study.fixed.with_values({name: end}) for end in study.ends(name)]
+    return [*study.references.values(), *ends]

@@ -111,9 +111,9 @@ class Proposals:
 
     def _too_dear(self, proposal: Proposal) -> bool:
         """Whether a proposal costs more than a trial may; if so it is settled."""
-        most = self._rules.max_flops
-        if most is None:
+        if self._rules.limit is None:
             return False
+        most = self._rules.limit(proposal.config)
         price = self._rules.price(proposal.config)
         self._trials.constrain(proposal.number, price - most)
         if price > most:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.pareto import front, hypervolume, knee
+from search.tables import STANDARD, Objectives
 
 State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
 
@@ -117,9 +118,10 @@ def knee_of(trials: Sequence[TrialRecord]) -> TrialRecord:
     return done[knee(*objectives(done))]
 
 
-def hypervolume_of(trials: Sequence[TrialRecord]) -> float:
+def hypervolume_of(trials: Sequence[TrialRecord], axes: Objectives = STANDARD) -> float:
     """The hypervolume of the finished trials (see `search.pareto.hypervolume`)."""
-    return hypervolume(*objectives(finished(trials)))
+    accuracy, relative_flops = objectives(finished(trials))
+    return hypervolume(accuracy, relative_flops, axes)
 
 
 def objectives(done: Sequence[TrialRecord]) -> NDArray[np.float64]:

@@ -78,14 +78,15 @@ class SearchResult:
     @property
     def hypervolume(self) -> float:
         """See `search.pareto.hypervolume`."""
-        return hypervolume_of(self.trials)
+        return hypervolume_of(self.trials, self.info.study.objectives)
 
     @property
     def history(self) -> list[Progress]:
         """The search as its trials ended, in that order."""
+        axes = self.info.study.objectives
         ended = sorted((t for t in self.trials if t.ended), key=lambda trial: trial.ended or "")
         return [
-            Progress(trial.number, flops_spent(upto), hypervolume_of(upto))
+            Progress(trial.number, flops_spent(upto), hypervolume_of(upto, axes))
             for trial, upto in ((t, ended[: place + 1]) for place, t in enumerate(ended))
         ]
 
@@ -129,7 +130,7 @@ class SearchResult:
             "front": [trial.number for trial in self.front],
             "confirmed": [asdict(each) for each in self.confirmed],
             "hypervolume": self.hypervolume,
-            "reference_point": reference_point(),
+            "reference_point": reference_point(info.study.objectives),
             "flops_spent": flops_spent(trials),
             "history": [asdict(each) for each in self.history],
             "seconds": self.seconds,

@@ -17,14 +17,14 @@ class Rules:
 
     Attributes:
         price: training FLOPs of a configuration's whole schedule, before it is trained.
-        max_flops: the most that one trial may cost; None for no limit.
+        limit: the most that a trial of a configuration may cost; None for no limit.
         flops_budget: the most that all trials may cost together; None for no limit.
         stopping: stops trials that are behind at a rung; None stops none.
         retries: times that a trial is tried again, from its last checkpoint, after it failed.
     """
 
     price: Callable[[TrainConfig], int]
-    max_flops: float | None = None
+    limit: Callable[[TrainConfig], float] | None = None
     flops_budget: float | None = None
     stopping: Stopping | None = None
     retries: int = 0
@@ -32,7 +32,7 @@ class Rules:
     @property
     def ask_price(self) -> bool:
         """Whether any of them needs to know what a trial will cost."""
-        rules = (self.max_flops, self.flops_budget, self.stopping)
+        rules = (self.limit, self.flops_budget, self.stopping)
         return any(rule is not None for rule in rules)
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from search.space import Choices, Domain, Range
-from search.study import Study
+from search.study import Study, parse_study
 from swast.config import TrainConfig
 
 RANGE = "range"
@@ -53,7 +59,7 @@ def _nsga3(seed: int, budget: int) -> BaseSampler:
 
 
 def _qmc(seed: int, budget: int) -> BaseSampler:  # noqa: ARG001
-    return InSpace(
+    return OverAll(
         optuna.samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
     )
 
@@ -145,6 +151,32 @@ class InSpace(BaseSampler):
         self._inner.after_trial(study, trial, state, values)
 
 
+class OverAll(InSpace):
+    """A sampler that is told every parameter of a search, those of all branches.
+
+    The sequence of QMC is over the parameters that the first trials happened to have; where these
+    differ it would begin again and again, at the same few points.
+    """
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Every parameter, from the second trial on; the first one is drawn at random."""
+        kept = study.user_attrs
+        found = super().infer_relative_search_space(study, trial)
+        if not found or "source" not in kept:
+            return found
+        return dict(_every_parameter(kept["study"], kept["source"]))
+
+
+@lru_cache
+def _every_parameter(name: str, source: str) -> dict[str, BaseDistribution]:
+    """The parameters of every part of the study with this source."""
+    study = parse_study(name, source)
+    domains = [each for part in study.parts for each in part.domains]
+    return {key: made for each in domains for key, made in distributions(each).items()}
+
+
 def _in_space(study: optuna.Study) -> optuna.Study:
     return cast("optuna.Study", _TrialsInSpace(study))
 
@@ -152,38 +184,82 @@ def _in_space(study: optuna.Study) -> optuna.Study:
 def sample(study: Study, count: int, seed: int) -> list[TrainConfig]:
     """Configurations drawn evenly from a study's space, for pricing."""
     drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    found = []
-    for _ in range(count):
-        trial = drawn.ask()
-        values = {domain.path: suggest(trial, domain) for domain in study.space}
-        found.append(study.fixed.with_values(values))
-    return found
+    return [draw(drawn.ask(), study) for _ in range(count)]
+
+
+def draw(trial: Trial, study: Study) -> TrainConfig:
+    """A configuration of a study's space, its values from Optuna.
+
+    The fields on which branches hang come first, then what the branches that hold leave to search.
+    """
+    values = {each.path: suggest(trial, each) for each in study.conditions}
+    for domain in study.part(values).domains:
+        if domain.path not in values:
+            values[domain.path] = suggest(trial, domain)
+    return study.configure(values)
 
 
 def inside(study: Study, config: TrainConfig) -> bool:
-    """Whether a configuration could have been sampled: each searched field within its domain."""
-    return all(domain.values.contains(config.value(domain.path)) for domain in study.space)
+    """Whether a configuration could have been sampled.
+
+    Each field searched in its part of the space is within its domain there, and each one that only
+    other parts search has the value that is fixed for it.
+    """
+    part = study.part_of(config)
+    return all(each.values.contains(config.value(each.path)) for each in part.domains) and all(
+        config.value(path) == value for path, value in study.settled(part).items()
+    )
+
+
+def parameters(study: Study, config: TrainConfig) -> dict[str, object]:
+    """Optuna's parameters under which `draw` gives a configuration; none if it never would."""
+    if not inside(study, config):
+        return {}
+    found: dict[str, object] = {}
+    for domain in study.part_of(config).domains:
+        found.update(fixed_parameters(domain, config.value(domain.path)))
+    return found
 
 
 def suggest(trial: Trial, domain: Domain) -> Any:  # noqa: ANN401
     """A value of one field, from Optuna."""
-    path, values = domain.path, domain.values
-    if isinstance(values, Choices):
-        return trial.suggest_categorical(path, values.values)
-    if values.also:
-        picked = trial.suggest_categorical(f"{path}?", (RANGE, *values.also))
+    name, made = domain.parameter, distributions(domain)
+    if f"{name}?" in made:
+        picked = trial.suggest_categorical(f"{name}?", made[f"{name}?"].choices)
         if picked != RANGE:
             return picked
+    one = made[name]
+    if isinstance(one, CategoricalDistribution):
+        return trial.suggest_categorical(name, one.choices)
+    if isinstance(one, IntDistribution):
+        return trial.suggest_int(name, one.low, one.high, step=one.step, log=one.log)
+    return trial.suggest_float(name, one.low, one.high, step=one.step, log=one.log)
+
+
+def distributions(domain: Domain) -> dict[str, Any]:
+    """Optuna's parameters for one field: itself, and which of its further values, if it has any.
+
+    A range with further values has a parameter ``name?`` that says which of them, or the range.
+    """
+    name, values = domain.parameter, domain.values
+    if isinstance(values, Choices):
+        return {name: CategoricalDistribution(values.values)}
+    found: dict[str, Any] = {}
+    if values.also:
+        found[f"{name}?"] = CategoricalDistribution((RANGE, *values.also))
     if values.whole:
         low, high, step = int(values.low), int(values.high), int(values.step or 1)
-        return trial.suggest_int(path, low, high, step=step, log=values.log)
-    return trial.suggest_float(path, values.low, values.high, step=values.step, log=values.log)
+        found[name] = IntDistribution(low, high, log=values.log, step=step)
+    else:
+        found[name] = FloatDistribution(values.low, values.high, log=values.log, step=values.step)
+    return found
 
 
 def fixed_parameters(domain: Domain, value: object) -> Mapping[str, object]:
     """Optuna's parameters under which `suggest` gives a value."""
+    name = domain.parameter
     if isinstance(domain.values, Range) and domain.values.also:
         if value in domain.values.also:
-            return {f"{domain.path}?": value}
-        return {f"{domain.path}?": RANGE, domain.path: value}
-    return {domain.path: value}
+            return {f"{name}?": value}
+        return {f"{name}?": RANGE, name: value}
+    return {name: value}

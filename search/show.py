@@ -28,7 +28,7 @@ def list_searches(options: Namespace) -> None:
                 "budget": trials.info.budget,
                 "complete": sum(record.state == "complete" for record in records),
                 "front": len(front_of(records)),
-                "hypervolume": round(hypervolume_of(records), 6),
+                "hypervolume": round(hypervolume_of(records, trials.info.study.objectives), 6),
             }
         )
     print_rows(rows, as_json=options.json)

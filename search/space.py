@@ -38,6 +38,11 @@ class Choices:
         """The values that validation has to look at."""
         return self.values
 
+    @property
+    def between(self) -> tuple[Any, ...]:
+        """A value that is none of the extremes: there is none."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Range:
@@ -79,13 +84,32 @@ class Range:
         """The values that validation has to look at."""
         return (self.low, self.high, *self.also)
 
+    @property
+    def between(self) -> tuple[Any, ...]:
+        """A value that is none of the extremes, where there is one."""
+        step = 1 if self.whole and self.step is None else self.step
+        value = (self.low + self.high) / 2 if step is None else self.low + step
+        return (value,) if value < self.high and value not in self.also else ()
+
 
 @dataclass(frozen=True)
 class Domain:
-    """What one field, at a dotted path, may take in a search."""
+    """What one field may take in a search.
+
+    Attributes:
+        path: of the field, dotted.
+        values: what it may take.
+        label: of the branch that says so; empty for what holds everywhere.
+    """
 
     path: str
     values: Choices | Range
+    label: str = ""
+
+    @property
+    def parameter(self) -> str:
+        """Its name as a parameter, another one in every branch: ``prune.sparsity[n:m]``."""
+        return f"{self.path}[{self.label}]" if self.label else self.path
 
 
 def read_space(tables: Mapping[str, object]) -> tuple[Domain, ...]:

@@ -8,8 +8,21 @@ epochs = 30
 [space]                 # searched fields (see `search.space`)
 interval = { low = 2, high = 10 }
 
-[halving]               # stop what is behind on the way (see `HalvingConfig`); may be left out
+[[branch]]              # what holds under certain choices only (see `search.branches`)
+when.prune.method = "n:m"
+space.prune.sparsity = [0.5, 0.75]
+
+[objectives]            # this and the next three may be left out (see `search.tables`)
+reference_accuracy = 0.1
+
+[halving]               # stop what is behind on the way
 grace = 4
+
+[constraints]           # start nothing dearer
+max_relative_flops = 0.5
+
+[resources]             # what a trial takes
+gpus_per_trial = 0.25
 
 [references.dense]      # configurations that are trained first, as changes to the fixed one
 coreset.fraction = 1.0
@@ -17,35 +30,36 @@ coreset.fraction = 1.0
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
+from search.branches import Branch, Part, conditions, field_ends, parts, read_branches, resolve
+from search.conflicts import conflicts
 from search.errors import RequestError
 from search.space import Domain, read_space
+from search.tables import STANDARD, Constraints, HalvingConfig, Objectives, TrialResources
 from swast.config import TrainConfig, flatten, parse_toml, read_text
 from swast.errors import ConfigError, nearest
-from swast.settings import FieldType, Setting, Table, check, from_mapping, setting
+from swast.settings import FieldType, Setting, Table, check, from_mapping
 
-TABLES = ("description", "fixed", "space", "halving", "references")
+T = TypeVar("T")
+AnyTable = TypeVar("AnyTable", bound=Table)
+TABLES = (
+    "description",
+    "fixed",
+    "space",
+    "branch",
+    "objectives",
+    "halving",
+    "constraints",
+    "resources",
+    "references",
+)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class HalvingConfig(Table):
-    """When trials are compared, and how many of them go on (see `search.halving`)."""
-
-    table: ClassVar[str] = "halving"
-
-    grace: int = setting(1, "epochs before the first rung", low=1)
-    reduction: int = setting(
-        3, "η: a rung lets 1/η go on, the next is at η times its epoch; 1 stops nothing", low=1
-    )
-    brackets: int = setting(1, "schedules taken in turn; each starts η times later", low=1)
 
 
 @dataclass(frozen=True)
@@ -56,10 +70,14 @@ class Study:
         name: the file's name without its ending.
         description: one line.
         fixed: the configuration on which every trial is built.
-        space: what varies, in the order of the file.
+        space: the root, what varies everywhere, in the order of the file.
         references: named configurations that are trained before anything is sampled.
         source: the text of the file, so that a search can be resumed without it.
+        branches: what else holds under certain choices, in the order of the file.
+        objectives: how the hypervolume is measured.
         halving: when trials are stopped early; None stops none.
+        constraints: what a trial may cost at most.
+        resources: what a trial takes; None where the file says nothing of it.
     """
 
     name: str
@@ -68,11 +86,51 @@ class Study:
     space: tuple[Domain, ...]
     references: Mapping[str, TrainConfig]
     source: str
+    branches: tuple[Branch, ...] = ()
+    objectives: Objectives = STANDARD
     halving: HalvingConfig | None = None
+    constraints: Constraints = field(default_factory=Constraints)
+    resources: TrialResources | None = None
+
+    @property
+    def conditions(self) -> tuple[Domain, ...]:
+        """The fields of the root on whose values it hangs which branches hold."""
+        return conditions(self.space, self.branches)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every part of the space: of the configurations in which the same branches hold."""
+        return tuple(part for _, part in parts(self.space, self.branches))
+
+    def part(self, values: Mapping[str, Any]) -> Part:
+        """The part of the space that values of (at least) the `conditions` lead to."""
+        return resolve(self.space, self.branches, values)
+
+    def part_of(self, config: TrainConfig) -> Part:
+        """The part of the space that a configuration lies in, or would by its conditions."""
+        return self.part({each.path: config.value(each.path) for each in self.conditions})
 
     def searched(self, config: TrainConfig) -> dict[str, Any]:
-        """The values of the searched fields in a configuration, by dotted path."""
-        return {domain.path: config.value(domain.path) for domain in self.space}
+        """The values of the fields searched in a configuration's part, by dotted path."""
+        return {each.path: config.value(each.path) for each in self.part_of(config).domains}
+
+    def settled(self, part: Part) -> dict[str, Any]:
+        """The values that fields have in a part that does not search them, though others may."""
+        changed = [each.path for each in self.space]
+        for branch in self.branches:
+            changed += [*(each.path for each in branch.space), *branch.fixed]
+        here = {each.path for each in part.domains}
+        values = {path: self.fixed.value(path) for path in changed}
+        values.update(part.fixed)
+        return {path: value for path, value in values.items() if path not in here}
+
+    def configure(self, values: Mapping[str, Any]) -> TrainConfig:
+        """The configuration with some values of the fields searched in their part."""
+        return self.fixed.with_values({**self.part(values).fixed, **values})
+
+    def ends(self, path: str) -> tuple[Any, ...]:
+        """The values at the ends of all that a field may take, whichever branches hold."""
+        return field_ends(self.fixed, self.space, self.branches, path)
 
 
 def shipped() -> dict[str, Path]:
@@ -121,34 +179,56 @@ def parse_study(name: str, source: str) -> Study:
         ConfigError: every problem found.
     """
     tables = parse_toml(source)
-    unknown = [key for key in tables if key not in TABLES]
-    problems = [f"{key} is not a table{nearest(key, TABLES)}" for key in unknown]
-    parts: dict[str, Any] = {"fixed": TrainConfig(), "space": ()}
-    readers: dict[str, Callable[[Mapping[str, Any]], object]]
-    readers = {"fixed": TrainConfig.from_dict, "space": read_space}
-    for part, read in readers.items():
-        try:
-            parts[part] = read(_table(tables, part))
-        except ConfigError as error:
-            problems += [f"{part}.{each}" for each in error.problems]
-    halving: HalvingConfig | None = None
-    if not problems:
-        problems = _conflicts(parts["fixed"], parts["space"])
-        try:
-            halving = _read_halving(tables, parts["fixed"], parts["space"])
-        except ConfigError as error:
-            problems += error.problems
-    references: dict[str, TrainConfig] = {}
+    found = _Problems(
+        f"{key} is not a table{nearest(key, TABLES)}" for key in tables if key not in TABLES
+    )
+    fixed = found.attempt("fixed.", TrainConfig(), TrainConfig.from_dict, _table(tables, "fixed"))
+    space: tuple[Domain, ...] = ()
+    space = found.attempt("space.", space, read_space, _table(tables, "space"))
+    branches: tuple[Branch, ...] = ()
+    if space:
+        branches = found.attempt("", branches, read_branches, tables.get("branch", []), space)
+    if not found:
+        found += conflicts(fixed, space, branches)
+    halving = found.attempt("", None, _read_table, HalvingConfig, tables)
+    if halving and not found:
+        longest = max(field_ends(fixed, space, branches, "epochs"))
+        found += _too_late(halving, longest)
+    constraints = found.attempt("", None, _read_table, Constraints, tables)
+    taken = found.attempt("", None, _read_table, TrialResources, tables)
+    objectives = found.attempt("", None, _read_table, Objectives, tables)
     named = _table(tables, "references")
-    for key in named:
+    references = {
+        key: found.attempt(f"references.{key}.", fixed, _reference, fixed, named, key)
+        for key in named
+    }
+    if found:
+        raise ConfigError(found)
+    return Study(
+        name,
+        str(tables.get("description", "")).strip(),
+        fixed,
+        space,
+        references,
+        source,
+        branches=branches,
+        objectives=objectives or STANDARD,
+        halving=halving,
+        constraints=constraints or Constraints(),
+        resources=taken,
+    )
+
+
+class _Problems(list[str]):
+    """What is wrong with a study file so far."""
+
+    def attempt(self, lead: str, otherwise: T, read: Callable[..., T], *arguments: object) -> T:
+        """What ``read`` makes of its arguments; its problems are noted, each led by a text."""
         try:
-            references[key] = parts["fixed"].with_values(flatten(_table(named, key)))
+            return read(*arguments)
         except ConfigError as error:
-            problems += [f"references.{key}.{each}" for each in error.problems]
-    if problems:
-        raise ConfigError(problems)
-    description = str(tables.get("description", "")).strip()
-    return Study(name, description, parts["fixed"], parts["space"], references, source, halving)
+            self += [f"{lead}{each}" for each in error.problems]
+            return otherwise
 
 
 def check_name(name: str, what: str) -> None:
@@ -170,42 +250,28 @@ def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return table
 
 
-def _read_halving(
-    tables: Mapping[str, Any], fixed: TrainConfig, space: tuple[Domain, ...]
-) -> HalvingConfig | None:
-    """The ``[halving]`` table, if there is one; every bracket has a rung before the last epoch.
-
-    Raises:
-        ConfigError: every problem found.
-    """
-    if "halving" not in tables:
+def _read_table(cls: type[AnyTable], tables: Mapping[str, Any]) -> AnyTable | None:
+    """A typed table, or None where the file has none."""
+    if cls.table not in tables:
         return None
-    made = from_mapping(HalvingConfig, _table(tables, "halving"), "halving.")
-    searched = [domain.values.extremes for domain in space if domain.path == "epochs"]
-    epochs = max(searched[0]) if searched else fixed.epochs
+    return from_mapping(cls, _table(tables, cls.table), f"{cls.table}.")
+
+
+def _reference(fixed: TrainConfig, named: Mapping[str, Any], key: str) -> TrainConfig:
+    """A reference, from its changes to the fixed configuration."""
+    return fixed.with_values(flatten(_table(named, key)))
+
+
+def _too_late(halving: HalvingConfig, epochs: int) -> list[str]:
+    """What keeps a bracket from having a rung before the last epoch."""
     starts = 1
-    while made.reduction > 1 and made.grace * made.reduction**starts < epochs:
+    while halving.reduction > 1 and halving.grace * halving.reduction**starts < epochs:
         starts += 1
     problems = [
         check(value, f"halving.{name}", FieldType(int), Setting("", low=1, high=high))
         for name, value, high in (
-            ("grace", made.grace, epochs - 1),
-            ("brackets", made.brackets, starts),
+            ("grace", halving.grace, epochs - 1),
+            ("brackets", halving.brackets, starts),
         )
     ]
-    if any(problems):
-        raise ConfigError(problem for problem in problems if problem)
-    return made
-
-
-def _conflicts(fixed: TrainConfig, space: tuple[Domain, ...]) -> list[str]:
-    """What the ends of any two domains contradict, in each other or in what is fixed."""
-    first = {domain.path: domain.values.extremes[0] for domain in space}
-    problems: dict[str, None] = {}
-    for one, other in itertools.combinations_with_replacement(space, 2):
-        for value, beside in itertools.product(one.values.extremes, other.values.extremes):
-            try:
-                fixed.with_values(first | {other.path: beside, one.path: value})
-            except ConfigError as error:
-                problems.update({f"space.{each}": None for each in error.problems})
-    return list(problems)
+    return [problem for problem in problems if problem]

@@ -22,7 +22,7 @@ from search.errors import RequestError
 from search.home import shown
 from search.info import FIELDS, SearchInfo
 from search.records import Reading, State, TrialRecord
-from search.sampler import fixed_parameters, inside, make_sampler, suggest
+from search.sampler import draw, inside, make_sampler, parameters
 from search.storage import open_storage
 from search.study import Study
 from swast.config import TrainConfig
@@ -195,12 +195,10 @@ class SearchTrials:
     def _configure(self, trial: Trial, reference: str | None) -> TrainConfig:
         study = self.info.study
         if reference is None:
-            values = {domain.path: suggest(trial, domain) for domain in study.space}
-            return study.fixed.with_values(values)
+            return draw(trial, study)
         config = study.references[reference]
         if inside(study, config):
-            for domain in study.space:
-                suggest(trial, domain)
+            draw(trial, study)
         return config
 
     def constrain(self, number: int, excess: float) -> None:
@@ -253,10 +251,7 @@ class SearchTrials:
         ]
 
     def _enqueue(self, name: str, config: TrainConfig) -> None:
-        space = self.info.study.space if inside(self.info.study, config) else ()
-        fixed: dict[str, Any] = {}
-        for domain in space:
-            fixed.update(fixed_parameters(domain, config.value(domain.path)))
+        fixed = parameters(self.info.study, config)
         self._study.enqueue_trial(fixed, user_attrs={"reference": name})
 
 

@@ -13,7 +13,7 @@ import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, ClassVar, Literal, TypeVar
 
 from swast.errors import ConfigError, nearest
@@ -61,7 +61,7 @@ class Setting:
             re.fullmatch(pattern, value) for pattern in self.forms.values()
         )
 
-    @property
+    @cached_property
     def range(self) -> str:
         """The range in words a reader expects, as ``in (0, 1]`` or ``at least 1``."""
         low = self.low if self.above is None else self.above
@@ -103,6 +103,7 @@ class FieldType:
     names: tuple[str, ...] = ()
 
 
+@cache
 def field_types(table: type[Table]) -> dict[str, FieldType]:
     """The type of every scalar field of a table, by field name."""
     types = {}
@@ -116,6 +117,7 @@ def field_types(table: type[Table]) -> dict[str, FieldType]:
     return types
 
 
+@cache
 def subtables(table: type[Table]) -> dict[str, type[Table]]:
     """The nested tables of a table, by field name."""
     return {
@@ -172,7 +174,7 @@ class Table:
 
     def __post_init__(self) -> None:
         prefix = f"{self.table}." if self.table else ""
-        types, nested = field_types(type(self)), subtables(type(self))
+        types, nested = field_types(type(self)), subtables(type(self))  # type: ignore[arg-type]
         problems = []
         for each in dataclasses.fields(self):
             if each.name in nested:
@@ -200,7 +202,7 @@ def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -
     Raises:
         ConfigError: unknown fields (with the nearest valid name) and bad values.
     """
-    nested, names = subtables(cls), [each.name for each in dataclasses.fields(cls)]
+    nested, names = subtables(cls), [each.name for each in dataclasses.fields(cls)]  # type: ignore[arg-type]
     problems: list[str] = []
     arguments: dict[str, Any] = {}
     for name, value in values.items():

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.pareto import (
-    LEAST_RELATIVE_FLOPS,
     dominates,
     front,
     hypervolume,
@@ -19,6 +18,7 @@ from search.pareto import (
     ranks,
     reference_point,
 )
+from search.tables import STANDARD, Objectives
 
 # A few levels only, so that ties and exact duplicates are common, and any numbers.
 levels = st.tuples(
@@ -192,13 +192,13 @@ class TestHypervolume:
     def test_of_points_at_the_cost_of_dense_training_or_more_is_zero(self, cloud):
         assert hypervolume(*split(cloud)) == 0.0
 
-    @given(st.floats(1e-300, LEAST_RELATIVE_FLOPS))
+    @given(st.floats(1e-300, STANDARD.least_relative_flops))
     def test_of_a_perfect_point_below_the_least_cost_is_one(self, flops):
         assert hypervolume([1.0], [flops]) == 1.0
 
     @given(st.lists(st.tuples(st.floats(0, 1), st.floats(1e-6, 10)), min_size=1, max_size=10))
     def test_is_one_for_no_other_set(self, cloud):
-        perfect = any(up == 1.0 and down <= LEAST_RELATIVE_FLOPS for up, down in cloud)
+        perfect = any(up == 1.0 and down <= STANDARD.least_relative_flops for up, down in cloud)
         if perfect:
             assert hypervolume(*split(cloud)) == 1.0
         elif not any(up > 1 - 1e-9 and down < 1.0001e-4 for up, down in cloud):
@@ -213,6 +213,25 @@ class TestHypervolume:
         # that add nothing, one dominated and one dearer than dense training.
         accuracy, flops = [0.6, 0.8, 0.9, 0.7, 0.99], [1e-3, 1e-2, 1e-1, 2e-2, 1.5]
         assert hypervolume(accuracy, flops) == pytest.approx(0.575)
+
+    @given(st.lists(anywhere, max_size=12), st.floats(0, 0.99), st.floats(1e-6, 0.9))
+    def test_other_axes_are_the_same_square_after_the_points_were_moved(self, cloud, worst, least):
+        """A point at a share of the way along the new axes is worth what it is on the old ones."""
+        axes = Objectives(reference_accuracy=worst, least_relative_flops=least)
+        power = math.log(1e-4, least)
+        moved = [
+            (max(0.0, accuracy - worst) / (1 - worst), max(1e-300, min(1.0, flops) ** power))
+            for accuracy, flops in cloud
+        ]
+        found = hypervolume(*split(cloud), axes)
+        assert found == pytest.approx(union_area(moved), abs=1e-9)
+
+    @pytest.mark.parametrize("worst", [0.0, 0.1, 0.5])
+    def test_the_reference_accuracy_is_worth_nothing(self, worst):
+        axes = Objectives(reference_accuracy=worst)
+        assert reference_point(axes) == {"accuracy": worst, "relative_flops": 1.0}
+        assert hypervolume([worst, worst / 2], [0.01, 0.001], axes) == 0.0
+        assert hypervolume([1.0], [1e-4], axes) == 1.0
 
     def test_the_reference_point_is_worth_nothing_and_makes_no_difference(self):
         corner = reference_point()

@@ -222,7 +222,7 @@ class TestOrphans:
 
     def test_that_were_asked_for_and_never_begun_still_have_to_be_cheap_enough(self, tmp_path):
         """The driver died between asking Optuna and starting the trial."""
-        rules = Rules(price=lambda config: config.interval, max_flops=500)
+        rules = Rules(price=lambda config: config.interval, limit=lambda config: 500)
         trials = new_search(tmp_path, ONE_FIELD, budget=5)
         dear = [trials.ask() for _ in range(6)]
         assert any(each.config.interval > 500 for each in dear)
@@ -430,7 +430,7 @@ class TestALimit:
     """The interval stands for the cost."""
 
     def limited(self, folder, most, **more):
-        rules = Rules(price=lambda config: config.interval, max_flops=most)
+        rules = Rules(price=lambda config: config.interval, limit=lambda config: most)
         return Scene(folder, new_search(folder, ONE_FIELD, **more), rules)
 
     def test_keeps_what_is_dearer_from_being_started(self, tmp_path):
@@ -474,7 +474,9 @@ class TestALimit:
             directions=["maximize", "minimize"], sampler=optuna.samplers.RandomSampler(seed=0)
         )
         trials = SearchTrials(search_info(ONE_FIELD), drawn)
-        scene = Scene(tmp_path, trials, Rules(lambda config: config.interval, max_flops=0.5))
+        scene = Scene(
+            tmp_path, trials, Rules(lambda config: config.interval, limit=lambda config: 0.5)
+        )
         assert scene.session.propose() is None
         assert len(drawn.trials) == MOST_REJECTED
         assert {trial.state for trial in drawn.trials} == {TrialState.PRUNED}

@@ -15,13 +15,21 @@ from search.errors import RequestError
 from search.prepare import choose_study
 from search.request import Request
 from search.space import Choices, Domain, Range
-from search.study import HalvingConfig, Study, find_study, parse_study, read_study, shipped
+from search.study import Study, find_study, parse_study, read_study, shipped
+from search.tables import HalvingConfig
 from swast.config import TrainConfig
 from swast.errors import ConfigError
 from tests.search.support import BARE, TINY
 
 HEAVY = "{'torch', 'numpy', 'sklearn', 'rich', 'ray', 'optuna', 'mlflow', 'plotly', 'matplotlib'}"
-SHIPPED = ["digits"]
+SHIPPED = [
+    "cifar10-resnet18",
+    "cifar100-resnet18",
+    "digits",
+    "fashion-mnist",
+    "imagenet-resnet50",
+    "tiny-imagenet-resnet18",
+]
 
 
 def problems(source: str) -> list[str]:

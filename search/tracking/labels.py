@@ -8,8 +8,8 @@ from typing import Literal
 import tomli_w
 
 from search.info import SearchInfo
-from search.mirror import PARENT, SOURCE, Fixed
 from search.records import TrialRecord
+from search.tracking.mirror import PARENT, SOURCE, Fixed
 from swast.config import flatten
 
 STATUSES = {

@@ -15,13 +15,12 @@ import pytest
 
 from search.errors import RequestError
 from search.histories import Histories
-from search.mlstore import shown
-from search.notes import MOST_ROWS, describe, front_table
 from search.records import hypervolume_of
-from search.tracking import PUBLISH_SECONDS, Tracker
+from search.tracking.notes import MOST_ROWS, describe, front_table
+from search.tracking.tracker import PUBLISH_SECONDS, Tracker
 from swast.config import flatten, parse_toml
-from tests.search.stories import CONFIG, Story, new_store
 from tests.search.support import epoch, record, search_info, study, tree
+from tests.search.tracking.stories import CONFIG, Story, new_store
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
 
@@ -537,12 +536,6 @@ def test_a_mistake_of_ours_is_raised(story):
     story.start(0)
     with pytest.raises(Exception, match="Invalid value"):
         story.tracker.log_reading(0, {"not | a name": 0.5})
-
-
-def test_a_password_is_not_shown():
-    assert shown("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
-    assert shown("http://host:5000") == "http://host:5000"
-    assert shown("sqlite:////a:b@c/mlflow.db") == "sqlite:////a:b@c/mlflow.db"
 
 
 def test_a_description_of_many_members_is_cut_short():

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import functools
-import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from mlflow.tracking import MlflowClient
 
-from search.backlog import Clock
 from search.histories import Histories
 from search.info import SearchInfo
 from search.records import TrialRecord
-from search.tracking import Tracker
+from search.tracking.backlog import Clock
+from search.tracking.tracker import Tracker
 from tests.search.support import epoch, record, renumbered, search_info, study
 
 CURVES = {"val_accuracy", "hypervolume", "flops_spent"}
@@ -183,44 +174,3 @@ class Story:
                 for each in self.client.list_artifacts(run.info.run_id, folder)
             ),
         }
-
-
-class MlflowServer:
-    """An MLflow server of its own on a database in a folder, on one port for all its life."""
-
-    def __init__(self, folder: Path) -> None:
-        store = new_store(folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self._port}"
-        self._command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-        self._command += ["--port", str(self._port), "--workers", "1"]
-        self._command += ["--backend-store-uri", store]
-        self._command += ["--artifacts-destination", (folder / "served").as_uri()]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and return when it answers."""
-        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        self._process = subprocess.Popen(
-            self._command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | quiet,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 100
-        while time.monotonic() < deadline:
-            with suppress(urllib.error.URLError, OSError):
-                urllib.request.urlopen(f"{self.uri}/health", timeout=2).close()
-                return
-            time.sleep(0.1)
-        raise TimeoutError("the MLflow server did not start")
-
-    def stop(self) -> None:
-        """Kill it and all its processes; nothing is said good-bye to."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None

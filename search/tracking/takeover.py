@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.info import SearchInfo
-from search.labels import search_run, search_tags
-from search.mirror import CLOSED, PARENT, Mirror, find_runs
-from search.mlstore import LifecycleStage, MlflowClient, MlflowException, Run, is_refusal
+from search.tracking.labels import search_run, search_tags
+from search.tracking.mirror import CLOSED, PARENT, Mirror, find_runs
+from search.tracking.store import LifecycleStage, MlflowClient, MlflowException, Run, is_refusal
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import os
-import re
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
@@ -38,7 +37,7 @@ from mlflow.utils.mlflow_tags import (
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from search.errors import RequestError
-from search.home import check_store, sqlite_file
+from search.home import check_store, shown, sqlite_file
 
 __all__ = [
     "MLFLOW_PARENT_RUN_ID",
@@ -58,7 +57,6 @@ __all__ = [
     "is_refusal",
     "local_file_uri_to_path",
     "open_store",
-    "shown",
     "unusable",
 ]
 
@@ -118,11 +116,6 @@ def _reach(uri: str) -> None:
     engine = sqlalchemy.create_engine(uri, connect_args=arguments)
     engine.connect().close()
     engine.dispose()
-
-
-def shown(uri: str) -> str:
-    """A URI without its password."""
-    return re.sub(r"(://[^/@:]*:)[^/@]*@", r"\1***@", uri)
 
 
 def dataset(name: str) -> DatasetInput:

@@ -14,9 +14,9 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from sqlalchemy.exc import OperationalError
 
 from search.errors import RequestError
-from search.mlstore import is_outage
-from tests.search.stories import MlflowServer, Story, new_store
+from search.tracking.store import is_outage
 from tests.search.support import tree
+from tests.search.tracking.stories import Story, new_store
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
 
@@ -219,20 +219,13 @@ def same_trials(picture):
     return found
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = MlflowServer(tmp_path_factory.mktemp("server"))
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def up(server, monkeypatch):
+def up(mlflow_server, monkeypatch):
     """The server, answering; on a busy machine it may take its time."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
-    if server._process is None:
-        server.start()
-    return server
+    if not mlflow_server.answers():
+        mlflow_server.start()
+    return mlflow_server
 
 
 class TestAServer:

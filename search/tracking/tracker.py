@@ -12,24 +12,32 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from search.backlog import Backlog, Clock
 from search.histories import Epoch, Histories
+from search.home import shown
 from search.info import SearchInfo
-from search.labels import ENDED, ENDINGS, STATUSES, Ending, final_values, trial_run, trial_tags
-from search.mirror import NOTE, Mirror, children
-from search.mlstore import (
+from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
+from search.tracking.backlog import Backlog, Clock
+from search.tracking.labels import (
+    ENDED,
+    ENDINGS,
+    STATUSES,
+    Ending,
+    final_values,
+    trial_run,
+    trial_tags,
+)
+from search.tracking.mirror import NOTE, Mirror, children
+from search.tracking.notes import FILES, describe, write_front
+from search.tracking.store import (
     UNUSABLE,
     MlflowException,
     Run,
     is_outage,
     is_refusal,
     open_store,
-    shown,
     unusable,
 )
-from search.notes import FILES, describe, write_front
-from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
-from search.takeover import parent_of, sort_out
+from search.tracking.takeover import parent_of, sort_out
 
 FLUSH_SECONDS = 2.0
 """Epochs of so many seconds are sent together."""
@@ -142,7 +150,7 @@ class Tracker:
         """
         self._info, self._records, self._is_stale = info, tuple(records), True
         values = {
-            "hypervolume": hypervolume_of(records),
+            "hypervolume": hypervolume_of(records, info.study.objectives),
             "front_size": len(front_of(records)),
             "flops_spent": flops_spent(records),
         }

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from search.backlog import FIRST_PAUSE, LONGEST_PAUSE, Backlog
-from tests.search.stories import FakeClock
+from search.tracking.backlog import FIRST_PAUSE, LONGEST_PAUSE, Backlog
+from tests.search.tracking.stories import FakeClock
 
 
 class Service:
