@@ -20,7 +20,25 @@ from typing import Any
 from search.study import find_study
 
 ARMS = ("whole", "halved")
+HEADER = (
+    "| seed | FLOPs, whole | halved | ratio | hypervolume, whole | halved "
+    "| best, whole | halved | stopped |\n" + 9 * "|---" + "|"
+)
+ROW = (
+    "| {seed} | {whole_flops:.3g} | {halved_flops:.3g} | {flops_ratio:.3f} "
+    "| {whole_hypervolume:.4f} | {halved_hypervolume:.4f} "
+    "| {whole_best:.2%} | {halved_best:.2%} | {stopped} |"
+)
 TABLE = re.compile(r"^\[halving\]\n(?:[^\[\n].*\n|\n)*", re.MULTILINE)
+
+
+def best(summary: dict[str, Any]) -> float:
+    """Accuracy of the most accurate trial that was sampled and finished."""
+    return max(
+        trial["accuracy"]
+        for trial in summary["trials"]
+        if trial["state"] == "complete" and not trial["reference"]
+    )
 
 
 def arm_files(study: str, folder: Path) -> dict[str, Path]:
@@ -80,18 +98,16 @@ def main() -> None:
                 "whole_hypervolume": whole["hypervolume"],
                 "halved_hypervolume": halved["hypervolume"],
                 "difference": halved["hypervolume"] - whole["hypervolume"],
+                "whole_best": best(whole),
+                "halved_best": best(halved),
                 "stopped": halved["stopped"],
                 "whole_seconds": whole["seconds"],
                 "halved_seconds": halved["seconds"],
             }
         )
-    print("| seed | FLOPs, whole | halved | ratio | hypervolume, whole | halved | stopped |")  # noqa: T201
-    print("|---|---|---|---|---|---|---|")  # noqa: T201
+    print(HEADER)  # noqa: T201
     for row in rows:
-        print(  # noqa: T201
-            "| {seed} | {whole_flops:.3g} | {halved_flops:.3g} | {flops_ratio:.3f} "
-            "| {whole_hypervolume:.4f} | {halved_hypervolume:.4f} | {stopped} |".format(**row)
-        )
+        print(ROW.format(**row))  # noqa: T201
     ratios = [row["flops_ratio"] for row in rows]
     differences = [row["difference"] for row in rows]
     found = {

@@ -1,0 +1,36 @@
+"""docs/search.md says what the code and the figures beside it say."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+from search.cli import COMMANDS
+from search.study import read_study
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "search.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_are_those_of_the_code_and_the_figures():
+    """Made anew by `python docs/searching.py`."""
+    spec = importlib.util.spec_from_file_location("search_page", DOCS / "searching.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert made.renewed(PAGE) == PAGE
+    assert PAGE.count("<!-- end of") == 2
+
+
+def test_every_command_is_named():
+    assert all(f"`{name}" in PAGE or f"swast-search {name}" in PAGE for name in COMMANDS)
+
+
+def test_the_halving_it_explains_is_that_of_digits():
+    halving = read_study(DOCS.parent / "studies" / "digits.toml").halving
+    written = dict(re.findall(r"^    (grace|reduction|brackets) = (\d+)", PAGE, re.MULTILINE))
+    assert {name: int(value) for name, value in written.items()} == {
+        "grace": halving.grace,
+        "reduction": halving.reduction,
+        "brackets": halving.brackets,
+    }
