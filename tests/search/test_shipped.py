@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from search import cli
-from search.launch import default_study, smallest
+from search.prepare import choose_study, smallest
+from search.request import Request
 from search.sampler import inside, sample
 from search.study import find_study, shipped
 from swast.data import ArrayData
@@ -71,8 +72,8 @@ def test_are_listed_in_a_line_each(capsys):
 
 
 def test_the_default_with_gpus_is_one_of_them():
-    assert default_study(8) == "cifar10-resnet18"
-    assert default_study(0) == "digits"
+    assert choose_study(Request(), 8).name == "cifar10-resnet18"
+    assert choose_study(Request(), 0).name == "digits"
 
 
 @every_study
