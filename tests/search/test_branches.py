@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from search import cli
 from search.branches import Branch, field_ends, parts, resolve
-from search.launch import smallest
+from search.prepare import smallest
 from search.sampler import SAMPLERS, draw, inside, make_sampler, parameters, sample
 from search.space import Choices, Domain
 from search.study import parse_study

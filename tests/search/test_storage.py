@@ -51,9 +51,9 @@ class TestEveryOperation:
         first = SearchTrials.create(url, search_info())
         first.remember(run_id="abc")
         asked = [first.ask() for _ in range(5)]
-        first.note(0, run_id="one", rungs={1: 0.5})
+        first.note(0, verdict={"rungs": {1: 0.5}}, retries=2)
         first.constrain(3, 1.5)
-        first.settle(record(0, 0.7, 0.2))
+        first.settle(record(0, 0.7, 0.2, run_id="one"))
         first.settle(record(1, state="pruned"))
         first.settle(record(2, state="failed", reason="broken"))
         assert first.ask(at_random=True).number == 5
@@ -68,7 +68,8 @@ class TestEveryOperation:
         assert [each.state for each in records] == (
             ["complete", "pruned", "failed"] + 3 * ["complete"]
         )
-        assert (records[0].accuracy, records[0].run_id, records[0].rungs) == (0.7, "one", {1: 0.5})
+        assert (records[0].accuracy, records[0].run_id, records[0].retries) == (0.7, "one", 2)
+        assert records[0].rungs == {1: 0.5}
         assert [each.reference for each in records[:3]] == ["small", "dense", None]
 
     def test_that_optunas_cache_asks_of_a_storage_is_patient(self):
@@ -136,7 +137,7 @@ class TestARestart:
             restarts = pool.submit(restart)
             while len(settled) < 12 or not restarts.done():
                 number = trials.ask().number
-                trials.note(number, run_id=f"run-{number}")
+                trials.note(number, begun={"predicted_flops": number})
                 trials.settle(record(number, number / 1000))
                 settled.append(number)
             restarts.result()
@@ -144,7 +145,7 @@ class TestARestart:
         kept = {each.number: each for each in records if each.state == "complete"}
         assert sorted(kept) == settled
         for number, each in kept.items():
-            assert (each.accuracy, each.run_id) == (number / 1000, f"run-{number}")
+            assert (each.accuracy, each.predicted_flops) == (number / 1000, number)
         assert all(each.state == "running" for each in records if each.number not in kept)
 
     def test_that_takes_too_long_ends_the_search_which_goes_on_later(self, postgres, capsys):
@@ -156,7 +157,7 @@ class TestARestart:
         postgres.stop()
         try:
             with pytest.raises(SearchFailedError, match="--resume goes on later") as caught:
-                trials.note(1, run_id="one")
+                trials.note(1, paused=True)
             with pytest.raises(SearchFailedError):
                 trials.settle(record(1))
         finally:
@@ -295,5 +296,5 @@ def test_what_no_waiting_mends_ends_the_search_at_once(postgres, capfd):
     with storage.engine.begin() as connection:
         connection.execute(sqlalchemy.text("DROP TABLE trial_user_attributes"))
     with pytest.raises(SearchFailedError, match=r"^the search database failed: .+ not exist$"):
-        trials.note(0, run_id="one")
+        trials.note(0, paused=True)
     assert capfd.readouterr().err == ""
