@@ -17,6 +17,7 @@ from search.errors import SearchFailedError
 from search.halving import Halving
 from search.histories import Histories
 from search.home import Home
+from search.home import shown as shown_url
 from search.info import SearchInfo
 from search.lock import held
 from search.request import Request
@@ -104,7 +105,8 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
     Raises:
         RequestError: it cannot be run here as it is asked for.
     """
-    from search.runner import Workers, ray_running
+    from search.cluster import ray_running
+    from search.runner import Workers
 
     with ExitStack() as stack:
         present, where = prepare.present_gpus(request), "this machine"
@@ -161,7 +163,9 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
         finally:
             if not tracker.close():
                 again = summary.how_to_resume(trials.info.name, home)
-                shown.say(f"MLflow at {uri} lags behind; {again} and brings it up to date")
+                shown.say(
+                    f"MLflow at {shown_url(uri)} lags behind; {again} and brings it up to date"
+                )
     records = tuple(trials.records())
     return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
 

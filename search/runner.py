@@ -1,38 +1,25 @@
-"""The door to Ray: jobs in reused actors, scheduled by Tune over whatever there is.
+"""Jobs in reused actors, scheduled by Ray Tune over whatever there is.
 
-Ray's own state is disposable: the search lives in its storage (`search.trials`).
+Ray's own state is disposable: the search lives in its storage (`search.trials`). Ray is started or
+joined by `search.cluster`, which is imported first: it says how quiet Ray shall be.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "A worker died")
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS", "0")
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")
-os.environ.setdefault("TUNE_DISABLE_STRICT_METRIC_CHECKING", "1")
-os.environ.setdefault("TUNE_PRINT_ALL_TRIAL_ERRORS", "0")
-os.environ.setdefault("TUNE_WARN_THRESHOLD_S", "60")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-
-import ray
 from ray import tune
+from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
-from search.errors import RequestError
 from search.resources import Resources
 from search.scratch import scratch_folder
 from search.work import Failure, Report, Work
@@ -40,7 +27,6 @@ from search.worker import Worker
 from swast.data import ArrayData
 
 Answer = TypeVar("Answer")
-QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search tells what failed
 
 
@@ -184,9 +170,9 @@ class WorkScheduler(FIFOScheduler):  # type: ignore[misc]
 
 def describe(error: object) -> str:
     """Why a worker's process died, in one line."""
-    if isinstance(error, ray.exceptions.OutOfMemoryError):
+    if isinstance(error, OutOfMemoryError):
         return "out of memory: Ray ended its worker process to save the machine"
-    if error is None or isinstance(error, ray.exceptions.RayActorError):
+    if error is None or isinstance(error, RayActorError):
         return "its worker process died"
     return f"its worker process failed: {str(error).strip().splitlines()[-1]}"
 
@@ -273,34 +259,3 @@ def pausing(work: Work) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def ray_running(address: str | None, gpus: int) -> Iterator[tuple[float, int]]:
-    """Ray, joined at an address or started here with some GPUs, and left without a trace.
-
-    Yields:
-        CPUs and GPUs that there are.
-
-    Raises:
-        RequestError: there is no cluster at the address.
-    """
-    with scratch_folder() as folder:
-        try:
-            _start_ray(address, gpus, folder)
-            there = ray.cluster_resources()
-            yield there.get("CPU", 0.0), int(there.get("GPU", 0))
-        finally:
-            ray.shutdown()
-
-
-def _start_ray(address: str | None, gpus: int, folder: Path) -> None:
-    """Join a cluster, or start Ray here with its files in a folder."""
-    if address is None:
-        ray.init(num_gpus=gpus, include_dashboard=False, _temp_dir=str(folder), **QUIET)
-        return
-    try:
-        ray.init(address=address, **QUIET)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        cause = str(error).strip().splitlines()[0]
-        raise RequestError(f"--address {address}: no Ray cluster answers: {cause}") from None

@@ -9,48 +9,26 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from search.errors import RequestError
 from search.home import shown
 from search.info import FIELDS, SearchInfo
-from search.records import Reading, State, TrialRecord
+from search.kept import TOLD, outcome_of, readings_of, record_of
+from search.records import Reading, TrialRecord
 from search.sampler import draw, inside, make_sampler, parameters
 from search.storage import open_storage
-from search.study import Study
 from swast.config import TrainConfig
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
-STATES: dict[TrialState, State] = {
-    TrialState.WAITING: "waiting",
-    TrialState.RUNNING: "running",
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
-TOLD = {state: told for told, state in STATES.items()}
 LAST = "source"
 """The fact that is kept last of a new search: one without it is not whole."""
-OUTCOME = (
-    "accuracy",
-    "train_flops",
-    "relative_flops",
-    "epochs",
-    "seconds",
-    "flops",
-    "reason",
-    "rejected",
-    "stopped_at",
-    "run_id",
-)
 
 
 @dataclass(frozen=True)
@@ -229,13 +207,13 @@ class SearchTrials:
             values = [float(value) for value in found if value is not None]
             if len(values) < len(found) or not all(map(math.isfinite, values)):
                 raise ValueError(f"trial {record.number} is complete without values: {found}")
-        trial.set_user_attr("outcome", _outcome(record))
+        trial.set_user_attr("outcome", outcome_of(record))
         self._study.tell(trial, values, TOLD[record.state])
         del self._asked[record.number]
 
     def pause(self, record: TrialRecord) -> None:
         """Keep how far a trial came that is to be gone on with."""
-        self.note(record.number, paused=True, outcome=_outcome(record))
+        self.note(record.number, paused=True, outcome=outcome_of(record))
 
     def running(self) -> list[int]:
         """Numbers of the trials asked for here and not told yet."""
@@ -243,9 +221,9 @@ class SearchTrials:
 
     def records(self) -> list[TrialRecord]:
         """Every trial that was started, by number."""
-        readings = _readings(self._study.user_attrs)
+        readings = readings_of(self._study.user_attrs)
         return [
-            replace(_record(self.info.study, trial), readings=readings[trial.number])
+            replace(record_of(self.info.study, trial), readings=readings[trial.number])
             for trial in self._study.get_trials(deepcopy=False)
             if trial.state != TrialState.WAITING
         ]
@@ -259,45 +237,6 @@ def search_names(storage_url: str) -> list[str]:
     """Names of the searches in a storage, oldest first."""
     studies = open_storage(storage_url).get_all_studies()
     return [each.study_name for each in studies if LAST in each.user_attrs]
-
-
-def _outcome(record: TrialRecord) -> dict[str, Any]:
-    """What is kept of how a trial went, as plain values."""
-    return {name: getattr(record, name) for name in OUTCOME}
-
-
-def _record(study: Study, trial: FrozenTrial) -> TrialRecord:
-    """What is known of one trial."""
-    kept = trial.user_attrs
-    config, verdict = kept.get("config"), dict(kept.get("verdict", {}))
-    return TrialRecord(
-        number=trial.number,
-        state=_state(trial),
-        params=study.searched(TrainConfig.from_dict(config)) if config else {},
-        config=config or {},
-        reference=kept.get("reference"),
-        retries=kept.get("retries", 0),
-        ended=None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
-        rungs={int(epoch): accuracy for epoch, accuracy in verdict.pop("rungs", {}).items()},
-        **kept.get("begun", {}),
-        **(verdict | kept.get("outcome", {})),
-    )
-
-
-def _state(trial: FrozenTrial) -> State:
-    """How a trial stands; Optuna has no word for paused."""
-    paused = trial.state == TrialState.RUNNING and trial.user_attrs.get("paused")
-    return "paused" if paused else STATES[trial.state]
-
-
-def _readings(kept: Mapping[str, Any]) -> dict[int, dict[int, Reading]]:
-    """Readings by trial and seed, from the facts of a search."""
-    found: dict[int, dict[int, Reading]] = defaultdict(dict)
-    for key, values in kept.items():
-        if key.startswith("reading-"):
-            _, number, seed = key.split("-")
-            found[int(number)][int(seed)] = Reading(**values)
-    return found
 
 
 def _remove_unfinished(storage: BaseStorage, name: str) -> None:

@@ -265,6 +265,21 @@ class TestOrphans:
         assert (ended.state, ended.stopped_at) == ("pruned", 2)
         assert ended.reason == "place 2 at the rung of epoch 2: the best 1 of 2 go on"
 
+    def test_that_a_rung_had_stopped_after_a_pause_are_told_so(self, tmp_path):
+        """What was kept at the pause is older than the rung's word."""
+        first = halved(tmp_path, price=lambda config: 1)
+        numbers = [first.session.propose().number for _ in range(2)]
+        first.report(1, 1, 0.0)
+        first.session.close()
+        second = first.again()
+        assert [second.session.propose().number for _ in range(2)] == numbers
+        second.report(0, 2, 0.9)
+        assert not second.report(1, 2, 0.1)
+        third = second.again()
+        assert third.session.propose().number == 0
+        assert third.session.propose().number == 2
+        assert third.trials.records()[1].stopped_at == 2
+
 
 class TestPausing:
     def test_stops_what_runs_at_the_end_of_its_epoch_and_starts_nothing(self, scene):
