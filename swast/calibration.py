@@ -3,9 +3,10 @@
 Time follows what passes through the network, not the bill: a masked weight is multiplied like any
 other. So some steps are made as a round makes them (masks, preservation, augmentation, reading),
 on the real data, with large batches and small ones in turn, and some passes without gradients.
-What a training takes follows from its `swast.cost.Passes`.
+What a training takes follows from its `swast.cost.Passes`. The solver of a selection is timed by
+itself, on random features, by the FLOP that the ledger counts for it.
 
-Not measured are the solvers of selections, updates of masks on line and checkpoints; and removed
+Not measured are updates of masks on line (every tenth step at most) and checkpoints; and removed
 channels are not credited.
 """
 
@@ -18,12 +19,15 @@ from dataclasses import dataclass
 
 import torch
 
+from swast.compute import pick_device
 from swast.config import TrainConfig
-from swast.coresets import Coreset
-from swast.cost import Passes
+from swast.coresets import SCORERS, Coreset, coreset_size, group_sizes, make_groups
+from swast.cost import Passes, model_cost
 from swast.data import ArrayData
-from swast.features import predict_logits
-from swast.rng import seeded
+from swast.features import Features, predict_logits
+from swast.memory import Memory
+from swast.models import outline
+from swast.rng import generator, seeded
 from swast.run import Round, Run
 from swast.sparsify import thin
 from swast.steps import train_step
@@ -37,6 +41,8 @@ SMALLER = 4
 """A small batch is so many times smaller than a large one."""
 MOST_SCANNED = 1024
 """Samples of a pass without gradients, at most."""
+SOLVED, SOLVED_CLASSES = 1024, 10
+"""Samples and classes of a selection that is timed, at most."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,7 @@ def in_round(config: TrainConfig, data: ArrayData) -> Run:
 
     What it recorded is zeros, and takes no memory.
     """
-    run = Run(config, data)
-    if config.warmup_epochs == config.epochs:
-        return run
+    run = Run(config.with_values({"coreset.fraction": 1.0}), data)
     run.epoch = config.warmup_epochs
     recorded = None
     if config.preserve.weight > 0:
@@ -128,6 +132,51 @@ def forward_seconds(run: Run, seconds: float) -> float:
         if size < most:
             size, laps = min(2 * size, most), []
     return statistics.median(laps or [lap / size])
+
+
+def solver_seconds(config: TrainConfig, data: ArrayData) -> float:
+    """Seconds that a configuration's solver takes for a FLOP of the ledger; 0 where it has none.
+
+    It chooses among random features, of 10 classes and 1,024 samples at most.
+    """
+    if config.coreset.fraction == 1:
+        return 0.0
+    scorer, device = SCORERS[config.coreset.scorer], pick_device(config.device)
+    labels = some_labels(data).to(device)
+    counts, width = torch.bincount(labels).tolist(), num_features(config.model, data)
+    size = max(len(counts), coreset_size(len(labels), config.coreset.fraction))
+    sizes = group_sizes(counts, size, balanced=config.coreset.balanced)
+    flops = scorer.solver_flops(sizes, data.num_classes, width)
+    if not flops:
+        return 0.0
+    draw = generator(config.seed, "calibration")
+    hidden, logits = (
+        torch.randn(len(labels), each, generator=draw).to(device)
+        for each in (width, data.num_classes)
+    )
+    features = Features(hidden, logits, labels, Memory(len(labels), device))
+    laps = []
+    with threads(config.threads):
+        for _ in range(2):
+            started = now(device)
+            scorer.select(features, make_groups(labels, sizes), draw, config.coreset)
+            laps.append(now(device) - started)
+    return min(laps) / flops
+
+
+def some_labels(data: ArrayData) -> torch.Tensor:
+    """Training labels of 10 classes at most, 1,024 at most, counted from 0 without a gap."""
+    labels = torch.as_tensor(data.train_labels)
+    few = labels[labels < labels.unique()[:SOLVED_CLASSES][-1] + 1]
+    spread = few[:: max(1, -(-len(few) // SOLVED))]
+    compact: torch.Tensor = spread.unique(return_inverse=True)[1]
+    return compact
+
+
+def num_features(model: str, data: ArrayData) -> int:
+    """Inputs of a network's last linear layer."""
+    network = outline(model, data.input_shape, data.num_classes)
+    return model_cost(network, data.input_shape).num_features
 
 
 def within(laps: Iterator[float], seconds: float) -> Iterator[float]:

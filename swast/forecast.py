@@ -53,11 +53,11 @@ class Mark:
     """What a run has taken by the end of an epoch.
 
     Attributes:
-        flops: the bill so far.
+        ledger: the bill so far.
         passes: what has passed through the network.
     """
 
-    flops: int
+    ledger: Ledger
     passes: Passes
 
 
@@ -92,7 +92,7 @@ class Forecast:
             self.ledger.evaluation += self.forward * len(data.val_labels)
             self.passes.forward += len(data.val_labels)
             self._end(epoch)
-            self.marks.append(Mark(self.ledger.total, replace(self.passes)))
+            self.marks.append(Mark(replace(self.ledger), replace(self.passes)))
 
     def _start(self, epoch: int) -> None:
         """What comes before an epoch's first step: selection, recording, pruning."""
