@@ -76,9 +76,8 @@ def show_price(study: Study, budget: int, quote: Quote) -> None:
     say(f"{study.name}: {budget} trials, about {flops.expected:.3g} training FLOPs")
     drawn = f"({SAMPLES} drawn from the space); dense {quote.dense:.3g}"
     say(f"one trial: {spread(flops, '{:.3g}'.format)} {drawn}")
-    say(
-        f"about {span(seconds.expected / lanes)} of training, {lanes} at a time; start-up is extra"
-    )
+    whole = f"about {span(seconds.expected / lanes)} of training, {lanes} at a time"
+    say(f"{whole}; start-up and upkeep are extra")
     say(f"time of one trial: {spread(seconds, span)}")
     if study.halving and flops.halved is not None and seconds.halved is not None:
         left = f"{flops.halved:.3g} FLOPs and {span(seconds.halved / lanes)}"

@@ -475,7 +475,7 @@ class TestDryRun:
         )
         assert code == 0
         (whole,) = re.findall(
-            r"^about (.+) of training, 2 at a time; start-up is extra$", out, re.M
+            r"^about (.+) of training, 2 at a time; start-up and upkeep are extra$", out, re.M
         )
         (trials,) = re.findall(
             r"^time of one trial: least (.+), median (.+), most (.+)$", out, re.M
