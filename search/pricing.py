@@ -12,7 +12,9 @@ from search.study import HalvingConfig, Study
 from swast.calibration import SECONDS, Speed, calibrate, solver_seconds
 from swast.config import TrainConfig
 from swast.data import ArrayData
+from swast.errors import ConfigError, SwastError
 from swast.forecast import Mark, dense_flops
+from swast.models.named import first_line
 from swast.training import foresee
 
 SAMPLES = 200
@@ -174,6 +176,9 @@ def calibrate_search(study: Study, outlook: Outlook, data: ArrayData, device: st
 
     Networks are measured at what the study fixes, and share a second; scorers at the first
     configuration that has them.
+
+    Raises:
+        ConfigError: a network cannot be trained here.
     """
     courses = [*outlook.references.values(), *outlook.drawn]
     models = dict.fromkeys(course.config.model for course in courses)
@@ -184,7 +189,7 @@ def calibrate_search(study: Study, outlook: Outlook, data: ArrayData, device: st
     there = {"device": device}
     return Pace(
         speeds={
-            name: calibrate(
+            name: speed_of(
                 study.fixed.with_values({**there, "model": name}), data, SECONDS / len(models)
             )
             for name in models
@@ -195,3 +200,18 @@ def calibrate_search(study: Study, outlook: Outlook, data: ArrayData, device: st
             for name, config in scorers.items()
         },
     )
+
+
+def speed_of(config: TrainConfig, data: ArrayData, seconds: float) -> Speed:
+    """Measure a network for some seconds.
+
+    Raises:
+        ConfigError: it cannot be trained here, and why.
+    """
+    try:
+        return calibrate(config, data, seconds)
+    except SwastError:
+        raise
+    except Exception as error:  # a user's network may raise anything, and any may be too large
+        problem = f"model {config.model!r} cannot be trained here: {first_line(error)}"
+        raise ConfigError([problem]) from error

@@ -14,6 +14,7 @@ from search.sampler import sample
 from search.study import HalvingConfig
 from swast.calibration import Speed
 from swast.data import load_data
+from swast.errors import ConfigError
 from swast.forecast import Forecast, dense_flops, predict
 from tests.search.support import BARE, TINY, study
 
@@ -152,6 +153,13 @@ class TestTime:
         assert pace.solvers["random"] == 0 < pace.solvers["el2n"]
         found = price_search(outlook, 10, pace.seconds)
         assert 0 < found.least < found.most
+
+    def test_a_network_that_raises_is_named(self, data):
+        raising = TINY.replace('"mlp-small"', '"tests.search.faulty:raising"')
+        outlook = foresee_search(study(raising), data, seed=3)
+        problem = "'tests.search.faulty:raising' cannot be trained here: .*divides by zero"
+        with pytest.raises(ConfigError, match=problem):
+            pricing.calibrate_search(study(raising), outlook, data, "cpu")
 
     def test_a_quote_holds_both(self, outlook, found):
         said = pricing.quote(outlook, self.PACE, 10, concurrent=2)
