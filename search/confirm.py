@@ -71,6 +71,14 @@ class Confirmation:
         """Whether nothing more will be proposed."""
         return self.paused or not (self._waiting or self._running)
 
+    @property
+    def is_short(self) -> bool:
+        """Whether nothing has to be trained: the checkpoints are there, of the members alone."""
+        return all(
+            each.seed == each.member.config["seed"] and self._checkpoint(each).is_dir()
+            for each in self._waiting
+        )
+
     def propose(self) -> Job | None:
         """The next training, or None if there is none now."""
         if self.paused or not self._waiting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -66,14 +67,23 @@ def launch(request: Request) -> bool:
 
 
 def price(request: Request) -> None:
-    """Print what a search would cost."""
-    from search.pricing import price_search
+    """Print what a search would cost in FLOPs, and how long it would train on this machine.
+
+    Of a cluster's size nothing is known here: on one, trials are counted one after another.
+    """
+    from search import pricing
 
     gpus = prepare.choose_gpus(request.gpus, prepare.present_gpus(request), "this machine")
     study = prepare.choose_study(request, gpus)
     data = prepare.load(study, request, Home.find(request.home))
     budget = request.budget or prepare.DEFAULT_BUDGET
-    summary.show_price(study, budget, price_search(study, data, budget, request.seed))
+    concurrent = 1
+    if not request.address:
+        resources = prepare.choose_resources(request, study, gpus)
+        concurrent = min(resources.concurrency(os.cpu_count() or 1, gpus), budget)
+    outlook = pricing.foresee_search(study, data, request.seed)
+    pace = pricing.calibrate_search(study, outlook, data, "cuda" if gpus else "cpu")
+    summary.show_price(study, budget, pricing.quote(outlook, pace, budget, concurrent))
 
 
 def run(request: Request) -> SearchResult:
@@ -143,6 +153,7 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
 def search(request: Request, home: Home, trials: SearchTrials, workers: Workers) -> SearchResult:
     """Run a search that this process holds, and read its front at the end."""
     from search.tracking import Tracker
+    from search.worker import Worker, work_here
 
     folder = home.search(trials.info.name)
     histories = Histories(folder / "histories")
@@ -158,7 +169,10 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
             status = session.status
             if status.end != "failed" and not status.interrupted:
                 readings = Confirmation(trials, tracker, shown, folder, request.retries)
-                workers.run(readings)
+                if readings.is_short:
+                    work_here(readings, Worker(workers.data))
+                else:
+                    workers.run(readings)
                 status = replace(status, interrupted=readings.paused)
         finally:
             if not tracker.close():

@@ -1,22 +1,31 @@
-"""What a search will cost, before it starts."""
+"""What a search will cost, before it starts: FLOPs, and the time on this machine."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from search.halving import rung_epochs
 from search.sampler import sample
 from search.study import Study
+from search.tables import HalvingConfig
+from swast.calibration import SECONDS, Speed, calibrate, solver_seconds
+from swast.config import TrainConfig
 from swast.data import ArrayData
-from swast.forecast import dense_flops
-from swast.training import price
+from swast.errors import ConfigError, SwastError
+from swast.forecast import Mark, dense_flops
+from swast.models.named import first_line
+from swast.training import foresee
 
 SAMPLES = 200
+Measure = Callable[[TrainConfig, Mark], float]
+"""What a configuration has cost by a mark of its forecast, in FLOPs or in seconds."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """FLOPs of a search of some trials.
+    """What a search of some trials costs, in FLOPs or in seconds of training.
 
     Attributes:
         references: of each reference, by name.
@@ -24,27 +33,186 @@ class Price:
         median: of the middle one.
         most: of the dearest one.
         expected: of the whole search: its references, and the mean for every other trial.
-        dense: of dense training on all data, for comparison.
+        halved: the same if every rung lets 1/η go on; None without halving.
     """
 
-    references: dict[str, int]
-    least: int
+    references: dict[str, float]
+    least: float
     median: float
-    most: int
+    most: float
     expected: float
+    halved: float | None
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a search is said to cost.
+
+    Attributes:
+        flops: training FLOPs.
+        seconds: of training, one trial after another.
+        dense: FLOPs of dense training on all data, for comparison.
+        concurrent: trials at a time.
+    """
+
+    flops: Price
+    seconds: Price
+    dense: int
+    concurrent: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """A configuration, and what it will have taken by the end of each epoch."""
+
+    config: TrainConfig
+    marks: Sequence[Mark]
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The trainings of a search, foreseen.
+
+    Attributes:
+        references: of the study, by name.
+        drawn: 200 configurations drawn evenly from its space.
+        halving: what stops trials; None where nothing does.
+        dense: FLOPs of dense training on all data, for comparison.
+    """
+
+    references: Mapping[str, Course]
+    drawn: Sequence[Course]
+    halving: HalvingConfig | None
     dense: int
 
 
-def price_search(study: Study, data: ArrayData, budget: int, seed: int) -> Price:
-    """Price a search from its references and 200 configurations drawn evenly from its space."""
-    references = {name: price(each, data).total for name, each in study.references.items()}
-    drawn = [price(config, data).total for config in sample(study, SAMPLES, seed)]
-    first = list(references.values())[:budget]
-    return Price(
-        references=references,
-        least=min(drawn),
-        median=statistics.median(drawn),
-        most=max(drawn),
-        expected=sum(first) + statistics.mean(drawn) * (budget - len(first)),
+@dataclass(frozen=True)
+class Pace:
+    """How fast a study's trainings go on this machine.
+
+    Attributes:
+        speeds: by network.
+        solvers: seconds a FLOP of the selections' solvers, by scorer.
+    """
+
+    speeds: Mapping[str, Speed]
+    solvers: Mapping[str, float]
+
+    def seconds(self, config: TrainConfig, mark: Mark) -> float:
+        """Seconds that a configuration has trained by a mark of its forecast."""
+        solver = self.solvers[config.coreset.scorer] * mark.ledger.solver
+        return self.speeds[config.model].seconds(mark.passes) + solver
+
+
+def foresee_search(study: Study, data: ArrayData, seed: int) -> Outlook:
+    """Foresee a study's references, and 200 configurations drawn evenly from its space."""
+
+    def course(config: TrainConfig) -> Course:
+        return Course(config, foresee(config, data).marks)
+
+    return Outlook(
+        references={name: course(each) for name, each in study.references.items()},
+        drawn=[course(config) for config in sample(study, SAMPLES, seed)],
+        halving=study.halving,
         dense=dense_flops(study.fixed, data),
     )
+
+
+def price_search(outlook: Outlook, budget: int, measure: Measure) -> Price:
+    """The price of a search of some trials, by a measure."""
+
+    def costs(course: Course) -> list[float]:
+        return [measure(course.config, mark) for mark in course.marks]
+
+    references = {name: costs(course)[-1] for name, course in outlook.references.items()}
+    drawn = [costs(course) for course in outlook.drawn]
+    whole = [each[-1] for each in drawn]
+    first = list(references.values())[:budget]
+    others = budget - len(first)
+    halved = None
+    if outlook.halving is not None:
+        stopped = statistics.fmean(after_halving(each, outlook.halving) for each in drawn)
+        halved = sum(first) + stopped * others
+    return Price(
+        references=references,
+        least=min(whole),
+        median=statistics.median(whole),
+        most=max(whole),
+        expected=sum(first) + statistics.fmean(whole) * others,
+        halved=halved,
+    )
+
+
+def quote(outlook: Outlook, pace: Pace, budget: int, concurrent: int) -> Quote:
+    """The price of a search both in FLOPs and in time, for so many trials at a time."""
+    flops, seconds = (price_search(outlook, budget, each) for each in (bill, pace.seconds))
+    return Quote(flops, seconds, outlook.dense, concurrent)
+
+
+def bill(_config: TrainConfig, mark: Mark) -> float:
+    """The bill by a mark; the measure of FLOPs."""
+    return mark.ledger.total
+
+
+def after_halving(costs: Sequence[float], halving: HalvingConfig) -> float:
+    """What a trial costs on average if every rung lets 1/η go on, whoever they are.
+
+    Args:
+        costs: of its first epoch, of its first two, and so on.
+        halving: the rungs; brackets come equally often.
+    """
+    found = []
+    for bracket in range(halving.brackets):
+        first = halving.grace * halving.reduction**bracket
+        total, before, share = 0.0, 0.0, 1.0
+        for epoch in (*rung_epochs(first, halving.reduction, len(costs)), len(costs)):
+            total += share * (costs[epoch - 1] - before)
+            before, share = costs[epoch - 1], share / halving.reduction
+        found.append(total)
+    return statistics.fmean(found)
+
+
+def calibrate_search(study: Study, outlook: Outlook, data: ArrayData, device: str) -> Pace:
+    """Measure every network and every scorer among a search's trainings, in a second or two.
+
+    Networks are measured at what the study fixes, and share a second; scorers at the first
+    configuration that has them.
+
+    Raises:
+        ConfigError: a network cannot be trained here.
+    """
+    courses = [*outlook.references.values(), *outlook.drawn]
+    models = dict.fromkeys(course.config.model for course in courses)
+    scorers: dict[str, TrainConfig] = {}
+    for course in courses:
+        if course.config.coreset.fraction < 1:
+            scorers.setdefault(course.config.coreset.scorer, course.config)
+    there = {"device": device}
+    return Pace(
+        speeds={
+            name: speed_of(
+                study.fixed.with_values({**there, "model": name}), data, SECONDS / len(models)
+            )
+            for name in models
+        },
+        solvers=dict.fromkeys((course.config.coreset.scorer for course in courses), 0.0)
+        | {
+            name: solver_seconds(config.with_values(there), data)
+            for name, config in scorers.items()
+        },
+    )
+
+
+def speed_of(config: TrainConfig, data: ArrayData, seconds: float) -> Speed:
+    """Measure a network for some seconds.
+
+    Raises:
+        ConfigError: it cannot be trained here, and why.
+    """
+    try:
+        return calibrate(config, data, seconds)
+    except SwastError:
+        raise
+    except Exception as error:  # a user's network may raise anything, and any may be too large
+        problem = f"model {config.model!r} cannot be trained here: {first_line(error)}"
+        raise ConfigError([problem]) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,7 +14,7 @@ from search.result import Confirmed, SearchResult
 from search.study import Study
 
 if TYPE_CHECKING:
-    from search.pricing import Price
+    from search.pricing import Price, Quote
 
 
 def confirmed_table(confirmed: Sequence[Confirmed]) -> Table:
@@ -63,15 +63,30 @@ def home_option(home: Home) -> str:
     return "" if home.is_default else f" --home {home.path}"
 
 
-def show_price(study: Study, budget: int, price: Price) -> None:
+def show_price(study: Study, budget: int, quote: Quote) -> None:
     """Print what a search would cost."""
     from search.pricing import SAMPLES
 
-    console = Console(highlight=False)
-    console.print(f"{study.name}: {budget} trials, about {price.expected:.3g} training FLOPs")
-    console.print(
-        f"one trial: least {price.least:.3g}, median {price.median:.3g}, most {price.most:.3g} "
-        f"({SAMPLES} drawn from the space); dense {price.dense:.3g}"
-    )
-    for name, flops in price.references.items():
-        console.print(f"reference {name}: {flops:.3g}")
+    def spread(price: Price, form: Callable[[float], str]) -> str:
+        least, median, most = map(form, (price.least, price.median, price.most))
+        return f"least {least}, median {median}, most {most}"
+
+    flops, seconds, lanes = quote.flops, quote.seconds, quote.concurrent
+    say = Console(highlight=False, soft_wrap=True).print
+    say(f"{study.name}: {budget} trials, about {flops.expected:.3g} training FLOPs")
+    drawn = f"({SAMPLES} drawn from the space); dense {quote.dense:.3g}"
+    say(f"one trial: {spread(flops, '{:.3g}'.format)} {drawn}")
+    whole = f"about {span(seconds.expected / lanes)} of training, {lanes} at a time"
+    say(f"{whole}; start-up and upkeep are extra")
+    say(f"time of one trial: {spread(seconds, span)}")
+    if study.halving and flops.halved is not None and seconds.halved is not None:
+        left = f"{flops.halved:.3g} FLOPs and {span(seconds.halved / lanes)}"
+        rate = f"every rung lets 1 in {study.halving.reduction} go on"
+        say(f"halving: about {left} if {rate}; at most what is above")
+    for name, cost in flops.references.items():
+        say(f"reference {name}: {cost:.3g}, {span(seconds.references[name])}")
+
+
+def span(seconds: float) -> str:
+    """A duration as ``0.52 s``, ``8.2 s``, or from a minute on as `display.clock` gives it."""
+    return f"{seconds:.2g} s" if seconds < 60 else display.clock(seconds)

@@ -6,12 +6,13 @@ import dataclasses
 import gc
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from typing import Any
 
 import torch
 
-from search.work import Failure, Job, Report
+from search.work import Failure, Job, Report, Work
 from swast import checkpoint
 from swast.data import ArrayData
 from swast.errors import CheckpointError, SwastError
@@ -104,6 +105,21 @@ class Worker:
         self._run = self._epochs = None  # type: ignore[assignment]
         release_memory()
         return Failure(f"{name}: {text}" if text else name, lasting)
+
+
+def work_here(work: Work, worker: Worker) -> None:
+    """Do all jobs in this process, one after another: for those that take less than a start."""
+    while (job := work.propose()) is not None:
+        worker.start(job)
+        outcome: Mapping[str, Any] | Failure | None = None
+        goes_on = True
+        while goes_on and outcome is None:
+            report = worker.step()
+            if isinstance(report, Failure):
+                outcome = report
+            else:
+                goes_on, outcome = work.on_report(job.number, report), report.result
+        work.on_end(job.number, outcome)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

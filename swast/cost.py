@@ -3,7 +3,7 @@
 Counted are 2 FLOPs a multiply-add of every layer with weights, at the density of the masks in
 force. A training step costs 3 forward passes a sample (forward, and backward at twice that); a
 RigL update adds the dense part of the weight gradient. These are *counted* FLOPs: unstructured
-masks do not make hardware faster.
+masks do not make hardware faster. What does take time, a run's passes, is counted beside them.
 """
 
 from __future__ import annotations
@@ -48,6 +48,23 @@ class Ledger:
     def to_dict(self) -> dict[str, int]:
         """The terms by name."""
         return dataclasses.asdict(self)
+
+
+@dataclass
+class Passes:
+    """What a run lets through its network. Time follows it: a masked weight takes its time too.
+
+    Attributes:
+        steps: training steps.
+        training: samples in them, forward and backward.
+        saliency: samples that pruners look at, forward and backward.
+        forward: samples of passes without gradients: selection, recording, evaluation, diagnosis.
+    """
+
+    steps: int = 0
+    training: int = 0
+    saliency: int = 0
+    forward: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,15 @@ up what each step will cost under the masks then in force. Of what trains nothin
 counts of living weights matter, and all but those under a global threshold follow from the
 configuration alone. How such a threshold splits over the layers, somebody has to say who has a
 network to prune (see `swast.training.price`).
+
+The same walk counts the samples that pass through the network, from which time follows (see
+`swast.calibration`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from torch import nn
@@ -17,7 +21,7 @@ from torch import nn
 from swast import plan
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, coreset_size, group_sizes
-from swast.cost import STEP, Ledger, ModelCost, model_cost, selection_flops
+from swast.cost import STEP, Ledger, ModelCost, Passes, model_cost, selection_flops
 from swast.data import ArrayData, add_noise
 from swast.models import build_model, outline
 from swast.pruning import PRUNERS, channel, n_m, prunable_weights
@@ -44,8 +48,23 @@ def dense_flops(config: TrainConfig, data: ArrayData) -> int:
     return STEP * cost.forward() * data.num_train * config.epochs
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What a run has taken by the end of an epoch.
+
+    Attributes:
+        ledger: the bill so far.
+        passes: what has passed through the network.
+    """
+
+    ledger: Ledger
+    passes: Passes
+
+
 class Forecast:
-    """A walk through a run's plan; its ledger is that of the whole run.
+    """A walk through a run's plan; its ledger and its passes are those of the whole run.
+
+    Every epoch leaves a mark in ``marks``.
 
     Args:
         config: the configuration.
@@ -65,11 +84,15 @@ class Forecast:
         shapes = {name: weight.shape for name, weight in weights.items()}
         self.living = living or partial(layer_counts, config, shapes)
         self.forward = self.cost.forward()
-        self.ledger = Ledger()
+        self.ledger, self.passes = Ledger(), Passes()
+        self.marks: list[Mark] = []
         for epoch in range(config.epochs):
             self._start(epoch)
             self._train(epoch)
             self.ledger.evaluation += self.forward * len(data.val_labels)
+            self.passes.forward += len(data.val_labels)
+            self._end(epoch)
+            self.marks.append(Mark(replace(self.ledger), replace(self.passes)))
 
     def _start(self, epoch: int) -> None:
         """What comes before an epoch's first step: selection, recording, pruning."""
@@ -82,7 +105,20 @@ class Forecast:
             pruner = PRUNERS[self.config.prune.method]
             passes = pruner.saliency_samples(min(pruner.batch, self.data.num_train))
             self.ledger.saliency += STEP * self.forward * passes
+            self.passes.saliency += passes
             self._prune(epoch)
+
+    def _end(self, epoch: int) -> None:
+        """What comes after an epoch's evaluation: diagnosis, at the end of a round."""
+        config, data = self.config, self.data
+        if epoch < config.warmup_epochs or not plan.is_round_end(config, epoch + 1):
+            return
+        if config.diagnose.passes:
+            self.passes.forward += plan.epoch_samples(config, data.num_train, epoch)
+            self.passes.forward += data.num_train * bool(
+                (data.train_labels != data.clean_train).any()
+            )
+        self.passes.forward += len(data.test_labels) * config.diagnose.test
 
     @property
     def _looks(self) -> bool:
@@ -97,6 +133,7 @@ class Forecast:
         size = coreset_size(data.num_train, config.coreset.fraction)
         groups = group_sizes(data.class_counts, size, balanced=config.coreset.balanced)
         self.ledger.selection += self.forward * data.num_train * self._looks
+        self.passes.forward += data.num_train * self._looks
         self.ledger.solver += selection_flops(
             config, groups, data.num_classes, self.cost.num_features
         )
@@ -107,9 +144,11 @@ class Forecast:
         size = coreset_size(num_train, config.coreset.fraction)
         if SCORERS[config.coreset.scorer].dynamic:
             size = num_train
-        self.ledger.recording += (
-            self.forward * size * (config.preserve.weight > 0 and not self._looks)
-        )
+        if self._looks:
+            return
+        billed = config.preserve.weight > 0
+        self.ledger.recording += self.forward * size * billed
+        self.passes.forward += size * (billed or config.diagnose.passes)
 
     def _prune(self, epoch: float) -> None:
         """Bring the counts to the sparsity that the schedule asks for."""
@@ -132,6 +171,8 @@ class Forecast:
         config, num_train = self.config, self.data.num_train
         samples = plan.epoch_samples(config, num_train, epoch)
         sizes = plan.batch_sizes(samples, config.optim.batch_size)
+        self.passes.steps += len(sizes)
+        self.passes.training += samples
         seen = 0
         for step in self._updates(epoch):
             place = step - plan.steps_before(config, num_train, epoch)

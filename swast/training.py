@@ -25,7 +25,7 @@ from swast.data import ArrayData, load_data
 from swast.diagnostics import close_round, double_losses, open_round
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
-from swast.forecast import dense_flops, predict
+from swast.forecast import Forecast, dense_flops
 from swast.result import EpochRecord, TrainResult
 from swast.rng import generator, seeded
 from swast.run import Round, Run
@@ -207,17 +207,22 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
 
 
 def price(config: TrainConfig, data: ArrayData) -> Ledger:
-    """The bill of a run before it runs, by term.
+    """The bill of a run before it runs, by term (see `foresee`)."""
+    return foresee(config, data).ledger
+
+
+def foresee(config: TrainConfig, data: ArrayData) -> Forecast:
+    """A run before it runs: its bill, and what passes through its network.
 
     It follows from the configuration alone, to the last digit, but for global thresholds: their
     split over the layers depends on the weights. So the warm-up is rehearsed, 1,000 steps of it at
     most, and what it ends with is pruned as the plan says, without training on.
     """
     if config.prune.method == "none" or config.prune.distribution != "global":
-        return predict(config, data)
+        return Forecast(config, data)
     with threads(config.threads):
         run = rehearse(config, data)
-        return predict(config, data, partial(sparsify.thin, run))
+        return Forecast(config, data, partial(sparsify.thin, run))
 
 
 def rehearse(config: TrainConfig, data: ArrayData) -> Run:

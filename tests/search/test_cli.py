@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import re
 import shutil
 
 import pytest
@@ -17,13 +19,22 @@ import torch
 from search.cli import COMMANDS, main
 from search.home import Home
 from search.lock import held
-from search.pricing import price_search
+from search.pricing import bill, foresee_search, price_search
 from search.result import SearchResult
 from search.study import find_study
 from search.trials import SearchTrials
 from swast.config import TrainConfig, read_config
 from swast.data import load_data
 from tests.search.support import TINY, database, finish, new_search, record, tree
+
+REFERENCE = re.compile(r"^reference .+, (.+)$", re.MULTILINE)
+
+
+def seconds_in(text):
+    """The seconds of a duration as ``8.2 s`` or ``1:05``."""
+    if text.endswith(" s"):
+        return float(text[:-2])
+    return sum(int(part) * 60**place for place, part in enumerate(reversed(text.split(":"))))
 
 
 @pytest.fixture(scope="module")
@@ -447,12 +458,47 @@ class TestDryRun:
         code, out, err = swast_search(*SEARCH, "--dry-run", "--budget", "7", "--seed", "3")
         assert (code, err) == (0, "")
         assert tree(place) == before
-        price = price_search(find_study("tiny.toml"), load_data("digits"), 7, seed=3)
+        outlook = foresee_search(find_study("tiny.toml"), load_data("digits"), seed=3)
+        price = price_search(outlook, 7, bill)
         text = " ".join(out.split())
         assert f"tiny: 7 trials, about {price.expected:.3g} training FLOPs" in text
         assert f"least {price.least:.3g}, median {price.median:.3g}, most {price.most:.3g}" in text
-        assert f"dense {price.dense:.3g}" in text
-        assert f"reference small: {price.references['small']:.3g}" in text
+        assert f"dense {outlook.dense:.3g}" in text
+        assert f"reference small: {price.references['small']:.3g}, " in text
+        assert "halving" not in text
+
+    def test_says_how_long_it_would_train_here(self, swast_search):
+        """The whole in the time of two cores, a trial in its own."""
+        cpus = str((os.cpu_count() or 1) / 2)
+        code, out, _ = swast_search(
+            *SEARCH, "--dry-run", "--budget", "50", "--cpus-per-trial", cpus
+        )
+        assert code == 0
+        (whole,) = re.findall(
+            r"^about (.+) of training, 2 at a time; start-up and upkeep are extra$", out, re.M
+        )
+        (trials,) = re.findall(
+            r"^time of one trial: least (.+), median (.+), most (.+)$", out, re.M
+        )
+        least, median, most = map(seconds_in, trials)
+        assert 0 < least < median < most
+        assert 25 * least <= seconds_in(whole) * 1.1
+        assert seconds_in(whole) <= 25 * max(most, *map(seconds_in, REFERENCE.findall(out))) * 1.1
+
+    def test_says_what_halving_leaves(self, place, swast_search):
+        halved = TINY.replace("[space]", "[halving]\nreduction = 2\n\n[space]", 1)
+        (place / "tiny.toml").write_text(halved)
+        code, out, _ = swast_search(*SEARCH, "--dry-run", "--budget", "50", "--seed", "3")
+        outlook = foresee_search(find_study("tiny.toml"), load_data("digits"), seed=3)
+        price = price_search(outlook, 50, bill)
+        assert code == 0
+        assert f"halving: about {price.halved:.3g} FLOPs and " in out
+        assert "if every rung lets 1 in 2 go on; at most what is above" in out
+
+    def test_refuses_trials_that_do_not_fit_here(self, swast_search):
+        code, _, err = swast_search(*SEARCH, "--dry-run", "--cpus-per-trial", "4096")
+        assert code == 2
+        assert "a trial needs 4096 CPUs" in err
 
 
 class TestHelp:

@@ -94,6 +94,17 @@ def test_further_seeds_follow_the_members_own(tmp_path):
     assert scene.again().work.over
 
 
+def test_nothing_has_to_be_trained_where_the_members_networks_are_kept(tmp_path):
+    scene = Scene(tmp_path)
+    assert not scene.work.is_short
+    for number in (0, 2):
+        checkpoints.folder_of(tmp_path / "files", number).mkdir(parents=True)
+    assert scene.work.is_short
+    again = SearchTrials.load(database(tmp_path), "trip")
+    again.remember(confirm_seeds=1)
+    assert not Scene(tmp_path, again).work.is_short
+
+
 def test_what_fails_is_tried_again_and_then_said(tmp_path):
     scene = Scene(tmp_path, retries=1)
     first, second = scene.jobs()

@@ -12,7 +12,7 @@ import torch
 
 import swast
 from search.work import Failure, Job
-from search.worker import Worker, is_out_of_memory
+from search.worker import Worker, is_out_of_memory, work_here
 from swast import checkpoint
 from swast.config import TrainConfig
 from swast.data import load_data
@@ -159,6 +159,35 @@ def test_nothing_is_written_where_the_search_has_no_folder(data, tmp_path):
     """On a machine of the cluster that does not share the home."""
     reports(Worker(data), Job(0, OTHER, tmp_path / "home" / "checkpoints" / "0"))
     assert list(tmp_path.iterdir()) == []
+
+
+class Few:
+    """Some jobs, each to be ended after some epochs."""
+
+    def __init__(self, jobs, epochs):
+        self.jobs, self.epochs, self.told, self.ended = list(jobs), epochs, [], {}
+
+    def propose(self):
+        return self.jobs.pop(0) if self.jobs else None
+
+    def on_report(self, number, report):
+        self.told.append((number, report.epochs[-1]["epoch"]))
+        return self.told[-1][1] < self.epochs
+
+    def on_end(self, number, outcome):
+        self.ended[number] = outcome
+
+
+def test_jobs_done_here_end_as_in_a_process_of_their_own(data, alone, folder, tmp_path):
+    broken = TINY.with_values({"optim.lr": 1e6})
+    whole = Few([Job(0, TINY, folder, test=True), Job(1, broken, tmp_path / "b")], epochs=99)
+    work_here(whole, Worker(data))
+    assert whole.told == [(0, number) for number in range(1, 6)]
+    assert lasting(whole.ended[0]) == lasting(alone.to_dict())
+    assert whole.ended[1].lasting
+    cut = Few([Job(2, TINY, tmp_path / "c")], epochs=2)
+    work_here(cut, Worker(data))
+    assert (cut.told, cut.ended) == ([(2, 1), (2, 2)], {2: None})
 
 
 class TestFailures:

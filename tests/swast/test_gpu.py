@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 
+from swast.calibration import calibrate, solver_seconds
 from swast.coresets import SCORERS
 from swast.pruning import PRUNERS
 from swast.result import EpochRecord
@@ -79,3 +80,13 @@ def test_a_gpu_is_taken_where_there_is_one():
     result = train(tiny({"device": "auto"}), data=few_digits())
     assert {value.device.type for value in result.state.values()} == {"cpu"}
     assert result.val_accuracy == train(tiny({"device": "cuda"}), data=few_digits()).val_accuracy
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+def test_its_speed_is_measured_there(scorer):
+    config = tiny({"device": "cuda", "coreset.scorer": scorer})
+    speed = calibrate(config, few_digits(), 0.2)
+    assert speed.step + speed.sample > 0 < speed.forward
+    assert (solver_seconds(config, few_digits()) > 0) == (
+        train(config, data=few_digits()).flops["solver"] > 0
+    )

@@ -1,0 +1,82 @@
+"""What a dry run says of a training's time, against the time that it takes.
+
+    python -m bench.calibration [--repeats 5] [--epochs 10] [--json FILE]
+
+Calibrations of a second and whole trainings of digits take turns in one process, so that both
+meet the same machine. A ratio is that of a training's seconds to the mean of what the
+calibrations before and after it say.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from swast import TrainConfig, train
+from swast.calibration import calibrate, solver_seconds
+from swast.data import ArrayData, load_data
+from swast.training import foresee
+
+CASES: dict[str, dict[str, Any]] = {
+    "cnn-small, the defaults": {},
+    "cnn-small, random": {"coreset.scorer": "random"},
+    "cnn-small, gradmatch, half the data, every 2 epochs": {
+        "coreset.fraction": 0.5,
+        "interval": 2,
+    },
+    "cnn-small, craig, every 2 epochs": {"coreset.scorer": "craig", "interval": 2},
+    "cnn-small, dense": {
+        "coreset.fraction": 1.0,
+        "prune.method": "none",
+        "preserve.weight": 0.0,
+    },
+    "mlp-small, the defaults": {"model": "mlp-small"},
+    "mlp-small, batches of 256": {"model": "mlp-small", "optim.batch_size": 256},
+}
+
+
+def ratios(config: TrainConfig, data: ArrayData, repeats: int) -> tuple[list[float], list[float]]:
+    """Seconds of some trainings, and their ratios to what calibrations around them say."""
+    foreseen = foresee(config, data)
+
+    def said() -> float:
+        solver = solver_seconds(config, data) * foreseen.ledger.solver
+        return calibrate(config, data).seconds(foreseen.passes) + solver
+
+    expected, taken = [said()], []
+    for _ in range(repeats):
+        taken.append(train(config, data=data).seconds)
+        expected.append(said())
+    around = [(before + after) / 2 for before, after in pairwise(expected)]
+    return taken, [time / mean for time, mean in zip(taken, around, strict=True)]
+
+
+def main() -> None:
+    """Measure, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description="foreseen time against measured time")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    data, rows, load = load_data("digits"), [], os.getloadavg()[0]
+    print("| training | seconds | measured / foreseen, median | range |")  # noqa: T201
+    print("|---|---|---|---|")  # noqa: T201
+    for name, values in CASES.items():
+        given = {"device": "cpu", "epochs": options.epochs, **values}
+        taken, found = ratios(TrainConfig().with_values(given), data, options.repeats)
+        rows.append({"training": name, "seconds": taken, "ratios": found})
+        print(  # noqa: T201
+            f"| {name} | {statistics.median(taken):.2f} | {statistics.median(found):.2f} "
+            f"| {min(found):.2f} to {max(found):.2f} |"
+        )
+    if options.json:
+        options.json.write_text(json.dumps({"load": load, "cases": rows}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
