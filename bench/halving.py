@@ -1,9 +1,10 @@
 """Successive halving against the same search without it: FLOPs spent and hypervolume, paired.
 
-    python -m bench.halving --out DIR [--study digits] [--budget 60] [--seeds 5] [--json FILE]
+    python -m bench.halving --out DIR [--study digits] [--budget 60] [--seeds 5] [--grace 3]
+        [--reduction 3] [--json FILE]
 
-Every seed is searched twice through `swast-search`, with the study's ``[halving]`` table and
-without it. A search that is in DIR already is not run again.
+Every seed is searched twice through `swast-search`, with a ``[halving]`` table in the study and
+without. A search that is in DIR already is not run again.
 """
 
 from __future__ import annotations
@@ -41,15 +42,13 @@ def best(summary: dict[str, Any]) -> float:
     )
 
 
-def arm_files(study: str, folder: Path) -> dict[str, Path]:
-    """The study as it is, and without its ``[halving]`` table."""
-    source = find_study(study).source
-    texts = {"whole": TABLE.sub("", source), "halved": source}
-    if texts["whole"] == source:
-        raise SystemExit(f"study {study!r} has no [halving] table")
+def arm_files(study: str, grace: int, reduction: int, folder: Path) -> dict[str, Path]:
+    """The study with a ``[halving]`` table, and without."""
+    whole = TABLE.sub("", find_study(study).source)
+    halved = f"{whole}\n[halving]\ngrace = {grace}\nreduction = {reduction}\n"
     files = {arm: folder / f"{study}-{arm}.toml" for arm in ARMS}
-    for arm, path in files.items():
-        path.write_text(texts[arm])
+    for path, text in zip(files.values(), (whole, halved), strict=True):
+        path.write_text(text)
     return files
 
 
@@ -81,10 +80,12 @@ def main() -> None:
     parser.add_argument("--study", default="digits")
     parser.add_argument("--budget", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--grace", type=int, default=3)
+    parser.add_argument("--reduction", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    files = arm_files(options.study, options.out)
+    files = arm_files(options.study, options.grace, options.reduction, options.out)
     rows = []
     for seed in range(options.seeds):
         pair = {arm: searched(arm, files[arm], seed, options.budget, options.out) for arm in ARMS}
@@ -113,6 +114,8 @@ def main() -> None:
     found = {
         "study": options.study,
         "budget": options.budget,
+        "grace": options.grace,
+        "reduction": options.reduction,
         "flops_ratio": statistics.mean(ratios),
         "difference": statistics.mean(differences),
         "whole_spread": statistics.stdev(row["whole_hypervolume"] for row in rows),
