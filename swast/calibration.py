@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -119,19 +120,19 @@ def step_laps(run: Run, sizes: Sequence[int]) -> Iterator[float]:
 def forward_seconds(run: Run, seconds: float) -> float:
     """Seconds a sample of passes without gradients: of a few samples first, then of more."""
     most = min(MOST_SCANNED, run.data.num_train)
-    spent, size, laps = 0.0, min(32, most), []
+    spent, size = 0.0, min(32, most)
+    rates: dict[int, list[float]] = defaultdict(list)
     for _ in range(MOST_LAPS):
         started = now(run.device)
         with run.autocast():
             predict_logits(run.model, run.train_set.scan(torch.arange(size, device=run.device)))
         lap = now(run.device) - started
         spent += lap
-        laps.append(lap / size)
+        rates[size].append(lap / size)
         if spent >= seconds:
             break
-        if size < most:
-            size, laps = min(2 * size, most), []
-    return statistics.median(laps or [lap / size])
+        size = min(2 * size, most)
+    return statistics.median(rates[max(rates)])
 
 
 def solver_seconds(config: TrainConfig, data: ArrayData) -> float:
