@@ -38,8 +38,8 @@ def writable(path: Path, *, folder: bool) -> bool:
     if not folder and path.is_dir():
         return False
     place = path.absolute() if folder else path.absolute().parent
-    existing = next(each for each in (place, *place.parents) if each.exists())
     try:
+        existing = next(each for each in (place, *place.parents) if each.exists())
         with tempfile.TemporaryFile(dir=existing):
             return True
     except OSError:

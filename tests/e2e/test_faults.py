@@ -165,6 +165,28 @@ def test_trials_that_go_wrong_fail_alone_and_say_why(place):
     assert place.leftovers() == []
 
 
+def test_two_interrupts_stop_a_search_in_the_middle_of_an_epoch_and_it_can_be_resumed(place):
+    """An epoch takes 18 s; it would be waited for after the first."""
+    source = FAULTS.partition("[references]")[0].replace(":sound", ":slow")
+    (place.folder / "slow.toml").write_text(source)
+    driver = place.start(*search("--budget", "2", study="slow.toml"))
+    assert until(lambda: len([state for _, state, _ in place.states()]) == 2, process=driver)
+    assert until(lambda: any("JobActor" in line for line in place.processes()), process=driver)
+    os.killpg(driver.pid, signal.SIGINT)
+    time.sleep(1)
+    began = time.monotonic()
+    os.killpg(driver.pid, signal.SIGINT)
+    done = ended(driver)
+    assert time.monotonic() - began < 30
+    assert done.code == 1
+    assert done.err == (f"swast-search: stopped; swast-search --resume trip --home {place.home}\n")
+    assert place.leftovers() == []
+    shown = place.run("swast-search", "show", "trip", "--home", "home", "--json")
+    summary = json.loads(shown.out)
+    assert summary["end"] == "paused"
+    assert [trial["state"] for trial in summary["trials"]] == ["paused", "paused"]
+
+
 def test_a_node_that_dies_takes_no_trial_with_it(place, ray_cluster):
     """Of two nodes with a core each, one is killed when a trial has ended."""
     driver = place.start(

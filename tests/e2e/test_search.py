@@ -56,6 +56,14 @@ interval = { low = 1, high = 3 }
 epochs = 2
 """
 """One trial that ends and others that do not."""
+SCRIPT = """
+from search import run_search
+
+result = run_search(
+    "halved.toml", budget=8, gpus=0, home="home", name="trip", json="summary.json", confirm_seeds=1
+)
+print([trial.number for trial in result.front], len(result.history), result.end)
+"""
 HALVED = TINY + "\n[halving]\ngrace = 1\nreduction = 4\n"
 SOURCES = {"tiny": TINY, "steady": STEADY, "endless": ENDLESS, "halved": HALVED}
 
@@ -158,10 +166,9 @@ def tell_hasty(place):
 
 
 def tell_halved(place):
-    """A search whose trials are compared after the first of their four epochs."""
-    done = place.run(
-        *search("--budget", "8", "--json", "summary.json", "--quiet", study="halved.toml")
-    )
+    """A search from Python whose trials are compared after the first of their four epochs."""
+    (place.folder / "script.py").write_text(SCRIPT)
+    done = place.run("python", "script.py")
     shown = place.run("swast-search", "show", "trip", "--home", "home")
     leftovers = place.leftovers()
     return SimpleNamespace(place=place, done=done, shown=shown, leftovers=leftovers)
@@ -574,6 +581,26 @@ class TestAHalvedSearch:
         done = complete(summary)
         assert len(done) == 8 - len(early) >= 2
         assert all(trial["train_flops"] == trial["predicted_flops"] for trial in done)
+
+    def test_tells_python_what_the_summary_says(self, halved):
+        summary = json.loads((halved.place.folder / "summary.json").read_text())
+        assert halved.done.out == f"{summary['front']} 8 finished\n"
+
+    def test_confirms_the_front_and_nothing_else(self, halved):
+        summary = json.loads((halved.place.folder / "summary.json").read_text())
+        read = {trial["number"] for trial in summary["trials"] if trial["readings"]}
+        assert read == set(summary["front"])
+        assert [each["number"] for each in summary["confirmed"]] == summary["front"]
+        for each in summary["confirmed"]:
+            trial, (_, client) = summary["trials"][each["number"]], halved.place.parent()
+            assert each["seeds"] == [0, 1]
+            own, other = trial["readings"]["0"], trial["readings"]["1"]
+            assert own["val_accuracy"] == trial["accuracy"]
+            assert own["test_accuracy"] == trial["test_accuracy"]
+            assert each["val_mean"] == (own["val_accuracy"] + other["val_accuracy"]) / 2
+            logged = client.get_run(trial["run_id"]).data.metrics
+            assert logged["test_accuracy"] == own["test_accuracy"]
+            assert logged["confirmed_val_accuracy"] == other["val_accuracy"]
 
     def test_leaves_no_process_and_no_folder_behind(self, halved):
         assert halved.leftovers == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import torch
@@ -53,6 +54,11 @@ def eating(input_shape, num_classes):
         held.append(torch.ones(2**28))
 
     return Faulty(input_shape, num_classes, fault)
+
+
+def slow(input_shape, num_classes):
+    """Takes half a second for a step."""
+    return Faulty(input_shape, num_classes, lambda steps: time.sleep(0.5))
 
 
 def dying(input_shape, num_classes):

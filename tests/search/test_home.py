@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -18,6 +19,18 @@ def elsewhere(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("SWAST_HOME", raising=False)
+
+
+@contextlib.contextmanager
+def unprivileged():
+    """A block without the superuser's rights, whom permissions do not bind."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
 
 
 class TestFinding:
@@ -64,11 +77,13 @@ class TestWritable:
         with pytest.raises(RequestError, match="--home /proc/nowhere cannot be written to"):
             Home(Path("/proc/nowhere")).check_writable()
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="permissions do not bind the superuser")
-    def test_is_nothing_in_a_folder_of_others(self, tmp_path):
-        (tmp_path / "theirs").mkdir(mode=0o500)
-        with pytest.raises(RequestError, match="cannot be written to"):
-            Home(tmp_path / "theirs" / "home").check_writable()
+    @pytest.mark.parametrize("mode", [0o555, 0o500, 0o000])
+    def test_is_nothing_in_a_folder_of_others(self, tmp_path, mode):
+        """Whether they let one look into it or not."""
+        (tmp_path / "theirs").mkdir(mode=mode)
+        home = Home(tmp_path / "theirs" / "home")
+        with unprivileged(), pytest.raises(RequestError, match="cannot be written to"):
+            home.check_writable()
 
 
 class TestExisting:
