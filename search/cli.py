@@ -13,6 +13,7 @@ from swast.cli import DONE, FAILED, REFUSED, Parser
 from swast.errors import ConfigError, DataError, SwastError
 
 PICKS = ("knee", "best", "cheapest", "front")
+FORMATS = ("toml", "yaml", "json")
 
 COMMANDS = {
     "list": "list the searches",
@@ -64,6 +65,13 @@ def command_parser(command: str) -> Parser:
         made.add_argument("--pick", choices=PICKS, default="knee", help="default: knee")
         made.add_argument("--max-flops", type=positive, metavar="F", help="at most this cost")
         made.add_argument("--min-accuracy", type=share, metavar="A", help="at least this (0 to 1)")
+        made.add_argument(
+            "--within",
+            type=positive,
+            metavar="P",
+            help="at most P points below the best that is left, as --pick cheapest --within 0.5",
+        )
+        made.add_argument("--format", choices=FORMATS, default="toml", help="default: toml")
         made.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for them")
     if command != "studies":
         add_home(made)

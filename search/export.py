@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from search.trials import SearchTrials
 from swast.config import TrainConfig
 from swast.files import replacing
 
+ROUNDING = 1e-9
 PICKS = ("knee", "best", "cheapest", "front")
 
 
@@ -25,6 +27,7 @@ def pick(
     which: str,
     max_flops: float | None = None,
     min_accuracy: float | None = None,
+    within: float | None = None,
 ) -> dict[str, TrialRecord]:
     """The finished trials that a pick names, by the name of the file to write.
 
@@ -33,6 +36,7 @@ def pick(
         which: ``knee``, ``best`` (most accurate; the cheapest of equals), ``cheapest``, ``front``.
         max_flops: leave out what costs more.
         min_accuracy: leave out what is less accurate, in [0, 1].
+        within: leave out what is farther below the most accurate that is left, in points.
 
     Raises:
         RequestError: nothing is left to pick from.
@@ -43,6 +47,9 @@ def pick(
         if (max_flops is None or (trial.train_flops or 0) <= max_flops)
         and (min_accuracy is None or (trial.accuracy or 0) >= min_accuracy)
     ]
+    if within is not None and left:
+        least = max(trial.accuracy or 0 for trial in left) - within / 100 - ROUNDING
+        left = [trial for trial in left if (trial.accuracy or 0) >= least]
     if not left:
         asked = "" if max_flops is None and min_accuracy is None else " within those limits"
         raise RequestError(f"the search has no finished trial{asked} to export")
@@ -58,13 +65,14 @@ def export(trials: SearchTrials, options: Namespace) -> list[Path]:
     Raises:
         RequestError: nothing to export, or the folder cannot be written.
     """
-    chosen = pick(trials.records(), options.pick, options.max_flops, options.min_accuracy)
+    limits = (options.max_flops, options.min_accuracy, options.within)
+    chosen = pick(trials.records(), options.pick, *limits)
     written = []
     for name, trial in chosen.items():
-        path = options.out / f"{name}.toml"
+        path = options.out / f"{name}.{options.format}"
         try:
             with replacing(path) as file:
-                file.write(document(trials, trial).encode())
+                file.write(FORMATS[options.format](document(trials, trial)).encode())
         except OSError as error:
             cause = error.strerror
             raise RequestError(f"--out {options.out}: cannot be written: {cause}") from None
@@ -72,10 +80,24 @@ def export(trials: SearchTrials, options: Namespace) -> list[Path]:
     return written
 
 
-def document(trials: SearchTrials, trial: TrialRecord) -> str:
-    """The file: the whole configuration, and where it came from."""
+def document(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
+    """What is in a file: the whole configuration, and where it came from."""
     config = TrainConfig.from_dict(trial.config).to_dict()
-    return tomli_w.dumps(config | {"provenance": provenance(trials, trial)})
+    return config | {"provenance": provenance(trials, trial)}
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
+FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "toml": tomli_w.dumps,
+    "yaml": _yaml,
+    "json": lambda document: json.dumps(document, indent=2) + "\n",
+}
+"""How a file is written, by its ending; `swast-train` reads them all."""
 
 
 def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
@@ -88,6 +110,7 @@ def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
         "reference": trial.reference,
         "mlflow_run": trial.run_id,
         "val_accuracy": trial.accuracy,
+        "test_accuracy": trial.test_accuracy,
         "train_flops": trial.train_flops,
         "relative_flops": trial.relative_flops,
         "seconds": trial.seconds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,8 +43,46 @@ def parse_toml(text: str) -> dict[str, Any]:
         raise ConfigError([f"not TOML: {error}"]) from None
 
 
+def parse_json(text: str) -> dict[str, Any]:
+    """The tables of a JSON text.
+
+    Raises:
+        ConfigError: it is not JSON, or no object.
+    """
+    try:
+        return _tables(json.loads(text), "JSON")
+    except ValueError as error:
+        raise ConfigError([f"not JSON: {error}"]) from None
+
+
+def parse_yaml(text: str) -> dict[str, Any]:
+    """The tables of a YAML text.
+
+    Raises:
+        ConfigError: it is not YAML, or no mapping, or there is nothing here to read YAML with.
+    """
+    try:
+        import yaml
+    except ImportError:
+        raise ConfigError(["YAML needs PyYAML: pip install pyyaml, or use TOML or JSON"]) from None
+    try:
+        return _tables(yaml.safe_load(text), "YAML")
+    except yaml.YAMLError as error:
+        raise ConfigError([f"not YAML: {' '.join(str(error).split())}"]) from None
+
+
+def _tables(read: object, language: str) -> dict[str, Any]:
+    if not isinstance(read, dict):
+        raise ConfigError([f"not a configuration: its {language} is no mapping of fields"])
+    return read
+
+
+PARSERS = {".json": parse_json, ".yaml": parse_yaml, ".yml": parse_yaml}
+"""By a file's ending; all others are TOML."""
+
+
 def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> TrainConfig:
-    """The configuration in a TOML file, some of its fields replaced.
+    """The configuration in a file (TOML, JSON or YAML), some of its fields replaced.
 
     A table ``[provenance]``, which an exported file has, is skipped.
 
@@ -52,7 +91,7 @@ def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> Tr
     """
     text = read_text(path)
     try:
-        tables = parse_toml(text)
+        tables = PARSERS.get(path.suffix.lower(), parse_toml)(text)
         tables.pop("provenance", None)
         return TrainConfig.from_dict(set_paths(tables, overrides or {}))
     except ConfigError as error:

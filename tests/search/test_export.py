@@ -8,10 +8,12 @@ from argparse import Namespace
 
 import pytest
 
+from search import cli
 from search.errors import RequestError
-from search.export import PICKS, export, pick
+from search.export import FORMATS, PICKS, export, pick
 from search.records import knee_of
 from swast.config import TrainConfig, parse_toml, read_config
+from swast.config.files import PARSERS
 from tests.search.support import finish, new_search, record, tree
 
 # Cheap and poor, a bargain, an equal that costs more, the best, the best at a higher price.
@@ -29,8 +31,9 @@ CLOUD = [
 ]
 
 
-def request(out, which="knee", max_flops=None, min_accuracy=None):
-    return Namespace(pick=which, max_flops=max_flops, min_accuracy=min_accuracy, out=out)
+def request(out, which="knee", **more):
+    given = {"max_flops": None, "min_accuracy": None, "within": None, "format": "toml"} | more
+    return Namespace(pick=which, out=out, **given)
 
 
 class TestPick:
@@ -102,6 +105,17 @@ class TestPick:
         with pytest.raises(RequestError, match="no finished trial within those limits"):
             pick(CLOUD, which, **limits)
 
+    @pytest.mark.parametrize(
+        ("points", "number"), [(0.5, 1), (2.9, 1), (3.0, 3), (34.9, 3), (35.0, 5), (99.0, 5)]
+    )
+    def test_is_the_cheapest_that_is_so_many_points_below_the_best_at_most(self, points, number):
+        (found,) = pick(CLOUD, "cheapest", within=points).values()
+        assert found.number == number
+
+    def test_the_best_is_that_of_what_the_other_limits_leave(self):
+        (found,) = pick(CLOUD, "cheapest", max_flops=0.1 * 10**10, within=0.5).values()
+        assert found.number == 3
+
     @pytest.mark.parametrize("trials", [[], CLOUD[7:]])
     def test_of_a_search_without_finished_trials_is_refused(self, trials):
         with pytest.raises(RequestError, match="no finished trial to export"):
@@ -132,6 +146,16 @@ class TestFiles:
             number = int(path.stem.removeprefix("trial-"))
             (kept,) = [each for each in trials.records() if each.number == number]
             assert read_config(path) == TrainConfig.from_dict(kept.config)
+
+    @pytest.mark.parametrize("form", cli.FORMATS)
+    def test_are_the_same_in_every_format(self, trials, tmp_path, form):
+        (path,) = export(trials, request(tmp_path / "out", format=form))
+        (toml,) = export(trials, request(tmp_path / "out"))
+        assert path.name == f"knee.{form}"
+        assert read_config(path) == read_config(toml)
+        parse = PARSERS.get(path.suffix, parse_toml)
+        assert parse(path.read_text()) == parse_toml(toml.read_text())
+        assert list(FORMATS) == list(cli.FORMATS)
 
     def test_say_where_they_came_from_and_what_was_found_there(self, trials, tmp_path):
         (path,) = export(trials, request(tmp_path / "out", "cheapest"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import sys
 from typing import get_args
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -338,3 +340,33 @@ def test_the_names_that_a_configuration_takes_are_those_that_are_registered(name
 def test_every_setting_says_what_it_means():
     """The reference is generated from these."""
     assert all(limits.doc for _, limits, _ in setting_paths().values())
+
+
+class TestOtherLanguages:
+    CONFIG = TrainConfig().with_values({"interval": 7, "coreset.scorer": "el2n"})
+
+    @pytest.mark.parametrize("ending", ["json", "yaml", "yml"])
+    def test_say_the_same(self, tmp_path, ending):
+        path = tmp_path / f"knee.{ending}"
+        write = json.dumps if ending == "json" else yaml.safe_dump
+        path.write_text(write(self.CONFIG.to_dict() | {"provenance": {"search": "trip"}}))
+        assert read_config(path) == self.CONFIG
+        assert read_config(path, {"interval": 3}) == self.CONFIG.with_values({"interval": 3})
+
+    @pytest.mark.parametrize(
+        ("name", "text", "said"),
+        [
+            ("a.json", "{", "not JSON: "),
+            ("a.json", "[1]", "not a configuration: its JSON is no mapping of fields"),
+            ("a.yaml", "a: [", "not YAML: "),
+            ("a.yaml", "just words", "not a configuration: its YAML is no mapping of fields"),
+            ("a.yml", "intervall: 3", "intervall is not a field; did you mean 'interval'?"),
+        ],
+    )
+    def test_are_refused_in_a_line_that_names_the_file(self, tmp_path, name, text, said):
+        path = tmp_path / name
+        path.write_text(text)
+        with pytest.raises(ConfigError) as caught:
+            read_config(path)
+        (line,) = str(caught.value).splitlines()
+        assert line.startswith(f"{path}: {said}")
