@@ -19,6 +19,7 @@ COMMANDS = {
     "list": "list the searches",
     "show": "show a search's trials and front",
     "export": "write configurations of a search as files for swast-train",
+    "watch": "follow a search that another process runs",
     "ui": "browse the searches in MLflow",
     "studies": "list the studies that come with the package",
 }
@@ -57,7 +58,7 @@ def command_parser(command: str) -> Parser:
     if command == "ui":
         made.add_argument("name", nargs="?", help="search to land on (default: the last)")
         made.add_argument("--port", type=port, default=5000, help="default: 5000, or a free one")
-    elif command in ("show", "export"):
+    elif command in ("show", "export", "watch"):
         made.add_argument("name", help="of the search")
     if command in ("list", "show", "studies"):
         made.add_argument("--json", action="store_true", help="print JSON")
@@ -111,6 +112,10 @@ def run_command(command: str, options: argparse.Namespace) -> None:
         from search.ui import ui
 
         ui(options)
+    elif command == "watch":
+        from search.watch import watch
+
+        watch(options)
     elif command == "export":
         from search.export import export
         from search.trials import SearchTrials

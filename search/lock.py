@@ -48,6 +48,23 @@ def held(url: str, name: str, folder: Path, look: float = LOOK_SECONDS) -> Itera
         yield
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process on this machine, or one that shares its files, runs a search.
+
+    Args:
+        folder: of the search's files.
+    """
+    path = folder / "lock"
+    if not path.exists():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 @contextmanager
 def _file_held(path: Path, name: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)

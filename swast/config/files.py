@@ -51,7 +51,7 @@ def parse_json(text: str) -> dict[str, Any]:
     """
     try:
         return _tables(json.loads(text), "JSON")
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise ConfigError([f"not JSON: {error}"]) from None
 
 

@@ -1,0 +1,65 @@
+"""`watch`: follow a search that another process runs."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+
+from search import display
+from search.histories import Histories
+from search.home import Home
+from search.lock import is_held
+from search.records import TrialRecord
+from search.show import open_home
+from search.status import Status
+from search.trials import SearchTrials
+
+LOOK_SECONDS = 1.0
+"""From one look to the next."""
+
+
+def watch(options: Namespace) -> None:
+    """Show a search as it goes on, until no process runs it any more.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
+    trials = SearchTrials.load(open_home(options), options.name)
+    folder, began = Home.find(options.home).search(options.name), time.monotonic()
+    known = len(ended(trials))
+    with display.choose(quiet=False) as shown:
+        while True:
+            runs = is_held(
+                folder
+            )  # asked first, so that nothing is missed that comes before its end
+            records = tuple(with_epochs(trials.records(), folder))
+            here = sum(record.state in display.ENDED for record in records) - known
+            seconds = time.monotonic() - began
+            info = trials.info
+            shown.update(Status(info.name, info.budget, records, seconds, here))
+            if not runs:
+                shown.say(f"no process runs {info.name!r}")
+                return
+            time.sleep(LOOK_SECONDS)
+
+
+def ended(trials: SearchTrials) -> list[TrialRecord]:
+    """The trials that have ended."""
+    return [record for record in trials.records() if record.state in display.ENDED]
+
+
+def with_epochs(records: list[TrialRecord], folder: Path) -> list[TrialRecord]:
+    """The records, those of running trials with the epochs they have made so far."""
+    histories = Histories(folder / "histories")
+    found = []
+    for record in records:
+        epochs = histories.read(record.number) if record.state == "running" else []
+        last = epochs[-1] if epochs else None
+        found.append(
+            record
+            if last is None
+            else replace(record, epochs=last["epoch"], accuracy=last["val_accuracy"])
+        )
+    return found
