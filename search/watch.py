@@ -13,7 +13,7 @@ from search.home import Home
 from search.lock import is_held
 from search.records import TrialRecord
 from search.show import open_home
-from search.status import Status
+from search.status import ENDED, Status
 from search.trials import SearchTrials
 
 LOOK_SECONDS = 1.0
@@ -35,7 +35,7 @@ def watch(options: Namespace) -> None:
                 folder
             )  # asked first, so that nothing is missed that comes before its end
             records = tuple(with_epochs(trials.records(), folder))
-            here = sum(record.state in display.ENDED for record in records) - known
+            here = sum(record.state in ENDED for record in records) - known
             seconds = time.monotonic() - began
             info = trials.info
             shown.update(Status(info.name, info.budget, records, seconds, here))
@@ -47,7 +47,7 @@ def watch(options: Namespace) -> None:
 
 def ended(trials: SearchTrials) -> list[TrialRecord]:
     """The trials that have ended."""
-    return [record for record in trials.records() if record.state in display.ENDED]
+    return [record for record in trials.records() if record.state in ENDED]
 
 
 def with_epochs(records: list[TrialRecord], folder: Path) -> list[TrialRecord]:

@@ -21,11 +21,14 @@ def follow(home, name="trip"):
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr("search.watch.LOOK_SECONDS", 0.01)
+def looked(monkeypatch):
+    """Set when the watcher has looked, and waits a moment."""
+    event = threading.Event()
+    monkeypatch.setattr("search.watch.time.sleep", lambda seconds: event.set())
+    return event
 
 
-def test_a_search_that_nobody_runs_is_shown_once(tmp_path, quick, capsys):
+def test_a_search_that_nobody_runs_is_shown_once(tmp_path, capsys):
     trials = new_search(tmp_path, budget=3)
     finish(trials, (0.6, 0.01), (0.9, 1.0))
     follow(tmp_path)
@@ -33,15 +36,15 @@ def test_a_search_that_nobody_runs_is_shown_once(tmp_path, quick, capsys):
     assert out == "no process runs 'trip'\n"
 
 
-def test_a_search_is_followed_until_its_process_ends(tmp_path, quick, capsys):
+def test_a_search_is_followed_until_its_process_ends(tmp_path, looked, capsys):
     trials = new_search(tmp_path, budget=3)
     finish(trials, (0.6, 0.01))
     with held(database(tmp_path), "trip", Home(tmp_path).search("trip")):
         watcher = threading.Thread(target=follow, args=(tmp_path,))
         watcher.start()
+        assert looked.wait(30)
         asked = trials.ask()
         trials.settle(record(asked.number, 0.8, 0.2))
-        watcher.join(0.5)
         assert watcher.is_alive()
     watcher.join(30)
     assert not watcher.is_alive()
