@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
+
+from search.records import TrialRecord, front_of
 
 
 def folder_of(search: Path, number: int) -> Path:
@@ -17,10 +19,16 @@ def remove(search: Path, number: int) -> None:
     shutil.rmtree(folder_of(search, number), ignore_errors=True)
 
 
-def sweep(search: Path, wanted: Set[int]) -> None:
-    """Make the folder of the checkpoints, and remove from it all but those wanted."""
+def wanted(records: Sequence[TrialRecord]) -> set[int]:
+    """The trials whose checkpoints are of use: those that go on, and the front's."""
+    going = {each.number for each in records if each.state in ("running", "paused")}
+    return going | {each.number for each in front_of(records)}
+
+
+def sweep(search: Path, kept: Set[int]) -> None:
+    """Make the folder of the checkpoints, and remove from it all but those of some trials."""
     folder = search / "checkpoints"
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
-        if path.name not in {str(number) for number in wanted}:
+        if path.name not in {str(number) for number in kept}:
             shutil.rmtree(path, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +22,23 @@ COMMANDS = {
     "export": "write configurations of a search as files for swast-train",
     "watch": "follow a search that another process runs",
     "ui": "browse the searches in MLflow",
+    "delete": "remove a search everywhere",
+    "gc": "remove checkpoints of trials that are at their end and not on the front",
     "studies": "list the studies that come with the package",
 }
+
+
+PLACES = {
+    "list": ("show", "list_searches"),
+    "show": ("show", "show"),
+    "export": ("export", "export_files"),
+    "watch": ("watch", "watch"),
+    "ui": ("ui", "ui"),
+    "delete": ("cleanup", "delete"),
+    "gc": ("cleanup", "collect"),
+    "studies": ("show", "studies"),
+}
+"""Where a command is: module and function."""
 
 
 def search_parser() -> Parser:
@@ -58,8 +74,13 @@ def command_parser(command: str) -> Parser:
     if command == "ui":
         made.add_argument("name", nargs="?", help="search to land on (default: the last)")
         made.add_argument("--port", type=port, default=5000, help="default: 5000, or a free one")
-    elif command in ("show", "export", "watch"):
+    elif command in ("show", "export", "watch", "delete"):
         made.add_argument("name", help="of the search")
+    elif command == "gc":
+        made.add_argument("name", nargs="?", help="of the search (default: all of them)")
+    if command == "delete":
+        made.add_argument("--yes", action="store_true", help="do not ask")
+        made.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
     if command in ("list", "show", "studies"):
         made.add_argument("--json", action="store_true", help="print JSON")
     if command == "export":
@@ -105,26 +126,9 @@ def search(request: Request) -> int:
 
 
 def run_command(command: str, options: argparse.Namespace) -> None:
-    """Run a command other than the search itself."""
-    from search import show
-
-    if command == "ui":
-        from search.ui import ui
-
-        ui(options)
-    elif command == "watch":
-        from search.watch import watch
-
-        watch(options)
-    elif command == "export":
-        from search.export import export
-        from search.trials import SearchTrials
-
-        trials = SearchTrials.load(show.open_home(options), options.name)
-        for path in export(trials, options):
-            sys.stdout.write(f"{path}\n")
-    else:
-        {"list": show.list_searches, "show": show.show, "studies": show.studies}[command](options)
+    """Run a command other than the search itself; only what it needs is imported."""
+    module, function = PLACES[command]
+    getattr(importlib.import_module(f"search.{module}"), function)(options)
 
 
 def complain(error: object, code: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -14,6 +15,7 @@ import tomli_w
 
 from search.errors import RequestError
 from search.records import TrialRecord, finished, front_of, knee_of
+from search.show import open_home
 from search.trials import SearchTrials
 from swast.config import TrainConfig
 from swast.files import replacing
@@ -57,6 +59,13 @@ def pick(
     if which == "front":
         return {f"trial-{trial.number}": trial for trial in members}
     return {which: {"knee": knee_of(left), "best": members[-1], "cheapest": members[0]}[which]}
+
+
+def export_files(options: Namespace) -> None:
+    """Write the configurations that the command line asks for, and print where they are."""
+    trials = SearchTrials.load(open_home(options), options.name)
+    for path in export(trials, options):
+        sys.stdout.write(f"{path}\n")
 
 
 def export(trials: SearchTrials, options: Namespace) -> list[Path]:

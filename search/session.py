@@ -174,9 +174,7 @@ class Session:
 
     def _wanted(self) -> set[int]:
         """The trials whose checkpoints are of use: those not ended, and the front's."""
-        records = tuple(self._records.values())
-        going = {each.number for each in records if each.state in ("running", "paused")}
-        return going | {each.number for each in front_of(records)}
+        return checkpoints.wanted(tuple(self._records.values()))
 
     def _pause(self, record: TrialRecord) -> None:
         """Leave a trial to be gone on with when the search is resumed."""

@@ -119,6 +119,10 @@ class SearchTrials:
             self._study.set_user_attr(key, value)
         self.info = dataclasses.replace(self.info, **values)
 
+    def delete(self) -> None:
+        """Remove the search from the storage, with all its trials."""
+        optuna.delete_study(study_name=self.info.name, storage=self._study._storage)
+
     def enqueue_references(self) -> None:
         """Let those references wait that the search does not know yet.
 

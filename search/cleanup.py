@@ -1,0 +1,70 @@
+"""`delete` and `gc`: a search gone everywhere, and checkpoints that nobody needs."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from search import checkpoints
+from search.errors import RequestError
+from search.home import Home
+from search.lock import held, is_held
+from search.show import open_home
+from search.trials import SearchTrials, search_names
+
+
+def delete(options: Namespace) -> None:
+    """Remove a search from MLflow, from the home and, last, from the storage, after asking.
+
+    Killed in between, it can be run again.
+
+    Raises:
+        RequestError: there is none of that name, it is being run, or nobody said yes.
+    """
+    from search.tracking.removal import remove_search
+
+    storage, home = open_home(options), Home.find(options.home)
+    trials = SearchTrials.load(storage, options.name)
+    folder = home.search(options.name)
+    with held(storage, options.name, folder):
+        if not options.yes:
+            confirm(f"delete {options.name!r}, {len(trials.records())} trials, everywhere?")
+        runs = remove_search(options.tracking_uri or home.tracking, trials.info)
+        trials.delete()
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.stdout.write(f"deleted {options.name!r} and its {runs} runs in MLflow\n")
+
+
+def confirm(question: str) -> None:
+    """Ask on the terminal.
+
+    Raises:
+        RequestError: there is none to ask on, or the answer is no.
+    """
+    if not sys.stdin.isatty():
+        raise RequestError("--yes is needed where nobody can be asked")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise RequestError("nothing was deleted")
+
+
+def collect(options: Namespace) -> None:
+    """Remove the checkpoints of trials that are at their end and not on the front.
+
+    Searches that are being run keep theirs; so do paused trials.
+    """
+    storage, home = open_home(options), Home.find(options.home)
+    freed = 0
+    for name in [options.name] if options.name else search_names(storage):
+        trials, folder = SearchTrials.load(storage, name), home.search(name)
+        if not is_held(folder):
+            before = size(folder)
+            checkpoints.sweep(folder, checkpoints.wanted(trials.records()))
+            freed += before - size(folder)
+    sys.stdout.write(f"freed {freed / 2**20:.1f} MiB\n")
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
