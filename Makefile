@@ -14,7 +14,7 @@ search: $(READY)
 	$(BIN)/swast-search --study digits --budget 12 --gpus 0
 
 test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

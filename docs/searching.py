@@ -11,7 +11,7 @@ from bench.halving import HEADER, ROW
 from search.request import Request
 
 PAGE = Path(__file__).with_name("search.md")
-HALVING = Path(__file__).parent / "results" / "halving.json"
+HALVING = Path(__file__).parent / "bench" / "halving.json"
 MARKED = re.compile(
     r"(<!-- (\w+): python docs/searching\.py -->\n).*?(<!-- end of \2 -->\n)", re.S
 )

@@ -56,7 +56,7 @@ nan.optim.lr = 1e6
 def place(tmp_path):
     """A folder to run commands in."""
     made = Place(tmp_path)
-    made.environment |= {"PYTHONPATH": str(ROOT)}
+    made.environment |= {"PYTHONPATH": str(ROOT), "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
     for name, source in [("tiny", TINY), ("slow", SLOW), ("faults", FAULTS)]:
         (tmp_path / f"{name}.toml").write_text(source)
     yield made
@@ -96,6 +96,13 @@ def settled(place, name="trip"):
         ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
         return {trial.number: trial for trial in place.trials(name) if trial.state in ended}
     return {}
+
+
+def wait(driver, holds):
+    """Wait until something holds while a search runs; if it ends before, show what it said."""
+    if not until(holds, process=driver):
+        driver.kill()
+        pytest.fail(str(ended(driver)))
 
 
 def exists(place):
@@ -193,7 +200,7 @@ def test_a_node_that_dies_takes_no_trial_with_it(place, ray_cluster):
         *search("--budget", "6", "--address", ray_cluster.address, study="slow.toml"),
         *("--json", "summary.json"),
     )
-    assert until(lambda: settled(place), process=driver)
+    wait(driver, lambda: settled(place))
     ray_cluster.kill_worker_node()
     done = ended(driver)
     assert done.code == 0, done.err
@@ -213,9 +220,9 @@ def test_services_that_go_and_come_back_lose_nothing(place, postgres):
             *search("--budget", "8", "--storage", storage, "--tracking-uri", server.uri),
             *("--json", "summary.json"),
         )
-        assert until(lambda: len(settled(place)) >= 1, process=driver)
+        wait(driver, lambda: len(settled(place)) >= 1)
         server.stop()
-        assert until(lambda: len(settled(place)) >= 3, process=driver)
+        wait(driver, lambda: len(settled(place)) >= 3)
         postgres.restart()
         server.start()
         done = ended(driver)
@@ -232,7 +239,7 @@ def test_a_disk_that_was_full_costs_nothing_but_time(place):
             *("swast-search", "--study", "slow.toml", "--gpus", "0", "--name", "trip"),
             *("--budget", "6", "--home", "disk/home"),
         )
-        assert until(lambda: settled(place), process=driver)
+        wait(driver, lambda: settled(place))
         filler = disk / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:

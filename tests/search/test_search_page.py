@@ -27,7 +27,7 @@ def test_every_command_is_named():
 
 
 def test_the_halving_it_explains_is_what_was_measured():
-    measured = json.loads((DOCS / "results" / "halving.json").read_text(encoding="utf-8"))
+    measured = json.loads((DOCS / "bench" / "halving.json").read_text(encoding="utf-8"))
     written = dict(re.findall(r"^    (grace|reduction) = (\d+)", PAGE, re.MULTILINE))
     assert {name: int(value) for name, value in written.items()} == {
         name: measured[name] for name in ("grace", "reduction")
