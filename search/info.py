@@ -54,7 +54,7 @@ class SearchInfo:
         Raises:
             ConfigError: its study is not one any more.
         """
-        values = {field: kept[field] for field in FIELDS if field in kept}
+        values = {"uid": name} | {field: kept[field] for field in FIELDS if field in kept}
         return cls(name=name, study=parse_study(kept["study"], kept["source"]), **values)
 
 

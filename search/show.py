@@ -5,33 +5,46 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.home import Home, check_store
 from search.study import read_study, shipped
+from swast.errors import ConfigError
+
+if TYPE_CHECKING:
+    from search.trials import SearchTrials
 
 
 def list_searches(options: Namespace) -> None:
-    """Print every search: its study, how many trials ended, the size of its front."""
-    from search.records import front_of, hypervolume_of
+    """Print every search: its study, how many trials ended, the size of its front.
+
+    One whose study is none any more is named on the error stream, and does not hide the others.
+    """
     from search.trials import SearchTrials, search_names
 
     storage = open_home(options)
     rows: list[dict[str, Any]] = []
     for name in search_names(storage):
-        trials = SearchTrials.load(storage, name)
-        records = trials.records()
-        rows.append(
-            {
-                "name": name,
-                "study": trials.info.study.name,
-                "budget": trials.info.budget,
-                "complete": sum(record.state == "complete" for record in records),
-                "front": len(front_of(records)),
-                "hypervolume": round(hypervolume_of(records, trials.info.study.objectives), 6),
-            }
-        )
+        try:
+            rows.append(row_of(SearchTrials.load(storage, name)))
+        except ConfigError as error:
+            sys.stderr.write(f"swast-search: {name!r} cannot be read: {error.problems[0]}\n")
     print_rows(rows, as_json=options.json)
+
+
+def row_of(trials: SearchTrials) -> dict[str, Any]:
+    """A search in a line."""
+    from search.records import front_of, hypervolume_of
+
+    records, study = trials.records(), trials.info.study
+    return {
+        "name": trials.info.name,
+        "study": study.name,
+        "budget": trials.info.budget,
+        "complete": sum(record.state == "complete" for record in records),
+        "front": len(front_of(records)),
+        "hypervolume": round(hypervolume_of(records, study.objectives), 6),
+    }
 
 
 def show(options: Namespace) -> None:

@@ -11,7 +11,10 @@ import os
 import random
 import re
 import shutil
+import sqlite3
+from contextlib import closing
 
+import optuna
 import pytest
 import ray
 import torch
@@ -400,6 +403,26 @@ class TestList:
             "hypervolume": pytest.approx(0.6 * 0.5 + 0.25 * -math.log10(0.05) / 4, abs=1e-6),
         }
         assert (bare["name"], bare["complete"], bare["front"]) == ("bare", 0, 0)
+
+    def test_of_which_one_cannot_be_read_tells_of_the_others(self, place, swast_search):
+        """A setting of its study has another name since."""
+        kept = optuna.load_study(study_name="bare", storage=database(place / "home"))
+        source = kept.user_attrs["source"].replace("interval = {", "intervall = {")
+        kept.set_user_attr("source", source)
+        code, out, err = swast_search("list", "--home", "home", "--json")
+        assert (code, [row["name"] for row in json.loads(out)]) == (0, ["trip"])
+        (line,) = err.splitlines()
+        assert line.startswith(
+            "swast-search: 'bare' cannot be read: space.intervall is not a field"
+        )
+
+    def test_of_an_older_version_are_read(self, place, swast_search):
+        """Searches had no id of their own."""
+        for name in ("uid", "confirm_seeds", "max_flops", "flops_budget"):
+            with closing(sqlite3.connect(place / "home" / "optuna.db")) as database, database:
+                database.execute("DELETE FROM study_user_attributes WHERE key = ?", (name,))
+        code, out, err = swast_search("show", "trip", "--home", "home", "--json")
+        assert (code, err, json.loads(out)["name"]) == (0, "", "trip")
 
     def test_tells_people_the_same(self, swast_search, monkeypatch):
         monkeypatch.setenv("SWAST_HOME", "home")
