@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
-import urllib.request
 
 import pytest
 
@@ -41,29 +39,6 @@ class TestPostgreSQL:
         server.close()
         assert not server.answers()
         assert not server.folder.exists()
-
-
-class TestMlflowServer:
-    def test_keeps_runs_in_postgresql_over_a_kill(self, postgres, tmp_path):
-        server = services.MlflowServer(postgres.new_database(), tmp_path)
-        try:
-            made = self.post(server, "experiments/create", name="kept")
-            server.stop()
-            server.start()
-            found = self.post(server, "experiments/search", max_results=9)["experiments"]
-            assert made["experiment_id"] in [each["experiment_id"] for each in found]
-        finally:
-            server.close()
-        assert not server.answers()
-
-    def post(self, server, path, **body):
-        request = urllib.request.Request(
-            f"{server.uri}/api/2.0/mlflow/{path}",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read())
 
 
 class TestRayCluster:

@@ -27,7 +27,6 @@ from tests.e2e.support import (
     ended,
     only,
     search,
-    tagged,
     undominated,
     until,
 )
@@ -39,10 +38,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own
 ]
 
-STEADY = TINY.replace("epochs = 4", "epochs = 40", 1) + (
-    "\n[references.broken]\noptim.lr = 1e6\ncoreset.fraction = 0.1\n"
-)
-"""Trials of a second or two, of which one diverges."""
 ENDLESS = """
 [fixed]
 model = "mlp-small"
@@ -65,7 +60,7 @@ result = run_search(
 print([trial.number for trial in result.front], len(result.history), result.end)
 """
 HALVED = TINY + "\n[halving]\ngrace = 1\nreduction = 4\n"
-SOURCES = {"tiny": TINY, "steady": STEADY, "endless": ENDLESS, "halved": HALVED}
+SOURCES = {"tiny": TINY, "endless": ENDLESS, "halved": HALVED}
 
 
 def tell_whole(place):
@@ -99,31 +94,6 @@ def tell_whole(place):
 def exported_trial(path):
     """The number of the trial that an exported file says it is."""
     return int(re.search(r"^trial = (\d+)$", path.read_text(), re.MULTILINE)[1])
-
-
-def tell_killed(place):
-    """A search whose driver is killed when two trials have ended and others run; then resumed."""
-    driver = place.start(*search("--budget", "6", study="steady.toml"))
-
-    def in_the_middle():
-        states = place.states()
-        settled = [number for number, state, _ in states if state in ("COMPLETE", "FAIL")]
-        begun = [has_begun for _, state, has_begun in states if state == "RUNNING"]
-        return len(settled) >= 2 and begun and all(begun)
-
-    reached = until(in_the_middle, process=driver)
-    driver.kill()
-    killed = ended(driver)
-    before, children = place.trials(), place.children()
-    done = place.run("swast-search", "--resume", "trip", "--home", "home", "--quiet")
-    return SimpleNamespace(
-        place=place,
-        reached=reached,
-        killed=killed,
-        before=before,
-        children=children,
-        done=done,
-    )
 
 
 def tell_interrupted(place):
@@ -176,7 +146,6 @@ def tell_halved(place):
 
 STORIES = {
     "whole": tell_whole,
-    "killed": tell_killed,
     "interrupted": tell_interrupted,
     "hasty": tell_hasty,
     "halved": tell_halved,
@@ -204,11 +173,6 @@ def stories(request, tmp_path_factory):
 @pytest.fixture(scope="session")
 def whole(stories):
     return stories["whole"].result()
-
-
-@pytest.fixture(scope="session")
-def killed(stories):
-    return stories["killed"].result()
 
 
 @pytest.fixture(scope="session")
@@ -461,60 +425,6 @@ class TestBrowsing:
         assert "small" in plot
 
 
-class TestAKilledDriver:
-    def test_was_killed_in_the_middle(self, killed):
-        assert killed.reached
-        assert killed.killed.code == -signal.SIGKILL
-        states = [trial.state.name for trial in killed.before]
-        assert "RUNNING" in states
-        assert len([state for state in states if state in ("COMPLETE", "FAIL")]) >= 2
-
-    def test_is_resumed_to_exactly_the_budget(self, killed):
-        assert killed.done.code == 0
-        states = [trial.state.name for trial in killed.place.trials()]
-        assert len(states) == 6
-        assert states.count("COMPLETE") == 5
-        assert states.count("FAIL") == 1
-
-    def test_is_resumed_quietly_where_that_is_asked_for(self, killed):
-        assert (killed.done.out, killed.done.err) == ("", "")
-
-    def test_loses_and_repeats_nothing_that_had_ended(self, killed):
-        after = killed.place.trials()
-        for trial in killed.before:
-            if trial.state.name in ("COMPLETE", "FAIL"):
-                assert after[trial.number] == trial
-            else:
-                assert after[trial.number].params == trial.params
-                assert after[trial.number].user_attrs["config"] == trial.user_attrs["config"]
-
-    def test_has_one_run_a_trial_in_mlflow(self, killed):
-        trials, runs = killed.place.trials(), killed.place.children()
-        assert sorted(run.data.tags["trial"] for run in runs) == [str(n) for n in range(6)]
-        wanted = {"COMPLETE": "FINISHED", "FAIL": "FAILED"}
-        for trial in trials:
-            run = only(runs, trial.number)
-            assert run.info.run_id == trial.user_attrs["outcome"]["run_id"]
-            assert run.info.status == wanted[trial.state.name]
-        assert killed.place.parent()[0].info.status == "FINISHED"
-
-    def test_tags_the_front_of_both_its_lives(self, killed):
-        done = [
-            {"number": t.number, "accuracy": t.values[0], "train_flops": t.values[1]}
-            for t in killed.place.trials()
-            if t.state.name == "COMPLETE"
-        ]
-        assert tagged(killed.place.children()) == undominated(done)
-
-    def test_tells_why_a_trial_failed(self, killed):
-        (failed,) = [t for t in killed.place.trials() if t.state.name == "FAIL"]
-        assert failed.user_attrs["reference"] == "broken"
-        assert "DivergedError" in failed.user_attrs["outcome"]["reason"]
-        run = only(killed.place.children(), failed.number)
-        assert "loss became nan" in run.data.tags["reason"]
-        assert failed.values is None
-
-
 class TestAnInterruptedSearch:
     def test_stops_at_the_end_of_the_epoch_and_says_how_to_go_on(self, interrupted):
         assert interrupted.reached
@@ -615,8 +525,3 @@ class TestAHastyInterrupt:
     def test_leaves_nothing_running(self, hasty):
         assert "RUNNING" not in [state for _, state, _ in hasty.place.states()]
         assert hasty.leftovers == []
-
-
-def test_a_killed_driver_takes_its_workers_with_it(killed):
-    """The last test, since Ray's own processes take a minute to see that they are alone."""
-    assert until(lambda: not killed.place.processes(), seconds=100), killed.place.processes()
