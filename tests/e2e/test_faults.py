@@ -127,7 +127,7 @@ def test_a_driver_that_is_killed_ten_times_loses_and_repeats_nothing(place, seed
             until(lambda known=known: place.count_ended() > known, process=driver)
             deadline = time.monotonic() + draw.uniform(0, 1)
         else:
-            deadline = time.monotonic() + draw.uniform(0, 15)
+            deadline = time.monotonic() + draw.uniform(0, 10)
         until(lambda deadline=deadline: time.monotonic() > deadline, process=driver)
         driver.kill()
         assert ended(driver).code in (-signal.SIGKILL, 0)
@@ -199,7 +199,7 @@ def test_two_interrupts_stop_a_search_in_the_middle_of_an_epoch_and_it_can_be_re
 def test_a_node_that_dies_takes_no_trial_with_it(place, ray_cluster):
     """Of two nodes with a core each, one is killed when a trial has ended."""
     driver = place.start(
-        *search("--budget", "6", "--address", ray_cluster.address, study="slow.toml"),
+        *search("--budget", "4", "--address", ray_cluster.address, study="slow.toml"),
         *("--json", "summary.json"),
     )
     wait(driver, lambda: place.count_ended())
@@ -207,8 +207,8 @@ def test_a_node_that_dies_takes_no_trial_with_it(place, ray_cluster):
     done = ended(driver)
     assert done.code == 0, done.err
     trials = json.loads((place.folder / "summary.json").read_text())["trials"]
-    assert [trial["state"] for trial in trials] == ["complete"] * 6
-    check_whole(place, 6)
+    assert [trial["state"] for trial in trials] == ["complete"] * 4
+    check_whole(place, 4)
 
 
 def test_services_that_go_and_come_back_lose_nothing(place, postgres):
@@ -239,7 +239,7 @@ def test_a_disk_that_was_full_costs_nothing_but_time(place):
         place.home = disk / "home"
         driver = place.start(
             *("swast-search", "--study", "slow.toml", "--gpus", "0", "--name", "trip"),
-            *("--budget", "6", "--home", "disk/home"),
+            *("--budget", "4", "--home", "disk/home"),
         )
         wait(driver, lambda: place.count_ended())
         filler = disk / "filler"
@@ -251,7 +251,7 @@ def test_a_disk_that_was_full_costs_nothing_but_time(place):
         filler.unlink()
         done = ended(driver)
         assert done.code == 0, done.err
-        check_whole(place, 6)
+        check_whole(place, 4)
 
 
 def test_a_home_that_cannot_be_written_to_is_refused(place):
@@ -266,12 +266,12 @@ def test_a_home_that_cannot_be_written_to_is_refused(place):
 
 
 def test_a_name_is_held_by_one_search_and_a_home_shared_by_two(place):
-    first = place.start(*search("--budget", "5", study="slow.toml"))
+    first = place.start(*search("--budget", "3", study="slow.toml"))
     assert until((place.home / "searches" / "trip" / "lock").exists, process=first)
     second, third = (
         place.start(
             *("swast-search", "--study", "slow.toml", "--gpus", "0", "--home", "home"),
-            *("--budget", "5", "--name", name),
+            *("--budget", "3", "--name", name),
         )
         for name in ("trip", "side")
     )
@@ -281,8 +281,8 @@ def test_a_name_is_held_by_one_search_and_a_home_shared_by_two(place):
     assert len(refused.err.splitlines()) == 1
     for search_done in (ended(first), ended(third)):
         assert search_done.code == 0, search_done.err
-    check_whole(place, 5)
-    check_whole(place, 5, "side")
+    check_whole(place, 3)
+    check_whole(place, 3, "side")
 
 
 @contextlib.contextmanager

@@ -97,7 +97,7 @@ def exported_trial(path):
 
 
 def tell_interrupted(place):
-    """A search that is interrupted while a trial runs on; then extended for some seconds."""
+    """A search that is interrupted while trials run, twice; then gone on with for a second."""
     driver = place.start(*search("--budget", "3", study="endless.toml"))
 
     def one_has_ended_and_another_runs():
@@ -109,10 +109,17 @@ def tell_interrupted(place):
     done = ended(driver)
     leftovers, trials, (parent, _) = place.leftovers(), place.trials(), place.parent()
     children, epochs = place.children(), place.epochs()
-    extended = place.run(
-        *("swast-search", "--resume", "trip", "--home", "home", "--json", "summary.json"),
-        *("--budget", "5", "--time-budget", "30"),
-    )
+    resume = ("swast-search", "--resume", "trip", "--home", "home", "--json")
+    second = place.start(*resume, "second.json")
+
+    def all_have_gone_on():
+        made = place.epochs()
+        return all(made[number] > epochs[number] for number in range(1, len(trials)))
+
+    gone_on = until(all_have_gone_on, process=second)
+    os.killpg(second.pid, signal.SIGINT)
+    again = ended(second)
+    timed = place.run(*resume, "summary.json", "--budget", "5", "--time-budget", "1")
     return SimpleNamespace(
         place=place,
         reached=reached,
@@ -122,7 +129,9 @@ def tell_interrupted(place):
         parent=parent,
         children=children,
         epochs=epochs,
-        extended=extended,
+        gone_on=gone_on,
+        again=again,
+        timed=timed,
     )
 
 
@@ -444,8 +453,9 @@ class TestAnInterruptedSearch:
         assert interrupted.leftovers == []
 
     def test_goes_on_from_its_checkpoints(self, interrupted):
-        assert (interrupted.extended.code, interrupted.extended.err) == (0, "")
-        summary = json.loads((interrupted.place.folder / "summary.json").read_text())
+        assert interrupted.gone_on
+        assert (interrupted.again.code, interrupted.again.err) == (1, "")
+        summary = json.loads((interrupted.place.folder / "second.json").read_text())
         for number in range(1, len(interrupted.trials)):
             epochs = interrupted.epochs[number]
             assert summary["trials"][number]["epochs"] > epochs
@@ -457,6 +467,7 @@ class TestAnInterruptedSearch:
 
     def test_is_stopped_by_its_time_budget(self, interrupted):
         """What was stopped has good accuracy by then, and is on no front."""
+        assert (interrupted.timed.code, interrupted.timed.err) == (0, "")
         summary = json.loads((interrupted.place.folder / "summary.json").read_text())
         assert (summary["front"], summary["end"]) == ([0], "paused")
         stopped = [trial for trial in summary["trials"] if trial["number"] > 0]
