@@ -9,19 +9,25 @@ from pathlib import Path
 from search.records import TrialRecord, front_of
 
 
-def folder_of(search: Path, number: int) -> Path:
-    """Where a trial's checkpoint is, in the folder of its search."""
-    return search / "checkpoints" / str(number)
+def folder_of(search: Path, number: int, seed: int | None = None) -> Path:
+    """Where a trial's checkpoint is, in the folder of its search.
+
+    Args:
+        search: the folder.
+        number: of the trial.
+        seed: one that it is confirmed with; None for its own.
+    """
+    return search / "checkpoints" / (str(number) if seed is None else f"{number}-seed-{seed}")
 
 
-def remove(search: Path, number: int) -> None:
-    """Remove a trial's checkpoint, if there is one."""
-    shutil.rmtree(folder_of(search, number), ignore_errors=True)
+def remove(search: Path, number: int, seed: int | None = None) -> None:
+    """Remove a checkpoint, if there is one."""
+    shutil.rmtree(folder_of(search, number, seed), ignore_errors=True)
 
 
 def wanted(records: Sequence[TrialRecord]) -> set[int]:
     """The trials whose checkpoints are of use: those that go on, and the front's."""
-    going = {each.number for each in records if each.state in ("running", "paused")}
+    going = {each.number for each in records if each.is_open}
     return going | {each.number for each in front_of(records)}
 
 

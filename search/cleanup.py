@@ -32,8 +32,8 @@ def delete(options: Namespace) -> None:
         if not options.yes:
             confirm(f"delete {options.name!r}, {len(trials.records())} trials, everywhere?")
         runs = remove_search(options.tracking_uri or home.tracking, trials.info)
-        trials.delete()
         shutil.rmtree(folder, ignore_errors=True)
+        trials.delete()
     sys.stdout.write(f"deleted {options.name!r} and its {runs} runs in MLflow\n")
 
 

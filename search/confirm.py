@@ -5,9 +5,8 @@ A member's own network is read from its checkpoint; where that is missing it is 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +29,13 @@ class _Training:
     seed: int
     again: int = 0
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the seed is the trial's own."""
+        return bool(self.seed == self.member.config["seed"])
+
     def __str__(self) -> str:
-        own = self.seed == self.member.config["seed"]
-        return self.member.label + ("" if own else f" with seed {self.seed}")
+        return self.member.label + ("" if self.is_own else f" with seed {self.seed}")
 
 
 class Confirmation:
@@ -74,10 +77,7 @@ class Confirmation:
     @property
     def is_short(self) -> bool:
         """Whether nothing has to be trained: the checkpoints are there, of the members alone."""
-        return all(
-            each.seed == each.member.config["seed"] and self._checkpoint(each).is_dir()
-            for each in self._waiting
-        )
+        return all(each.is_own and self._checkpoint(each).is_dir() for each in self._waiting)
 
     def propose(self) -> Job | None:
         """The next training, or None if there is none now."""
@@ -100,8 +100,7 @@ class Confirmation:
             if outcome.lasting or training.again >= self._retries:
                 self._display.say(f"{training} could not be confirmed: {outcome.reason}")
             else:
-                again = _Training(training.member, training.seed, training.again + 1)
-                self._waiting.append(again)
+                self._waiting.append(replace(training, again=training.again + 1))
         elif outcome is not None:
             self._keep(training, outcome)
 
@@ -109,12 +108,12 @@ class Confirmation:
         member, seed = training.member, training.seed
         reading = Reading(result["val_accuracy"], result["test_accuracy"], result["train_flops"])
         self._trials.add_reading(member.number, seed, reading)
-        own = seed == member.config["seed"]
-        prefix, step = ("", member.epochs) if own else ("confirmed_", seed)
-        values = {f"{prefix}test_accuracy": reading.test_accuracy}
-        if not own:
+        if training.is_own:
+            values, step = {"test_accuracy": reading.test_accuracy}, member.epochs
+        else:
+            values, step = {"confirmed_test_accuracy": reading.test_accuracy}, seed
             values["confirmed_val_accuracy"] = reading.val_accuracy
-            shutil.rmtree(self._checkpoint(training), ignore_errors=True)
+            checkpoints.remove(self._folder, member.number, seed)
         self._tracker.log_reading(member.number, values, step)
         self._display.say(
             f"{training}: test accuracy {reading.test_accuracy:.2%}, "
@@ -123,10 +122,8 @@ class Confirmation:
 
     def _checkpoint(self, training: _Training) -> Path:
         """The member's own checkpoint, or a folder for one with another seed."""
-        number, seed = training.member.number, training.seed
-        if seed == training.member.config["seed"]:
-            return checkpoints.folder_of(self._folder, number)
-        return self._folder / "checkpoints" / f"{number}-seed-{seed}"
+        seed = None if training.is_own else training.seed
+        return checkpoints.folder_of(self._folder, training.member.number, seed)
 
     def pause(self) -> None:
         """Start nothing more, and stop what runs at the end of its epoch."""

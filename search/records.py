@@ -81,6 +81,11 @@ class TrialRecord:
     ended: str | None = None
 
     @property
+    def is_open(self) -> bool:
+        """Whether it was begun and is not at its end."""
+        return self.state in ("running", "paused")
+
+    @property
     def test_accuracy(self) -> float | None:
         """Accuracy on the test set, if that was read, in [0, 1]."""
         own = self.readings.get(self.config.get("seed", 0))
@@ -132,9 +137,10 @@ def objectives(done: Sequence[TrialRecord]) -> NDArray[np.float64]:
 
 def flops_promised(trials: Sequence[TrialRecord]) -> int:
     """FLOPs that all trials have cost, those that are not at their end counted whole."""
-    going = [trial for trial in trials if trial.state in ("running", "paused")]
-    ended = [trial for trial in trials if trial.state not in ("running", "paused")]
-    return flops_spent(ended) + sum(trial.predicted_flops or 0 for trial in going)
+    ended = [trial for trial in trials if not trial.is_open]
+    return flops_spent(ended) + sum(
+        trial.predicted_flops or 0 for trial in trials if trial.is_open
+    )
 
 
 def flops_spent(trials: Sequence[TrialRecord]) -> int:
