@@ -56,6 +56,15 @@ preserve.weight = 0.0
 """
 """``small`` lies in the space, ``dense`` does not."""
 
+SHIPPED = [
+    "cifar10-resnet18",
+    "cifar100-resnet18",
+    "digits",
+    "fashion-mnist",
+    "imagenet-resnet50",
+    "tiny-imagenet-resnet18",
+]
+"""The studies that come with the package."""
 BARE = TINY.partition("[references.small]")[0]
 """The same without references."""
 

@@ -20,6 +20,7 @@ from swast.data import ArrayData
 from swast.forecast import dense_flops
 from swast.run import check_coreset
 from swast.training import price
+from tests.search.support import SHIPPED
 
 SIZES = {
     "digits": ((1, 8, 8), 10, 1_149),
@@ -30,15 +31,7 @@ SIZES = {
     "imagenet": ((3, 224, 224), 1_000, 1_153_000),
 }
 """Image shape, classes and training samples of each data set (docs/data.md)."""
-NAMES = [
-    "cifar10-resnet18",
-    "cifar100-resnet18",
-    "digits",
-    "fashion-mnist",
-    "imagenet-resnet50",
-    "tiny-imagenet-resnet18",
-]
-every_study = pytest.mark.parametrize("name", NAMES)
+every_study = pytest.mark.parametrize("name", SHIPPED)
 
 
 @functools.cache
@@ -58,16 +51,16 @@ def drawn(name: str) -> list:
 
 
 def test_are_all_there_are():
-    assert list(shipped()) == NAMES
-    assert sorted(path.stem for path in resources.files("studies").glob("*.toml")) == NAMES
+    assert list(shipped()) == SHIPPED
+    assert sorted(path.stem for path in resources.files("studies").glob("*.toml")) == SHIPPED
 
 
 def test_are_listed_in_a_line_each(capsys):
     """On a terminal of 80 columns; three lines of frame and one of headings."""
     assert cli.main(["studies"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(NAMES) + 4
-    for name in NAMES:
+    assert len(lines) == len(SHIPPED) + 4
+    for name in SHIPPED:
         assert any(name in line and find_study(name).description in line for line in lines)
 
 
@@ -113,7 +106,7 @@ def test_every_draw_lies_inside_and_no_coreset_is_too_small(name):
         check_coreset(config, data)
 
 
-@pytest.mark.parametrize("name", [each for each in NAMES if each != "digits"])
+@pytest.mark.parametrize("name", [each for each in SHIPPED if each != "digits"])
 def test_its_rungs_lie_within_its_epochs(name):
     """A trial of digits takes seconds; there nothing is stopped."""
     study = find_study(name)
@@ -121,7 +114,7 @@ def test_its_rungs_lie_within_its_epochs(name):
     assert study.halving.grace * study.halving.reduction < study.fixed.epochs
 
 
-@pytest.mark.parametrize("name", [each for each in NAMES if "resnet" in each])
+@pytest.mark.parametrize("name", [each for each in SHIPPED if "resnet" in each])
 def test_draws_of_one_study_have_what_only_their_branch_has(name):
     for config in sample(find_study(name), 100, seed=1):
         updates = (config.prune.update_interval, config.prune.update_fraction)

@@ -19,17 +19,9 @@ from search.study import Study, find_study, parse_study, read_study, shipped
 from search.tables import HalvingConfig
 from swast.config import TrainConfig
 from swast.errors import ConfigError
-from tests.search.support import BARE, TINY
+from tests.search.support import BARE, SHIPPED, TINY
 
 HEAVY = "{'torch', 'numpy', 'sklearn', 'rich', 'ray', 'optuna', 'mlflow', 'plotly', 'matplotlib'}"
-SHIPPED = [
-    "cifar10-resnet18",
-    "cifar100-resnet18",
-    "digits",
-    "fashion-mnist",
-    "imagenet-resnet50",
-    "tiny-imagenet-resnet18",
-]
 
 
 def problems(source: str) -> list[str]:

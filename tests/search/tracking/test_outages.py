@@ -21,16 +21,6 @@ from tests.search.tracking.stories import Story, new_store
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def uri(home):
-    return new_store(home)
-
-
 @pytest.fixture
 def quick(monkeypatch):
     """Files of the front that take no time to draw."""

@@ -25,16 +25,6 @@ from tests.search.tracking.stories import CONFIG, Story, new_store
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="module")
-def uri(home):
-    return new_store(home)
-
-
 @pytest.fixture
 def story(home, uri, request):
     """A search of its own in the store that all share."""
