@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import services
+from tests.browser import chromium, visiting
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,17 @@ def ray_cluster():
     cluster = services.RayCluster()
     yield cluster
     cluster.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser):
+    """A page at laptop width (`visit.page`); other hosts asked or scripts failed fail the test."""
+    with visiting(browser) as opened:
+        yield opened
