@@ -41,7 +41,7 @@ class TestSharingWarmups:
         ("space", "shares"),
         [
             (
-                "warmup_epochs = { low = 1, high = 8 }\nprune.sparsity = { low = 0.1, high = 0.5 }",
+                "warmup_epochs = { low = 1, high = 8 }\npreserve.weight = { low = 0.1, high = 1 }",
                 True,
             ),
             ("seed = [0, 1]\noptim.batch_size = { low = 16, high = 17 }", True),
