@@ -27,6 +27,7 @@ OUTCOME = (
     "epochs",
     "seconds",
     "flops",
+    "environment",
     "reason",
     "rejected",
     "stopped_at",

@@ -48,6 +48,7 @@ class TrialRecord:
         epochs: epochs made.
         seconds: wall time of the training.
         flops: the bill so far by term.
+        environment: where it was trained, and with which versions (see `swast.environment`).
         run_id: its MLflow run.
         reason: why it failed or was stopped.
         rejected: proposed and never started: too dear, or trained before.
@@ -70,6 +71,7 @@ class TrialRecord:
     epochs: int = 0
     seconds: float | None = None
     flops: dict[str, int] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     run_id: str | None = None
     reason: str | None = None
     rejected: bool = False
