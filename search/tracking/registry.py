@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import re
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from pathlib import Path
 
 import numpy as np
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus
 from numpy.typing import NDArray
 from torch import nn
 
 from search.errors import RequestError
 from search.home import shown
-from search.tracking.store import UNUSABLE, LifecycleStage, is_refusal, open_store, unusable
+from search.tracking.store import (
+    UNUSABLE,
+    LifecycleStage,
+    MlflowClient,
+    MlflowException,
+    is_refusal,
+    open_store,
+    unusable,
+)
 
 
 @dataclass(frozen=True)
@@ -83,56 +92,67 @@ def register(uri: str, run_id: str, search: str, alias: str, model: Model) -> st
         RequestError: the store cannot be used.
     """
     client, name = open_store(uri), registered_name(search)
-    try:
-        with _quietly(uri):
-            number = _log(run_id, name, model)
-        for key, value in model.tags.items():
-            client.set_model_version_tag(name, number, key, value)
-        client.set_registered_model_alias(name, alias, number)
-    except UNUSABLE as error:
-        raise unusable(uri, error) from None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model")
+        save(path, model)
+        try:
+            logged = _log(client, run_id, path, model.tags)
+            _name(client, name)
+            made = client.create_model_version(
+                name, logged.artifact_location, run_id, dict(model.tags), model_id=logged.model_id
+            )
+            client.set_registered_model_alias(name, alias, made.version)
+        except UNUSABLE as error:
+            raise unusable(uri, error) from None
     return f"models:/{name}@{alias}"
 
 
-def _log(run_id: str, name: str, model: Model) -> str:
-    """Log and register a network; returns the number of its version."""
+def save(path: Path, model: Model) -> None:
+    """Write a network into a folder as MLflow keeps them."""
     import mlflow.pytorch
-    from mlflow.models import Model as LoggedModel
     from mlflow.models.signature import infer_signature
 
-    logged = LoggedModel.log(
-        artifact_path=None,
-        flavor=mlflow.pytorch,
-        run_id=run_id,
-        name="network",
-        registered_model_name=name,
-        tags=dict(model.tags),
-        metadata=dict(model.tags),
-        pytorch_model=model.network,
-        signature=infer_signature(model.images, model.logits),
-        input_example=model.images[:2],
-        serialization_format="pt2",
-        pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", "torch")],
-    )
-    return str(logged.registered_model_version)
+    with _silence():
+        mlflow.pytorch.save_model(
+            model.network,
+            path,
+            signature=infer_signature(model.images, model.logits),
+            input_example=model.images[:2],
+            serialization_format="pt2",
+            metadata=dict(model.tags),
+            pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "torch")],
+        )
+
+
+def _log(client: MlflowClient, run_id: str, path: Path, tags: Mapping[str, str]) -> LoggedModel:
+    """Log a saved network as a run's."""
+    experiment = client.get_run(run_id).info.experiment_id
+    with _silence():
+        logged = client.create_logged_model(experiment, "network", run_id, dict(tags))
+        client.log_model_artifacts(logged.model_id, str(path))
+        client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+    return logged
+
+
+def _name(client: MlflowClient, name: str) -> None:
+    """Have a registered model of a name."""
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 @contextmanager
-def _quietly(uri: str) -> Iterator[None]:
-    """MLflow's module-wide functions pointed to a store, and silent; afterwards as before."""
-    import mlflow
-
-    before: tuple[Any, Any] = (mlflow.get_tracking_uri(), mlflow.get_registry_uri())
+def _silence() -> Iterator[None]:
+    """MLflow's and PyTorch's own words kept from the terminal."""
     logger = logging.getLogger("mlflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
     try:
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
         logger.setLevel(level)
