@@ -7,6 +7,7 @@ out. Masked weights are zeros in it; where channels were removed it is really sm
 from __future__ import annotations
 
 import importlib
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from swast.weights import make_network
 
 SAMPLES = 256
 """Validation images that an exported network is tried on, at most."""
+VALUES = 2**22
+"""Values that they have together, at most: 27 images of ImageNet's size."""
 TOLERANCE = 1e-4
 """The largest difference of a logit between PyTorch and ONNX, as a share of the largest logit."""
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
@@ -101,8 +104,11 @@ def portable(result: TrainResult, data: ArrayData) -> Portable:
 
 
 def samples(data: ArrayData) -> NDArray[np.float32]:
-    """The first validation images, 256 at most, in the units that a portable network takes."""
-    count = min(SAMPLES, len(data.val_images))
+    """The first validation images, 256 at most, in the units that a portable network takes.
+
+    They are fewer where they are large.
+    """
+    count = min(SAMPLES, len(data.val_images), max(2, VALUES // math.prod(data.input_shape)))
     stored = np.empty((count, *data.input_shape), dtype=data.val_images.dtype)
     read(data.val_images, np.arange(count), stored)
     if data.colours is not None:
@@ -203,10 +209,16 @@ def _export(network: nn.Module, images: NDArray[np.float32]) -> Any:  # noqa: AN
 
 
 def _distance(content: bytes, images: NDArray[np.float32], logits: NDArray[np.float32]) -> float:
-    """The largest difference of a logit, by ONNX Runtime: all images at once, and one alone."""
+    """The largest difference of a logit, by ONNX Runtime: all images at once, and one alone.
+
+    Raises:
+        DisagreementError: ONNX Runtime does not take that many images.
+    """
     runtime: Any = importlib.import_module("onnxruntime")
-    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return max(
-        float(np.abs(session.run(None, {"images": images[:count]})[0] - logits[:count]).max())
-        for count in (len(images), 1)
-    )
+    try:
+        session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        found = [session.run(None, {"images": images[:n]})[0] for n in (len(images), 1)]
+    except Exception as error:  # its errors have no base of their own
+        cause = " ".join(str(error).split())
+        raise DisagreementError(f"ONNX Runtime refuses the exported network: {cause}") from error
+    return max(float(np.abs(each - logits[: len(each)]).max()) for each in found)

@@ -124,6 +124,22 @@ class TestARefusal:
         with pytest.raises(DisagreementError, match=r"differ from PyTorch's by 1\.0e-02"):
             to_onnx(network, samples(digits()), {})
 
+    def test_of_a_network_that_takes_batches_of_one_size_alone(self, monkeypatch):
+        """The exporter falls back to it where a network reads its batch's size as a number."""
+
+        class Rigid(torch.nn.Module):
+            def forward(self, images):
+                return images.flatten(1) + torch.zeros(len(images), 1)
+
+        def rigidly(*given, dynamic_shapes, **more):
+            return export(*given, **more)
+
+        export = torch.onnx.export
+        monkeypatch.setattr(torch.onnx, "export", rigidly)
+        with pytest.raises(DisagreementError, match="ONNX Runtime refuses") as caught:
+            to_onnx(Rigid(), samples(digits()), {})
+        assert "\n" not in str(caught.value)
+
     def test_of_a_network_that_cannot_be_traced(self):
         class Moody(torch.nn.Module):
             def forward(self, images):
