@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from search.errors import RequestError
-from search.home import shown
+from search.home import check_store, shown
 from search.tracking.store import (
     UNUSABLE,
     LifecycleStage,
@@ -53,6 +53,7 @@ def check_run(uri: str, run_id: str | None) -> None:
     Raises:
         RequestError: the store cannot be used, or has no such run.
     """
+    check_store("the MLflow store", uri, new=False)
     client = open_store(uri)
     if run_id is None:
         raise RequestError("the trial has no run in MLflow that its network could be logged into")

@@ -184,6 +184,12 @@ class TestARefusal:
         line = refused("--tracking-uri", "http://127.0.0.1:9")
         assert "the MLflow store http://127.0.0.1:9 cannot be used: " in line
 
+    def test_where_there_is_no_store(self, refused, search):
+        """As in the home of a search that was tracked on a server; none is made."""
+        line = refused("--tracking-uri", f"sqlite:///{search.folder / 'none.db'}")
+        assert "none.db cannot be used: there is no such file" in line
+        assert not (search.folder / "none.db").exists()
+
     def test_where_the_store_lacks_the_run(self, refused, search):
         run_id = search.before.info.run_id
         search.client.delete_run(run_id)
