@@ -28,6 +28,7 @@ OUTCOME = (
     "seconds",
     "flops",
     "environment",
+    "shared_flops",
     "reason",
     "rejected",
     "stopped_at",
