@@ -1,0 +1,51 @@
+"""A search of real trainings, recorded without Ray: what its files say can be trained again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from search.records import TrialRecord
+from search.trials import SearchTrials
+from swast.config import TrainConfig
+from swast.data import load_data
+from swast.training import train
+from tests.search.support import new_search
+
+
+def recorded(
+    folder: Path, source: str, count: int, run_of: Callable[[int], str] | None = None
+) -> SearchTrials:
+    """A search in a folder's database of which some trials were trained, one after another.
+
+    Args:
+        folder: a new home.
+        source: the study's text.
+        count: trials.
+        run_of: the MLflow run of a trial, by its number.
+    """
+    folder.mkdir(exist_ok=True)
+    trials, data = new_search(folder, source), load_data("digits")
+    for _ in range(count):
+        asked = trials.ask()
+        found = trained(asked.number, asked.config, data)
+        run_id = None if run_of is None else run_of(asked.number)
+        trials.settle(dataclasses.replace(found, run_id=run_id))
+    return trials
+
+
+def trained(number: int, config: TrainConfig, data) -> TrialRecord:
+    """What a search records of a trial that made every epoch."""
+    result = train(config, data=data)
+    return TrialRecord(
+        number=number,
+        state="complete",
+        accuracy=result.val_accuracy,
+        train_flops=result.train_flops,
+        relative_flops=result.relative_flops,
+        epochs=len(result.history),
+        seconds=result.seconds,
+        flops=dict(result.flops),
+        environment=dict(result.environment),
+    )
