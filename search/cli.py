@@ -19,6 +19,7 @@ FORMATS = ("toml", "yaml", "json")
 COMMANDS = {
     "list": "list the searches",
     "show": "show a search's trials and front",
+    "report": "write a search, with all its plots, as one page that needs no network",
     "export": "write configurations of a search as files for swast-train",
     "watch": "follow a search that another process runs",
     "ui": "browse the searches in MLflow",
@@ -31,6 +32,7 @@ COMMANDS = {
 PLACES = {
     "list": ("show", "list_searches"),
     "show": ("show", "show"),
+    "report": ("report", "report"),
     "export": ("export", "export_files"),
     "watch": ("watch", "watch"),
     "ui": ("ui", "ui"),
@@ -74,7 +76,7 @@ def command_parser(command: str) -> Parser:
     if command == "ui":
         made.add_argument("name", nargs="?", help="search to land on (default: the last)")
         made.add_argument("--port", type=port, default=5000, help="default: 5000, or a free one")
-    elif command in ("show", "export", "watch", "delete"):
+    elif command in ("show", "report", "export", "watch", "delete"):
         made.add_argument("name", help="of the search")
     elif command == "gc":
         made.add_argument("name", nargs="?", help="of the search (default: all of them)")
@@ -83,21 +85,36 @@ def command_parser(command: str) -> Parser:
         made.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
     if command in ("list", "show", "studies"):
         made.add_argument("--json", action="store_true", help="print JSON")
-    if command == "export":
-        made.add_argument("--pick", choices=PICKS, default="knee", help="default: knee")
-        made.add_argument("--max-flops", type=positive, metavar="F", help="at most this cost")
-        made.add_argument("--min-accuracy", type=share, metavar="A", help="at least this (0 to 1)")
-        made.add_argument(
-            "--within",
-            type=positive,
-            metavar="P",
-            help="at most P points below the best that is left, as --pick cheapest --within 0.5",
-        )
-        made.add_argument("--format", choices=FORMATS, default="toml", help="default: toml")
-        made.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for them")
+    if command in MORE:
+        MORE[command](made)
     if command != "studies":
         add_home(made)
     return made
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """The options that say what to export, and where to."""
+    parser.add_argument("--pick", choices=PICKS, default="knee", help="default: knee")
+    parser.add_argument("--max-flops", type=positive, metavar="F", help="at most this cost")
+    parser.add_argument("--min-accuracy", type=share, metavar="A", help="at least this (0 to 1)")
+    parser.add_argument(
+        "--within",
+        type=positive,
+        metavar="P",
+        help="at most P points below the best that is left, as --pick cheapest --within 0.5",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="toml", help="default: toml")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for them")
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """The option that says where the report goes."""
+    told = "file or folder for it (default: NAME-report.html, here)"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=told)
+
+
+MORE = {"export": add_export, "report": add_report}
+"""What adds the options of a command that has some of its own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

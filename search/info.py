@@ -42,6 +42,10 @@ class SearchInfo:
     experiment_id: str | None = None
     run_id: str | None = None
 
+    def run_name(self, label: str) -> str:
+        """What the MLflow run of a trial with some label is called."""
+        return f"{self.name} {label}"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values to keep; the name is kept by itself."""
         values = {name: getattr(self, name) for name in FIELDS}

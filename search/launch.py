@@ -174,6 +174,8 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
                 else:
                     workers.run(readings)
                 status = replace(status, interrupted=readings.paused)
+            if status.end == "finished":
+                tracker.report(trials.records())
         finally:
             if not tracker.close():
                 again = summary.how_to_resume(trials.info.name, home)

@@ -101,6 +101,21 @@ class TrialRecord:
         return dataclasses.asdict(self) | {"test_accuracy": self.test_accuracy}
 
 
+@dataclass(frozen=True)
+class Progress:
+    """A search when a trial ended.
+
+    Attributes:
+        trial: number of that trial.
+        flops_spent: by the trials that had ended, in all.
+        hypervolume: of those that were complete.
+    """
+
+    trial: int
+    flops_spent: int
+    hypervolume: float
+
+
 def finished(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The trials that made every epoch."""
     return [trial for trial in trials if trial.state == "complete"]
@@ -149,3 +164,12 @@ def flops_spent(trials: Sequence[TrialRecord]) -> int:
         sum(value for term, value in trial.flops.items() if term != "evaluation")
         for trial in trials
     )
+
+
+def progress(trials: Sequence[TrialRecord], axes: Objectives = STANDARD) -> list[Progress]:
+    """A search as its trials ended, in that order."""
+    ended = sorted((t for t in trials if t.ended), key=lambda trial: trial.ended or "")
+    return [
+        Progress(trial.number, flops_spent(upto), hypervolume_of(upto, axes))
+        for trial, upto in ((t, ended[: place + 1]) for place, t in enumerate(ended))
+    ]

@@ -52,7 +52,7 @@ def trial_run(info: SearchInfo, record: TrialRecord, experiment_id: str) -> Fixe
     """What never changes of a trial's run."""
     return Fixed(
         experiment_id=experiment_id,
-        name=f"{info.name} {record.label}",
+        name=info.run_name(record.label),
         params=flatten(record.config),
         texts={"config.toml": tomli_w.dumps(record.config)} if record.config else {},
         data=record.config.get("data"),

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.info import SearchInfo
-from search.plots import pareto_figure, write_html, write_png
+from search.plots import write_pareto
 from search.records import TrialRecord, front_of
 from swast.files import replacing
 
 FILES = ("pareto.html", "pareto.png", "front.csv")
+"""What shows the front while it grows."""
 
 MOST_ROWS = 100
 """Most members that a description lists: MLflow keeps 8,000 characters of it."""
@@ -63,14 +64,20 @@ def front_table(members: Sequence[TrialRecord]) -> str:
     return out.getvalue()
 
 
-def write_front(folder: Path, name: str, trials: Sequence[TrialRecord]) -> None:
+def write_front(
+    folder: Path, info: SearchInfo, trials: Sequence[TrialRecord], tracking: str
+) -> None:
     """Write the plots and the table of a search's front, each whole in place of the one before.
+
+    Args:
+        folder: for them.
+        info: the search.
+        trials: of it.
+        tracking: MLflow's URI.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    title = f"{name}: accuracy against training FLOPs"
-    write_html(pareto_figure(trials, title), folder / "pareto.html")
-    write_png(trials, title, folder / "pareto.png")
+    write_pareto(folder, info, trials, tracking)
     with replacing(folder / "front.csv") as file:
         file.write(front_table(front_of(trials)).encode())

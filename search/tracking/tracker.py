@@ -15,6 +15,7 @@ from pathlib import Path
 from search.histories import Epoch, Histories
 from search.home import shown
 from search.info import SearchInfo
+from search.plots import write_all
 from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
 from search.tracking.backlog import Backlog, Clock
 from search.tracking.labels import (
@@ -165,6 +166,15 @@ class Tracker:
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
         self._turn(now=True)
 
+    def report(self, records: Sequence[TrialRecord]) -> None:
+        """Write the report and all plots, and let them wait as artifacts."""
+        try:
+            files = write_all(self._folder, self._info, records, self._histories, self.uri)
+        except OSError as error:
+            say(f"the report in {self._folder} cannot be written: {error.strerror}")
+            return
+        self._backlog.put("report", lambda: self._upload([file.name for file in files]))
+
     def close(self, patience: float = 60.0) -> bool:
         """Send what waits.
 
@@ -224,7 +234,7 @@ class Tracker:
         """Write the front's files, and let its artifacts, description and tags wait."""
         self._drawn, self._is_stale = self._clock.now(), False
         try:
-            write_front(self._folder, self._info.name, self._records)
+            write_front(self._folder, self._info, self._records, self.uri)
         except OSError as error:
             if self._can_draw:
                 say(f"the plots in {self._folder} cannot be written yet: {error.strerror}")
@@ -233,7 +243,7 @@ class Tracker:
         members = front_of(self._records)
         self._parent.tags[NOTE] = describe(self._info, members)
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
-        self._backlog.put("plots", self._upload)
+        self._backlog.put("plots", lambda: self._upload(FILES))
         self._tag_front({member.number for member in members})
 
     def _tag_front(self, members: set[int]) -> None:
@@ -246,8 +256,8 @@ class Tracker:
             self._put(number)
         self._front = members
 
-    def _upload(self) -> None:
-        for name in FILES:
+    def _upload(self, names: Sequence[str]) -> None:
+        for name in names:
             if not self._parent.gone and (self._folder / name).exists():
                 self._parent.upload(self._folder / name, "plots")
 

@@ -1,0 +1,52 @@
+"""What plots say in words."""
+
+from __future__ import annotations
+
+import html
+import math
+import textwrap
+from collections.abc import Sequence
+
+from search.info import SearchInfo
+from search.plots.chart import Range
+from search.records import TrialRecord, finished
+
+
+def hover(info: SearchInfo, trial: TrialRecord) -> str:
+    """What a plot says of a trial under the pointer, in HTML: its run, results and settings."""
+    rows = {
+        "accuracy": f"{point(trial)[1]:.2f} %",
+        "relative FLOPs": trial.relative_flops,
+        "training FLOPs": None if trial.train_flops is None else float(trial.train_flops),
+        "seconds": trial.seconds,
+        "stopped": (trial.reason or f"epoch {trial.epochs}") if trial.state == "pruned" else None,
+    }
+    lines = [f"<b>{escape(info.run_name(trial.label))}</b>"]
+    lines += [f"{name}: {escape(value)}" for name, value in rows.items() if value is not None]
+    lines += [f"{escape(name)} = {escape(value)}" for name, value in trial.params.items()]
+    return "<br>".join(lines)
+
+
+def escape(value: object) -> str:
+    """A value as text without markup; Plotly would show an escaped quote as it is."""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return html.escape(text, quote=False)
+
+
+def point(trial: TrialRecord) -> Range:
+    """Where a trial is: log10 of its relative FLOPs, and per cent; NaN where it cannot be."""
+    flops, accuracy = trial.relative_flops, trial.accuracy
+    if flops is None or accuracy is None or not 0 < flops < math.inf:
+        return math.nan, math.nan
+    return math.log10(flops), 100 * accuracy
+
+
+def count_words(trials: Sequence[TrialRecord]) -> str:
+    """How many of the trials that were started finished."""
+    started = sum(not trial.rejected for trial in trials)
+    return f"{len(finished(trials))} of {started} trials finished"
+
+
+def one_line(title: str) -> str:
+    """A title on one line."""
+    return textwrap.shorten(title, 80, placeholder=" …")
