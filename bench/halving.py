@@ -4,7 +4,7 @@
         [--reduction 3] [--json FILE]
 
 Every seed is searched twice through `swast-search`, with a ``[halving]`` table in the study and
-without. A search that is in DIR already is not run again.
+without; trials share no warm-ups. A search that is in DIR already is not run again.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def searched(arm: str, study: Path, seed: int, budget: int, folder: Path) -> dic
             "--name",
             f"{arm}-{seed}",
         ]
-        command += ["--home", str(folder / "home"), "--json", str(summary)]
+        command += ["--home", str(folder / "home"), "--json", str(summary), "--separate-warmups"]
         subprocess.run(command, check=True)
     found: dict[str, Any] = json.loads(summary.read_text())
     return found

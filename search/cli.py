@@ -24,7 +24,7 @@ COMMANDS = {
     "watch": "follow a search that another process runs",
     "ui": "browse the searches in MLflow",
     "delete": "remove a search everywhere",
-    "gc": "remove checkpoints of trials that are at their end and not on the front",
+    "gc": "remove checkpoints that are of no more use, and shared warm-ups",
     "studies": "list the studies that come with the package",
 }
 

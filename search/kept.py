@@ -27,6 +27,7 @@ OUTCOME = (
     "epochs",
     "seconds",
     "flops",
+    "shared_flops",
     "reason",
     "rejected",
     "stopped_at",

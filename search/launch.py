@@ -133,7 +133,9 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if not request.address:
             cpus, _ = stack.enter_context(ray_running(None, gpus))
         resources = prepare.choose_resources(request, info.study, gpus)
-        workers = Workers(data, resources, resources.concurrency(cpus, gpus))
+        shares = info.study.shares_warmups and not request.separate_warmups
+        warmups = home.warmups if shares else None
+        workers = Workers(data, resources, resources.concurrency(cpus, gpus), warmups)
         if request.resume is None:
             stack.enter_context(lock)
         yield info, workers
@@ -156,6 +158,8 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
     from search.worker import Worker, work_here
 
     folder = home.search(trials.info.name)
+    if workers.warmups is not None:
+        workers.warmups.mkdir(parents=True, exist_ok=True)
     histories = Histories(folder / "histories")
     uri = request.tracking_uri or home.tracking
     tracker = Tracker(uri, home.artifacts, folder, histories)

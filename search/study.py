@@ -40,9 +40,9 @@ from typing import Any, TypeVar
 from search.branches import Branch, Part, conditions, field_ends, parts, read_branches, resolve
 from search.conflicts import conflicts
 from search.errors import RequestError
-from search.space import Domain, read_space
+from search.space import Domain, Range, read_space
 from search.tables import STANDARD, Constraints, HalvingConfig, Objectives, TrialResources
-from swast.config import TrainConfig, flatten, parse_toml, read_text
+from swast.config import BEGINNING, TrainConfig, flatten, parse_toml, read_text
 from swast.errors import ConfigError, nearest
 from swast.settings import FieldType, Setting, Table, check, from_mapping
 
@@ -127,6 +127,17 @@ class Study:
     def configure(self, values: Mapping[str, Any]) -> TrainConfig:
         """The configuration with some values of the fields searched in their part."""
         return self.fixed.with_values({**self.part(values).fixed, **values})
+
+    @property
+    def shares_warmups(self) -> bool:
+        """Whether trials can be expected to begin alike: no number that matters then is drawn."""
+        domains = [domain for part in self.parts for domain in part.domains]
+        return not any(
+            each.path.split(".")[0] in BEGINNING
+            and isinstance(each.values, Range)
+            and not each.values.whole
+            for each in domains
+        )
 
     def ends(self, path: str) -> tuple[Any, ...]:
         """The values at the ends of all that a field may take, whichever branches hold."""

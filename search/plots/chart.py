@@ -121,6 +121,10 @@ class Panel:
     title: str = ""
 
 
+BLANK = Panel(marks=(), x=Axis(ticks={}, grid=False), y=Axis(ticks={}, grid=False))
+"""A panel of which nothing is seen."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Colouring:
     """Colours of trials by one searched setting.

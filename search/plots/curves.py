@@ -43,6 +43,7 @@ def curves_chart(
     values = [accuracy for number in curves for accuracy in curves[number][1]]
     low = float(np.percentile(values, 3)) if values else 0.0
     bounds = (low - 1.0, max(values, default=100.0) + 1.0)
+    last = max((epoch for number in curves for epoch in curves[number][0]), default=1)
     rungs = sorted({epoch for trial in shown for epoch in trial.rungs})
     posts: list[Mark] = [_post(rung, bounds) for rung in rungs]
     return Chart(
@@ -52,7 +53,7 @@ def curves_chart(
         panels=[
             Panel(
                 marks=[*posts, *lines, *_decisions(info, shown)],
-                x=Axis(title="Epoch"),
+                x=Axis(title="Epoch", bounds=(0.5, last + 0.5)),
                 y=Axis(title="Validation accuracy (%)", bounds=bounds),
             )
         ],

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from search.importance import FEWEST, Importance, importances
 from search.info import SearchInfo
-from search.plots.chart import Axis, Bars, Chart, Panel
+from search.plots.chart import BLANK, Axis, Bars, Chart, Panel
 from search.plots.scales import scales
 from search.plots.theme import BLUE, ORANGE
 from search.plots.words import one_line, point
@@ -32,13 +32,15 @@ def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
         panels=[
             Panel(
                 title=title,
-                marks=[_bars(each, names, colour)] if names else [],
+                marks=[_bars(each, names, colour)],
                 x=Axis(title="Share of variance explained", bounds=(0.0, 1.12)),
                 y=Axis(ticks={float(at): names[at] for at in range(len(names))}, grid=False),
             )
             for (title, colour), each in zip(OBJECTIVES, told, strict=True)
-        ],
-        columns=2,
+        ]
+        if names
+        else [BLANK],
+        columns=2 if names else 1,
         height=230 + 30 * max(len(names), 4),
         empty="" if names else f"It takes {FEWEST} finished trials to tell",
     )

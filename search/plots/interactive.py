@@ -166,8 +166,8 @@ def _axis(axis: Axis) -> dict[str, Any]:
         "zeroline": False,
         "showline": axis.grid,
         "linecolor": FADED,
-        "ticks": "outside" if axis.grid else "",
-        "tickcolor": FADED,
+        "ticks": "outside",
+        "tickcolor": FADED if axis.grid else PAPER,
         "automargin": True,
         "tickangle": -25 if axis.tilted else 0,
     }

@@ -17,7 +17,7 @@ from search.records import TrialRecord, finished, front_of, knee_of
 MISSING = -0.13
 """Height at which lines pass the axes of settings that their trials do not have."""
 
-DOMINATED = Line(x=(), y=(), name="Dominated", colour=SKY, width=1.0, opacity=0.35)
+DOMINATED = Line(x=(), y=(), name="Dominated", colour=SKY, width=1.0, opacity=0.45)
 FRONT = Line(x=(), y=(), name="Pareto front", colour=BLUE, width=2.2)
 KNEE = Line(x=(), y=(), name="Knee", colour=VERMILLION, width=3.0)
 LONGEST = 10
@@ -46,7 +46,7 @@ def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
         note=count_words(trials) + " · log axes where the search was on a log scale",
         panels=[
             Panel(
-                marks=[*map(_spine, range(len(axes))), *lines, _ticks(axes, done)] if done else [],
+                marks=[*map(_spine, range(len(axes))), *lines, _ticks(axes, done)],
                 x=Axis(ticks=at, bounds=ends, grid=False),
                 y=Axis(ticks={}, bounds=(bottom, 1.06), grid=False),
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -137,7 +137,7 @@ def _points(info: SearchInfo, series: Series, picture: Picture) -> Points:
 
 def compose(trials: Sequence[TrialRecord]) -> Picture:
     """Decide all that the plot shows."""
-    placed = [trial for trial in trials if all(map(math.isfinite, point(trial)))]
+    placed = [trial for trial in priced(trials) if all(map(math.isfinite, point(trial)))]
     series, shown = sort_out(placed), finished(placed)
     drawn = [trial for each in series for trial in each.trials]
     names = {trial.number: trial.reference for trial in shown if trial.reference}
@@ -161,6 +161,29 @@ def compose(trials: Sequence[TrialRecord]) -> Picture:
         note=_note(trials, series, hidden, frame.y[0]),
         hidden=hidden,
     )
+
+
+def priced(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials, those that were stopped at the relative FLOPs of their whole schedule.
+
+    What dense training costs is known from a trial of the same network, data and length.
+    """
+    dense = {
+        _scope(trial): trial.train_flops / trial.relative_flops
+        for trial in finished(trials)
+        if trial.train_flops and trial.relative_flops
+    }
+    return [
+        replace(trial, relative_flops=trial.predicted_flops / dense[_scope(trial)])
+        if trial.state == "pruned" and trial.predicted_flops and _scope(trial) in dense
+        else trial
+        for trial in trials
+    ]
+
+
+def _scope(trial: TrialRecord) -> tuple[object, ...]:
+    """What dense training's cost hangs on."""
+    return tuple(trial.config.get(name) for name in ("data", "model", "epochs"))
 
 
 def sort_out(trials: Sequence[TrialRecord]) -> list[Series]:

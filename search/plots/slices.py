@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from search.info import SearchInfo
 from search.plots.axes import log_ticks, x_bounds, y_bounds
-from search.plots.chart import Axis, Chart, Panel, Points
+from search.plots.chart import BLANK, Axis, Chart, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, INK, SKY, VERMILLION
 from search.plots.words import count_words, escape, one_line, point
@@ -27,7 +27,7 @@ def slices_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     panels: list[Panel] = []
     for start in range(0, len(axes), COLUMNS):
         block = axes[start : start + COLUMNS]
-        lacking = [_EMPTY] * (COLUMNS - len(block))
+        lacking = [BLANK] * (COLUMNS - len(block))
         for objective in (1, 0):
             row = [
                 _panel(info, axis, done, objective, first=place == 0)
@@ -38,15 +38,12 @@ def slices_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
         key="slices",
         title=one_line(f"{info.name}: each setting against accuracy and FLOPs"),
         note=count_words(trials) + " · blue: on the front, with the knee in red",
-        panels=panels or [Panel(marks=[])],
+        panels=panels or [BLANK],
         columns=min(COLUMNS, max(len(axes), 1)),
         height=150 + ROW * 2 * max(-(-len(axes) // COLUMNS), 1),
         empty="" if done else "No trial has finished yet",
         runs={trial.number: trial.run_id for trial in done if trial.run_id},
     )
-
-
-_EMPTY = Panel(marks=[], x=Axis(ticks={}, grid=False), y=Axis(ticks={}, grid=False))
 
 
 def _panel(

@@ -38,7 +38,7 @@ NIGHT = {
     HALO: HALO.replace(PAPER, NIGHT_PAPER),
     BLACK: "#F5F5F5",
     BLUE: "#63BDF5",
-    SKY: "#3C7FAE",
+    SKY: "#4686B4",
     VERMILLION: "#FF7B2E",
     GREEN: "#22BF93",
 } | dict(zip(SHADES, NIGHT_SHADES, strict=True))

@@ -265,10 +265,18 @@ class TestASearch:
         assert summary["hypervolume"] == pytest.approx(area, abs=1e-12)
 
     def test_adds_up_what_it_has_spent(self, summary):
-        assert summary["flops_spent"] == sum(trial["train_flops"] for trial in summary["trials"])
+        bills = [trial["train_flops"] - trial["shared_flops"] for trial in summary["trials"]]
+        assert summary["flops_spent"] == sum(bills)
         for trial in summary["trials"]:
             terms = {term: value for term, value in trial["flops"].items() if term != "evaluation"}
             assert sum(terms.values()) == trial["train_flops"]
+
+    def test_pays_the_warm_up_of_its_trials_once(self, summary):
+        """All have one seed: the longest warm-up is trained, and the others are parts of it."""
+        trials = summary["trials"]
+        epochs = {trial["config"]["warmup_epochs"]: trial["flops"]["warmup"] for trial in trials}
+        paid = [trial["flops"]["warmup"] - trial["shared_flops"] for trial in trials]
+        assert sum(paid) == epochs[max(epochs)]
 
     def test_is_the_same_in_optuna(self, whole, summary):
         for frozen, trial in zip(whole.place.trials(), summary["trials"], strict=True):
