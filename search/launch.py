@@ -33,6 +33,8 @@ from swast.forecast import dense_flops
 
 if TYPE_CHECKING:
     from search.runner import Workers
+    from search.status import Display
+    from search.tracking import Tracker
 
 
 def run_search(study: str | Path | None = None, **options: Any) -> SearchResult:  # noqa: ANN401
@@ -155,7 +157,6 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
 def search(request: Request, home: Home, trials: SearchTrials, workers: Workers) -> SearchResult:
     """Run a search that this process holds, and read its front at the end."""
     from search.tracking import Tracker
-    from search.worker import Worker, work_here
 
     folder = home.search(trials.info.name)
     if workers.warmups is not None:
@@ -173,13 +174,10 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
             status = session.status
             if status.end != "failed" and not status.interrupted:
                 readings = Confirmation(trials, tracker, shown, folder, request.retries)
-                if readings.is_short:
-                    work_here(readings, Worker(workers.data))
-                else:
-                    workers.run(readings)
+                read_front(readings, workers)
                 status = replace(status, interrupted=readings.paused)
             if status.end == "finished":
-                tracker.report(trials.records())
+                write_report(trials, tracker, histories, folder, shown)
         finally:
             if not tracker.close():
                 again = summary.how_to_resume(trials.info.name, home)
@@ -188,6 +186,30 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
                 )
     records = tuple(trials.records())
     return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
+
+
+def read_front(readings: Confirmation, workers: Workers) -> None:
+    """Read the front: here where nothing has to be trained, else by workers."""
+    from search.worker import Worker, work_here
+
+    if readings.is_short:
+        work_here(readings, Worker(workers.data))
+    else:
+        workers.run(readings)
+
+
+def write_report(
+    trials: SearchTrials, tracker: Tracker, histories: Histories, folder: Path, shown: Display
+) -> None:
+    """Write the report and all plots into the search's folder, and to MLflow."""
+    from search.plots import write_all
+
+    try:
+        files = write_all(folder, trials.info, trials.records(), histories, tracker.uri)
+    except OSError as error:
+        shown.say(f"the report cannot be written to {folder}: {error.strerror}")
+        return
+    tracker.attach([file.name for file in files])
 
 
 def run_session(session: Session, workers: Workers, seconds: float | None) -> None:

@@ -8,7 +8,7 @@ from search.info import SearchInfo
 from search.plots.axes import flops_unit
 from search.plots.chart import Axis, Bars, Chart, Panel
 from search.plots.theme import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION
-from search.plots.words import escape, one_line
+from search.plots.words import escape, heading, short
 from search.records import TrialRecord, finished, front_of, knee_of
 
 TERMS = {
@@ -38,7 +38,7 @@ def bill_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     left = f" · {len(billed) - MOST} more not shown" if len(billed) > MOST else ""
     return Chart(
         key="bill",
-        title=one_line(f"{info.name}: what FLOPs were spent on"),
+        title=heading(info, "what FLOPs were spent on"),
         note="The front's members and the references, by cost" + left,
         panels=[
             Panel(
@@ -67,7 +67,7 @@ def _total(trial: TrialRecord) -> int:
 def _ticks(shown: Sequence[TrialRecord], knee: int | None) -> dict[float, str]:
     """The trials along the axis."""
     return {
-        float(at): one_line(trial.label) + (" (knee)" if trial.number == knee else "")
+        float(at): short(trial.label) + (" (knee)" if trial.number == knee else "")
         for at, trial in enumerate(shown)
     }
 

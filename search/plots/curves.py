@@ -12,7 +12,7 @@ from search.histories import Epoch
 from search.info import SearchInfo
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points
 from search.plots.theme import BLACK, BLUE, FADED, GREEN, PAPER, SKY
-from search.plots.words import escape, one_line
+from search.plots.words import escape, heading
 from search.records import TrialRecord, front_of, stopped
 
 STOPPED = Line(x=(), y=(), name="Stopped at a rung", colour=FADED, width=1.0, opacity=0.45)
@@ -48,7 +48,7 @@ def curves_chart(
     posts: list[Mark] = [_post(rung, bounds) for rung in rungs]
     return Chart(
         key="curves",
-        title=one_line(f"{info.name}: how the trials learned"),
+        title=heading(info, "how the trials learned"),
         note=_note(rungs, shown),
         panels=[
             Panel(

@@ -10,7 +10,7 @@ from search.info import SearchInfo
 from search.plots.axes import flops_unit
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points
 from search.plots.theme import FADED
-from search.plots.words import escape, one_line
+from search.plots.words import escape, heading
 from search.records import Progress, TrialRecord, progress
 
 
@@ -45,7 +45,7 @@ def hypervolume_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     end = f"{volume[-1]:.4f} after {spent[-1]:.3g} {unit} and {len(told)} trials" if told else ""
     return Chart(
         key="hypervolume",
-        title=one_line(f"{info.name}: hypervolume against FLOPs spent"),
+        title=heading(info, "hypervolume against FLOPs spent"),
         note=end,
         panels=[
             Panel(

@@ -10,7 +10,7 @@ from search.info import SearchInfo
 from search.plots.chart import BLANK, Axis, Bars, Chart, Panel
 from search.plots.scales import scales
 from search.plots.theme import BLUE, ORANGE
-from search.plots.words import one_line, point
+from search.plots.words import heading, point
 from search.records import TrialRecord, finished
 
 OBJECTIVES = (("Validation accuracy", BLUE), ("log FLOPs", ORANGE))
@@ -27,7 +27,7 @@ def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     names = sorted(told[0], key=lambda name: sum(each[name].share for each in told))
     return Chart(
         key="importance",
-        title=one_line(f"{info.name}: what decides accuracy, and what FLOPs"),
+        title=heading(info, "what decides accuracy, and what FLOPs"),
         note=_note(done, told[0], len(axes)),
         panels=[
             Panel(

@@ -11,7 +11,7 @@ from search.plots.axes import even_ticks, log_ticks, y_bounds
 from search.plots.chart import Axis, Chart, Line, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, FADED, SKY, VERMILLION
-from search.plots.words import count_words, hover, one_line, point
+from search.plots.words import count_words, hover, heading, point
 from search.records import TrialRecord, finished, front_of, knee_of
 
 MISSING = -0.13
@@ -42,7 +42,7 @@ def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     ends = (-0.45, len(axes) - 0.55)
     return Chart(
         key="parallel",
-        title=one_line(f"{info.name}: settings and what they gave"),
+        title=heading(info, "settings and what they gave"),
         note=count_words(trials) + " · log axes where the search was on a log scale",
         panels=[
             Panel(

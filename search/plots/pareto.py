@@ -25,7 +25,7 @@ from search.plots.theme import (
     VERMILLION,
     YELLOW,
 )
-from search.plots.words import count_words, hover, one_line, point
+from search.plots.words import count_words, hover, heading, point
 from search.records import TrialRecord, finished, front_of, knee_of
 
 REFERENCES: tuple[tuple[Symbol, str], ...] = (
@@ -101,7 +101,7 @@ def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     shown = [trial for each in picture.series for trial in each.trials]
     return Chart(
         key="pareto",
-        title=one_line(f"{info.name}: accuracy against training FLOPs"),
+        title=heading(info, "accuracy against training FLOPs"),
         note=picture.note,
         advice="double-click to see all" if picture.hidden else "",
         panels=[
@@ -140,10 +140,10 @@ def compose(trials: Sequence[TrialRecord]) -> Picture:
     placed = [trial for trial in priced(trials) if all(map(math.isfinite, point(trial)))]
     series, shown = sort_out(placed), finished(placed)
     drawn = [trial for each in series for trial in each.trials]
-    names = {trial.number: trial.reference for trial in shown if trial.reference}
+    names = {trial.number: short(trial.reference) for trial in shown if trial.reference}
     if shown:
         knee = knee_of(shown)
-        names[knee.number] = f"{knee.reference or knee.label} (knee)"
+        names[knee.number] = f"{short(knee.reference or knee.label)} (knee)"
     named = [point(trial)[1] for trial in shown if trial.number in names]
     frame = Frame(
         x_bounds([point(trial)[0] for trial in drawn]),
@@ -202,7 +202,7 @@ def sort_out(trials: Sequence[TrialRecord]) -> list[Series]:
         symbol, colour = REFERENCES[turn % len(REFERENCES)]
         same = [trial for trial in done if trial.reference == name]
         size = 20 if symbol == "star" else 14
-        series.append(Series(name, same, colour, symbol, edge=INK, diameter=size))
+        series.append(Series(short(name), same, colour, symbol, edge=INK, diameter=size))
     series += [
         Series(DOMINATED, [t for t in own if t.number not in best], SKY, opacity=0.6),
         Series(STOPPED, stopped, BLACK, "x", opacity=0.35, diameter=8),

@@ -14,6 +14,7 @@ from typing import Any
 from search.plots.axes import even_ticks, log_ticks
 from search.plots.chart import Colouring
 from search.plots.theme import kinds, shade
+from search.plots.words import short
 from search.records import TrialRecord
 from search.space import Choices, Domain
 from search.study import Study
@@ -101,7 +102,7 @@ def _choices(path: str, domains: Iterable[Domain], values: Sequence[Any]) -> Sca
         if value in values
     ]
     names = list(dict.fromkeys(_name(value) for value in [*known, *values]))
-    ticks = {float(place): _short(name) for place, name in enumerate(names)}
+    ticks = {float(place): short(name, LONGEST) for place, name in enumerate(names)}
     places = {name: place for place, name in enumerate(names)}
     return Scale(path=path, places=places, low=0.0, high=len(names) - 1.0, ticks=ticks)
 
@@ -135,7 +136,3 @@ def colouring(scale: Scale, trials: Sequence[TrialRecord]) -> Colouring:
 def _name(value: object) -> str:
     """A choice as text."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"

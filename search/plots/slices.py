@@ -10,7 +10,7 @@ from search.plots.axes import log_ticks, x_bounds, y_bounds
 from search.plots.chart import BLANK, Axis, Chart, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, INK, SKY, VERMILLION
-from search.plots.words import count_words, escape, one_line, point
+from search.plots.words import count_words, escape, heading, point
 from search.records import TrialRecord, finished, front_of, knee_of
 
 COLUMNS = 3
@@ -36,7 +36,7 @@ def slices_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
             panels += row + (lacking if start else [])
     return Chart(
         key="slices",
-        title=one_line(f"{info.name}: each setting against accuracy and FLOPs"),
+        title=heading(info, "each setting against accuracy and FLOPs"),
         note=count_words(trials) + " · blue: on the front, with the knee in red",
         panels=panels or [BLANK],
         columns=min(COLUMNS, max(len(axes), 1)),

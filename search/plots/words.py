@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import textwrap
 from collections.abc import Sequence
 
 from search.info import SearchInfo
@@ -47,6 +46,12 @@ def count_words(trials: Sequence[TrialRecord]) -> str:
     return f"{len(finished(trials))} of {started} trials finished"
 
 
-def one_line(title: str) -> str:
-    """A title on one line."""
-    return textwrap.shorten(title, 80, placeholder=" …")
+def heading(info: SearchInfo, text: str) -> str:
+    """The title of a plot of a search."""
+    return f"{short(info.name, 60)}: {text}"
+
+
+def short(text: str, most: int = 32) -> str:
+    """A text on one line, without what is beyond some letters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -15,7 +15,6 @@ from pathlib import Path
 from search.histories import Epoch, Histories
 from search.home import shown
 from search.info import SearchInfo
-from search.plots import write_all
 from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
 from search.tracking.backlog import Backlog, Clock
 from search.tracking.labels import (
@@ -166,14 +165,9 @@ class Tracker:
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
         self._turn(now=True)
 
-    def report(self, records: Sequence[TrialRecord]) -> None:
-        """Write the report and all plots, and let them wait as artifacts."""
-        try:
-            files = write_all(self._folder, self._info, records, self._histories, self.uri)
-        except OSError as error:
-            say(f"the report in {self._folder} cannot be written: {error.strerror}")
-            return
-        self._backlog.put("report", lambda: self._upload([file.name for file in files]))
+    def attach(self, names: Sequence[str]) -> None:
+        """Let files of the search's folder wait as artifacts beside the plots."""
+        self._backlog.put("report", lambda: self._upload(names))
 
     def close(self, patience: float = 60.0) -> bool:
         """Send what waits.
