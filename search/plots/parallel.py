@@ -11,7 +11,7 @@ from search.plots.axes import even_ticks, log_ticks, y_bounds
 from search.plots.chart import Axis, Chart, Line, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, FADED, SKY, VERMILLION
-from search.plots.words import count_words, hover, heading, point
+from search.plots.words import count_words, heading, hover, point
 from search.records import TrialRecord, finished, front_of, knee_of
 
 MISSING = -0.13

@@ -25,7 +25,7 @@ from search.plots.theme import (
     VERMILLION,
     YELLOW,
 )
-from search.plots.words import count_words, hover, heading, point
+from search.plots.words import count_words, heading, hover, point, short
 from search.records import TrialRecord, finished, front_of, knee_of
 
 REFERENCES: tuple[tuple[Symbol, str], ...] = (

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
 def quick(monkeypatch):
     """Files of the front that take no time to draw."""
 
-    def write(folder, name, trials):
+    def write(folder, info, trials, tracking):
         folder.mkdir(parents=True, exist_ok=True)
         for file in ("pareto.html", "pareto.png", "front.csv"):
             (folder / file).write_text(str(len(trials)))
