@@ -38,7 +38,7 @@ PAGE = """<!doctype html>
 </html>
 """
 FIGURE = """<figure data-plot="{key}" aria-label="{title}">
-{menu}<div class="canvas" style="min-height: {height}px"></div>
+{menu}<div class="canvas" style="--height: {height}px"></div>
 <aside class="details" aria-live="polite" hidden></aside>
 </figure>"""
 
