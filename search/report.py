@@ -15,7 +15,7 @@ from search.plots import report_of
 from search.show import open_home
 from search.trials import SearchTrials
 
-LONGEST = 100
+LONGEST = 60
 """Letters of a search's name in a file's."""
 
 

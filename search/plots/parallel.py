@@ -11,7 +11,7 @@ from search.plots.axes import even_ticks, log_ticks, y_bounds
 from search.plots.chart import Axis, Chart, Line, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, FADED, SKY, VERMILLION
-from search.plots.words import count_words, heading, hover, point
+from search.plots.words import brief, count_words, heading, point
 from search.records import TrialRecord, finished, front_of, knee_of
 
 MISSING = -0.13
@@ -100,7 +100,7 @@ def _through(
         shares = [axis.share(trial) for axis in axes]
         x += [*map(float, range(len(axes))), math.nan]
         y += [share if math.isfinite(share) else MISSING for share in shares] + [math.nan]
-        told += [hover(info, trial)] * len(axes) + [""]
+        told += [*(brief(info, trial, axis.path) for axis in axes), ""]
     return replace(look, x=x, y=y, hover=told)
 
 

@@ -10,7 +10,7 @@ from search.plots.axes import log_ticks, x_bounds, y_bounds
 from search.plots.chart import BLANK, Axis, Chart, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, INK, SKY, VERMILLION
-from search.plots.words import count_words, escape, heading, point
+from search.plots.words import brief, count_words, heading, point
 from search.records import TrialRecord, finished, front_of, knee_of
 
 COLUMNS = 3
@@ -65,7 +65,7 @@ def _panel(
             opacity=opacity,
             sizes=size,
             edge=INK if colour == VERMILLION else "#FFFFFF",
-            hover=[_hover(info, axis, trial) for trial in group],
+            hover=[brief(info, trial, axis.path) for trial in group],
             trials=[trial.number for trial in group],
         )
         for colour, opacity, size, group in groups
@@ -89,12 +89,3 @@ def _upright(values: Sequence[float], title: str, objective: int) -> Axis:
     bounds = x_bounds(values)
     ticks = {math.log10(tick): text for tick, text in log_ticks(bounds).items()}
     return Axis(title=title, bounds=bounds, ticks=ticks)
-
-
-def _hover(info: SearchInfo, axis: Scale, trial: TrialRecord) -> str:
-    value = trial.params.get(axis.path)
-    flops = "" if trial.relative_flops is None else f"{trial.relative_flops:.4g}"
-    return (
-        f"<b>{escape(info.run_name(trial.label))}</b><br>{escape(axis.path)} = {escape(value)}"
-        f"<br>accuracy: {point(trial)[1]:.2f} %<br>relative FLOPs: {flops}"
-    )

@@ -26,6 +26,15 @@ def hover(info: SearchInfo, trial: TrialRecord) -> str:
     return "<br>".join(lines)
 
 
+def brief(info: SearchInfo, trial: TrialRecord, path: str) -> str:
+    """The same in short: its run, one setting, and what it gave."""
+    lines = [f"<b>{escape(info.run_name(trial.label))}</b>"]
+    if path in trial.params:
+        lines.append(f"{escape(path)} = {escape(trial.params[path])}")
+    lines += [f"accuracy: {point(trial)[1]:.2f} %", f"relative FLOPs: {trial.relative_flops:.4g}"]
+    return "<br>".join(lines)
+
+
 def escape(value: object) -> str:
     """A value as text without markup; Plotly would show an escaped quote as it is."""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
