@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import tomli_w
@@ -43,6 +43,9 @@ TABLE = """<div class="scroll" tabindex="0" role="region" aria-label="{label}">
 </table>
 </div>"""
 
+THE_SAME = frozenset({"state", "front", "epochs"})
+"""Columns in which the front's members do not differ, or hardly."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -81,7 +84,9 @@ def report(
             f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>"
             for name, text in facts(info, trials).items()
         ),
-        front=_table("The front", members, members) if members else "<p>Nothing finished yet.</p>",
+        front=_table("The front", members, members, THE_SAME)
+        if members
+        else "<p>Nothing finished yet.</p>",
         plots="\n".join(map(figure_of, charts)),
         trials=_table("All trials", begun, members) if begun else "<p>Nothing started yet.</p>",
     )
@@ -122,12 +127,17 @@ def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
     return told
 
 
-def _table(label: str, rows: Sequence[TrialRecord], members: Sequence[TrialRecord]) -> str:
-    """Trials as a table that sorts by any column."""
+def _table(
+    label: str,
+    rows: Sequence[TrialRecord],
+    members: Sequence[TrialRecord],
+    left_out: Set[str] = frozenset(),
+) -> str:
+    """Trials as a table that sorts by any column, some columns left out."""
     on_front = {member.number for member in members}
     names = list(dict.fromkeys(name for trial in rows for name in trial.params))
     cells = {trial.number: _row(trial, on_front) | _settings(trial, names) for trial in rows}
-    first, *heads = cells[rows[0].number]
+    first, *heads = (head for head in cells[rows[0].number] if head not in left_out)
     shown = [
         "".join(
             [

@@ -39,7 +39,7 @@ def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     lacking = any(math.isnan(axis.place(trial)) for axis in axes for trial in done)
     bottom = MISSING - 0.05 if lacking else -0.06
     at = {float(place): _wrapped(axis.path) for place, axis in enumerate(axes)}
-    ends = (-0.45, len(axes) - 0.55)
+    ends = (-0.45, len(axes) - 0.4)
     return Chart(
         key="parallel",
         title=heading(info, "settings and what they gave"),

@@ -41,7 +41,7 @@ function draw(box) {
   if (dark.matches && !printing) figure = byNight(figure);
   const canvas = box.querySelector(".canvas");
   const isNew = !canvas.data;
-  Plotly.react(canvas, figure.data, figure.layout, { responsive: true, displaylogo: false });
+  Plotly.react(canvas, figure.data, figure.layout, { responsive: true, displayModeBar: false });
   if (isNew) canvas.on("plotly_click", (event) => pin(box, plot, event.points[0]));
 }
 
