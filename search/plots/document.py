@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
@@ -119,7 +120,7 @@ def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
         "Sampler": f"{info.sampler}, seed {info.seed}",
         "Device": info.device,
     }
-    if done:
+    if front_of(trials):
         knee = knee_of(trials)
         told["Knee"] = f"{knee.label}: {knee.accuracy:.2%} at {knee.relative_flops:.4g} of dense"
     if times:
@@ -174,11 +175,17 @@ def _row(trial: TrialRecord, on_front: set[int]) -> dict[str, Cell]:
 
 
 def _percent(value: float | None) -> Cell:
-    return Cell("", None) if value is None else Cell(f"{value:.2%}", value)
+    return Cell("", None) if value is None else _finite(Cell(f"{value:.2%}", value))
 
 
 def _number(value: float | None, form: str) -> Cell:
-    return Cell("", None) if value is None else Cell(format(value, form), value)
+    return Cell("", None) if value is None else _finite(Cell(format(value, form), value))
+
+
+def _finite(cell: Cell) -> Cell:
+    """A number that is none is shown, and sorted as unknown."""
+    known = isinstance(cell.value, int | float) and math.isfinite(cell.value)
+    return cell if known else Cell(cell.text, None)
 
 
 def _settings(trial: TrialRecord, names: Sequence[str]) -> dict[str, Cell]:

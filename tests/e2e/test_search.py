@@ -325,6 +325,11 @@ class TestASearch:
         assert (folder / "pareto.png").read_bytes().startswith(b"\x89PNG")
         (kept,) = whole.place.home.glob("mlartifacts/**/plots/pareto.html")
         assert kept.read_bytes() == (folder / "pareto.html").read_bytes()
+        report = (folder / "report.html").read_bytes()
+        assert (kept.parent / "report.html").read_bytes() == report
+        assert b"<h1>trip</h1>" in report
+        stills = {"hypervolume", "importance", "slices", "parallel", "curves", "bill"}
+        assert stills <= {path.stem for path in kept.parent.glob("*.png")}
 
     def test_leaves_no_process_and_no_folder_behind(self, whole):
         assert whole.leftovers == []

@@ -16,6 +16,7 @@ from search.plots.axes import even_ticks
 from search.plots.bill import bill_chart
 from search.plots.chart import Bars, Line, Points
 from search.plots.curves import curves_chart
+from search.plots.document import report
 from search.plots.hypervolume import hypervolume_chart
 from search.plots.influence import importance_chart
 from search.plots.interactive import figure
@@ -261,6 +262,9 @@ def test_all_equal_wall_times_are_told_as_one():
 def test_every_plot_is_drawn_of_every_search(trials):
     made = charts(INFO, trials, {})
     assert len({chart.key for chart in made}) == 7
+    assert report(INFO, trials, made).body.count("<tr") == len(trials) + len(front_of(trials)) + (
+        bool(trials) + bool(front_of(trials))
+    )
     for chart in made:
         drawn = figure(chart)
         assert chart.title.startswith("trip: ")
