@@ -22,6 +22,9 @@ FRONT = Line(x=(), y=(), name="Pareto front", colour=BLUE, width=2.2)
 WENT_ON = Points(x=(), y=(), name="Went on", colour=PAPER, edge=BLUE)
 ENDED = Points(x=(), y=(), name="Stopped", colour=BLACK, symbol="x")
 
+MOST = 10_000
+"""Epochs of all trials together beyond which some are left out, so that the page stays small."""
+
 Curve = tuple[Sequence[float], Sequence[float]]
 
 
@@ -35,7 +38,8 @@ def curves_chart(
         trials: of it.
         epochs: that they made, by trial number.
     """
-    curves = {trial.number: _curve(epochs.get(trial.number, ())) for trial in trials}
+    stride = -(-sum(map(len, epochs.values())) // MOST) or 1
+    curves = {trial.number: _curve(epochs.get(trial.number, ()), stride) for trial in trials}
     shown = [trial for trial in trials if curves[trial.number][0]]
     lines: list[Mark] = [
         _drawn(info, curves, group, look) for look, group in _groups(shown) if group
@@ -49,7 +53,7 @@ def curves_chart(
     return Chart(
         key="curves",
         title=heading(info, "how the trials learned"),
-        note=_note(rungs, shown),
+        note=_note(rungs, shown) + (f" · one epoch in {stride}" if stride > 1 else ""),
         panels=[
             Panel(
                 marks=[*posts, *lines, *_decisions(info, shown)],
@@ -76,10 +80,12 @@ def _groups(shown: Sequence[TrialRecord]) -> list[tuple[Line, list[TrialRecord]]
     ]
 
 
-def _curve(epochs: Sequence[Epoch]) -> Curve:
-    """Epochs, and accuracy in per cent after each."""
-    told = [each for each in epochs if math.isfinite(each.get("val_accuracy") or math.nan)]
-    return [each["epoch"] for each in told], [100 * each["val_accuracy"] for each in told]
+def _curve(epochs: Sequence[Epoch], stride: int) -> Curve:
+    """Epochs, and accuracy in per cent after each: the first, some on the way, and the last."""
+    kept = [*epochs[:-1:stride], *epochs[-1:]]
+    told = [(each["epoch"], each["val_accuracy"]) for each in kept]
+    known = [(at, 100 * value) for at, value in told if value is not None and math.isfinite(value)]
+    return [at for at, _ in known], [accuracy for _, accuracy in known]
 
 
 def _drawn(

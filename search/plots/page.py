@@ -128,7 +128,7 @@ def in_script(data: object) -> str:
 def _drawn(chart: Chart) -> dict[str, Any]:
     """What the page needs to draw a chart."""
     return {
-        "figure": json.loads(figure(chart).to_json(engine="json")),
+        "figure": json.loads(figure(chart).to_json(engine="json"), parse_float=_rounded),
         "runs": chart.runs,
         "colourings": [
             {
@@ -140,6 +140,11 @@ def _drawn(chart: Chart) -> dict[str, Any]:
             for each in chart.colourings
         ],
     }
+
+
+def _rounded(number: str) -> float:
+    """A number to the six digits that a screen can show."""
+    return float(f"{float(number):.6g}")
 
 
 def _address(tracking: str) -> str:

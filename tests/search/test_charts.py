@@ -28,7 +28,7 @@ from search.plots.still import write_png
 from search.plots.theme import NIGHT, SHADES
 from search.records import finished, flops_spent, front_of, hypervolume_of, stopped
 from tests.search.recorded import epochs_of, recorded
-from tests.search.support import record
+from tests.search.support import epoch, record
 
 INFO, TRIALS = recorded(60)
 DONE, EARLY = finished(TRIALS), stopped(TRIALS)
@@ -209,9 +209,18 @@ class TestCurves:
         assert sorted(ended["Went on"].trials) == [each.number for each in DONE]
         assert f"{len(EARLY)} stopped early · rung at epoch 1" in self.CHART.note
 
+    def test_of_very_many_epochs_keep_the_first_and_the_last(self):
+        epochs = {each.number: [epoch(n + 1, 0.5) for n in range(400)] for each in TRIALS}
+        chart = curves_chart(INFO, TRIALS, epochs)
+        lines = [mark for mark in marks(chart, Line) if mark.dash == "solid"]
+        assert sum(len(line.x) for line in lines) < 10_200
+        assert {min(line.x) for line in lines} == {1}
+        assert {line.x[-2] for line in lines} == {400}
+        assert chart.note.endswith("one epoch in 3")
+
     def test_leave_out_what_is_no_number(self):
         epochs = [{"epoch": 1, "val_accuracy": math.nan}, {"epoch": 2, "val_accuracy": None}]
-        epochs.append({"epoch": 3, "val_accuracy": 0.5})
+        epochs.append({"epoch": 3, "val_accuracy": 0.0})
         chart = curves_chart(INFO, TRIALS[:1], {0: epochs})
         (line,) = [mark for mark in marks(chart, Line) if mark.dash == "solid"]
         assert line.x[:-1] == [3]
