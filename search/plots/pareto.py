@@ -171,7 +171,7 @@ def priced(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     dense = {
         _scope(trial): trial.train_flops / trial.relative_flops
         for trial in finished(trials)
-        if trial.train_flops and trial.relative_flops
+        if trial.train_flops and trial.relative_flops and math.isfinite(trial.relative_flops)
     }
     return [
         replace(trial, relative_flops=trial.predicted_flops / dense[_scope(trial)])

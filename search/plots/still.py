@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import singledispatch
 from pathlib import Path
 from typing import Any, Literal
@@ -54,7 +55,8 @@ def write_png(chart: Chart, path: Path) -> None:
     if chart.empty:
         figure.text(0.5, 0.5, chart.empty, ha="center")
     _title(figure, chart)
-    with replacing(path) as file:
+    with replacing(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # boxes take the place of what no font has
         figure.savefig(file, format="png")
 
 

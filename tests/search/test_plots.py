@@ -373,6 +373,7 @@ class TestPng:
 
     def test_shows_names_with_dollars_as_they_are(self, tmp_path):
         trials = [trial(0, reference=r"$\frac{"), trial(1, 0.95, 0.5, reference="a$b$c")]
+        trials += [trial(2, 0.96, 0.6, reference="名前 \x00\u2028 <b>" + "x" * 300)]
         info = search_info(name=r"$\undefined$ " * 30)
         write_png(pareto_chart(info, trials), tmp_path / "front.png")
         assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
