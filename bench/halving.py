@@ -106,9 +106,9 @@ def main() -> None:
                 "halved_seconds": halved["seconds"],
             }
         )
-    print(HEADER)  # noqa: T201
+    print(HEADER)
     for row in rows:
-        print(ROW.format(**row))  # noqa: T201
+        print(ROW.format(**row))
     ratios = [row["flops_ratio"] for row in rows]
     differences = [row["difference"] for row in rows]
     found = {
@@ -122,7 +122,7 @@ def main() -> None:
         "difference_error": statistics.stdev(differences) / len(rows) ** 0.5,
         "seeds": rows,
     }
-    print(  # noqa: T201
+    print(
         "FLOPs {flops_ratio:.3f} of the whole; hypervolume {difference:+.4f} ± "
         "{difference_error:.4f} (spread of the whole over seeds {whole_spread:.4f})".format(
             **found

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.errors import RequestError, SearchError
-from search.request import Request, add_options, port, positive, share
-from swast.cli import DONE, FAILED, REFUSED, Parser
+from search.request import Request, add_options, count, port, positive, share
+from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
 from swast.errors import ConfigError, DataError, SwastError
 
 PICKS = ("knee", "best", "cheapest", "front")
@@ -21,6 +21,7 @@ COMMANDS = {
     "show": "show a search's trials and front",
     "report": "write a search, with all its plots, as one page that needs no network",
     "export": "write configurations of a search as files for swast-train",
+    "verify": "train exported files again and compare with what was recorded",
     "watch": "follow a search that another process runs",
     "ui": "browse the searches in MLflow",
     "delete": "remove a search everywhere",
@@ -34,6 +35,7 @@ PLACES = {
     "show": ("show", "show"),
     "report": ("report", "report"),
     "export": ("export", "export_files"),
+    "verify": ("verify", "verify"),
     "watch": ("watch", "watch"),
     "ui": ("ui", "ui"),
     "delete": ("cleanup", "delete"),
@@ -93,7 +95,7 @@ def command_parser(command: str) -> Parser:
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
-    """The options that say what to export, and where to."""
+    """The options that say what to export, where to, and in which forms."""
     parser.add_argument("--pick", choices=PICKS, default="knee", help="default: knee")
     parser.add_argument("--max-flops", type=positive, metavar="F", help="at most this cost")
     parser.add_argument("--min-accuracy", type=share, metavar="A", help="at least this (0 to 1)")
@@ -105,6 +107,12 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--format", choices=FORMATS, default="toml", help="default: toml")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for them")
+    parser.add_argument("--verify", action="store_true", help="train them again and compare")
+    parser.add_argument(
+        "--model", action="store_true", help="train them; networks as PyTorch, ONNX, in MLflow"
+    )
+    parser.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
+    add_retraining(parser)
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
@@ -113,7 +121,21 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help=told)
 
 
-MORE = {"export": add_export, "report": add_report}
+def add_verify(parser: argparse.ArgumentParser) -> None:
+    """The options that say what to verify."""
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="exported before")
+    add_retraining(parser)
+
+
+def add_retraining(parser: argparse.ArgumentParser) -> None:
+    """The options that say how exported configurations are trained again."""
+    parser.add_argument(
+        "--seeds", type=count, default=0, metavar="K", help="verify with K further seeds as well"
+    )
+    add_places(parser)
+
+
+MORE = {"export": add_export, "report": add_report, "verify": add_verify}
 """What adds the options of a command that has some of its own."""
 
 

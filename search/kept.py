@@ -27,6 +27,7 @@ OUTCOME = (
     "epochs",
     "seconds",
     "flops",
+    "environment",
     "shared_flops",
     "reason",
     "rejected",

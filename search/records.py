@@ -48,6 +48,7 @@ class TrialRecord:
         epochs: epochs made.
         seconds: wall time of the training.
         flops: the bill so far by term.
+        environment: where it was trained, and with which versions (see `swast.environment`).
         shared_flops: what of it was paid by other trials, whose warm-up it took over.
         run_id: its MLflow run.
         reason: why it failed or was stopped.
@@ -71,6 +72,7 @@ class TrialRecord:
     epochs: int = 0
     seconds: float | None = None
     flops: dict[str, int] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     shared_flops: int = 0
     run_id: str | None = None
     reason: str | None = None

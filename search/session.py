@@ -210,5 +210,6 @@ def _completed(record: TrialRecord, result: Mapping[str, Any]) -> TrialRecord:
         epochs=len(result["history"]),
         seconds=result["seconds"],
         flops=dict(result["flops"]),
+        environment=dict(result["environment"]),
         reason=None,
     )

@@ -23,6 +23,7 @@ from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import Ledger, selection_flops
 from swast.data import ArrayData, load_data
 from swast.diagnostics import close_round, double_losses, open_round
+from swast.environment import environment
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
 from swast.forecast import Forecast, dense_flops
@@ -220,6 +221,7 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
             run.history, [each.epoch for each in run.rounds], run.config.diagnose.drop
         ),
         config=run.config,
+        environment=environment(run.device),
         state={name: value.detach().cpu() for name, value in run.model.state_dict().items()},
     )
 

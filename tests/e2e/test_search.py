@@ -81,6 +81,7 @@ def tell_whole(place):
         if number not in trained:
             trained[number] = place.run("swast-train", path, "--quiet", "--json", "again.json")
             trained[number].result = (place.folder / "again.json").read_text()
+    again = ("--pick", "front", "--out", "out-verified", "--verify")
     return SimpleNamespace(
         place=place,
         done=done,
@@ -88,6 +89,7 @@ def tell_whole(place):
         homely=homely,
         exported=exported,
         trained=trained,
+        verified=place.run("swast-search", "export", "trip", "--home", "home", *again),
     )
 
 
@@ -396,6 +398,12 @@ class TestTakingItHome:
             assert again["train_flops"] == recorded["train_flops"]
             assert again["relative_flops"] == recorded["relative_flops"]
             assert again["config"] == recorded["config"]
+
+    def test_is_verified_by_the_command_itself(self, whole, summary):
+        """Its workers ran here, so nothing less is asked."""
+        assert (whole.verified.code, whole.verified.err) == (0, "")
+        exact = "holds: exactly, with the same versions on the same processor"
+        assert whole.verified.out.count(exact) == len(summary["front"])
 
 
 class TestBrowsing:

@@ -27,7 +27,7 @@ from search.plots.slices import slices_chart
 from search.plots.still import write_png
 from search.plots.theme import NIGHT, SHADES
 from search.records import finished, flops_spent, front_of, hypervolume_of, stopped
-from tests.search.recorded import epochs_of, recorded
+from tests.search.plotted import epochs_of, recorded
 from tests.search.support import epoch, record
 
 INFO, TRIALS = recorded(60)

@@ -16,7 +16,7 @@ from search.records import front_of
 from search.study import parse_study
 from swast.config import TrainConfig, parse_toml
 from tests.browser import visiting
-from tests.search.recorded import HALVED, epochs_of, recorded
+from tests.search.plotted import HALVED, epochs_of, recorded
 from tests.search.support import search_info
 
 INFO, TRIALS = recorded(40, experiment_id="7")

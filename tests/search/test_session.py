@@ -130,6 +130,7 @@ class TestATrial:
             run_id="run-0",
             ended=ended.ended,
             flops=result(0.75, 0.25)["flops"],
+            environment=result(0.75, 0.25)["environment"],
         )
         settled = renumbered(ended, ended=None)
         assert scene.tracker.told("end") == [settled]
