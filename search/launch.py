@@ -157,10 +157,11 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
 
     folder = home.search(trials.info.name)
     histories = Histories(folder / "histories")
-    uri = request.tracking_uri or home.tracking
+    uri = trials.info.tracked_at(request.tracking_uri, home)
     tracker = Tracker(uri, home.artifacts, folder, histories)
     experiment_id, run_id = tracker.begin(trials.info, trials.records())
-    trials.remember(experiment_id=experiment_id, run_id=run_id)
+    kept = None if uri == home.tracking else shown_url(uri)
+    trials.remember(experiment_id=experiment_id, run_id=run_id, tracking_uri=kept)
     with display.choose(quiet=request.quiet) as shown:
         try:
             rules = make_rules(trials.info, workers.data, request.retries)
@@ -180,6 +181,7 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
                 shown.say(
                     f"MLflow at {shown_url(uri)} lags behind; {again} and brings it up to date"
                 )
+    trials.complete_runs(tracker.run_of)
     records = tuple(trials.records())
     return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
 

@@ -59,7 +59,10 @@ TABLES = (
     "resources",
     "references",
 )
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+MOST_NAME = 100
+NAME = re.compile(rf"[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,{MOST_NAME - 2}}}[A-Za-z0-9_-])?")
+RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+"""Names that Windows gives to devices."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,11 @@ def parse_study(name: str, source: str) -> Study:
     taken = found.attempt("", None, _read_table, TrialResources, tables)
     objectives = found.attempt("", None, _read_table, Objectives, tables)
     named = _table(tables, "references")
+    found += [
+        f"references.{key!r}: a name must be printable, up to {MOST_NAME} characters"
+        for key in named
+        if not (key.isprintable() and 0 < len(key) <= MOST_NAME)
+    ]
     references = {
         key: found.attempt(f"references.{key}.", fixed, _reference, fixed, named, key)
         for key in named
@@ -237,10 +245,16 @@ def check_name(name: str, what: str) -> None:
     Raises:
         RequestError: naming it.
     """
-    if not NAME.fullmatch(name):
+    if not is_name(name):
         raise RequestError(
-            f"{what} must be letters, digits, '.', '_' and '-', up to 100, got {name!r}"
+            f"{what} must be letters, digits, '.', '_' and '-', up to {MOST_NAME}, a letter or "
+            f"digit first and no '.' last, and no device of Windows, got {name!r}"
         )
+
+
+def is_name(name: str) -> bool:
+    """Whether a name could be a file's everywhere."""
+    return bool(NAME.fullmatch(name)) and not RESERVED.fullmatch(name)
 
 
 def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -13,8 +13,9 @@ import pytest
 
 from search.errors import SearchFailedError
 from search.home import Home
-from search.ui import free_port, link, server_command, wait_until_up
-from tests.search.support import search_info
+from search.links import run_page
+from search.server import free_port, wait_until_up
+from search.ui import base_of, mlflow_server
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -63,7 +64,7 @@ class TestWaiting:
     def test_ends_when_the_server_answers(self, taken):
         server = started("import time; time.sleep(60)")
         try:
-            wait_until_up(server, taken)
+            wait_until_up(server, f"http://127.0.0.1:{taken}/health", "it")
             assert server.poll() is None
         finally:
             server.kill()
@@ -72,23 +73,38 @@ class TestWaiting:
     def test_ends_when_the_server_does(self):
         server = started("raise SystemExit(3)")
         with pytest.raises(SearchFailedError, match="did not start"):
-            wait_until_up(server, free_port(0))
+            wait_until_up(server, f"http://127.0.0.1:{free_port(0)}/health", "it")
         assert server.wait() == 3
 
 
-def test_the_link_lands_on_the_search():
-    info = search_info(experiment_id="7", run_id="abc")
-    page = "http://127.0.0.1:5001/#/experiments/7/runs/abc"
-    assert link(info, 5001) == f"{page}?workflowType=machine_learning"
-    assert link(info, 5001, "/artifacts/plots/pareto.html").startswith(
-        f"{page}/artifacts/plots/pareto.html"
+def test_links_open_the_view_for_training():
+    """Whatever mode the page was in before."""
+    assert run_page("7", "abc") == "#/experiments/7/runs/abc?workflowType=machine_learning"
+    assert run_page("7", "abc", "plots/pareto.html").startswith(
+        "#/experiments/7/runs/abc/artifacts/plots/pareto.html?"
     )
 
 
-def test_the_server_serves_the_homes_store_to_this_machine_alone(tmp_path):
-    words = server_command(Home(tmp_path), 5001)
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [
+        ("sqlite:////tmp/mlflow.db", None),
+        ("postgresql+psycopg://me:secret@db/mlflow", None),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("https://me:secret@lab.example:8443/mlflow/", "https://lab.example:8443/mlflow"),
+    ],
+)
+def test_a_server_is_linked_to_without_its_password(uri, address):
+    assert base_of(uri) == address
+
+
+def test_the_server_serves_the_store_to_this_machine_alone(tmp_path):
+    uri = "postgresql+psycopg://me:secret@db/mlflow"
+    words, environment = mlflow_server(uri, Home(tmp_path), 5001)
     options = dict(itertools.pairwise(words))
     assert options["--host"] == "127.0.0.1"
     assert options["--port"] == "5001"
-    assert options["--backend-store-uri"] == f"sqlite:///{tmp_path}/mlflow.db"
+    assert options["--allowed-hosts"] == "127.0.0.1:5001,localhost:5001"
     assert options["--artifacts-destination"] == (tmp_path / "mlartifacts").as_uri()
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == uri
+    assert not any("secret" in word for word in words)  # other users can read a command

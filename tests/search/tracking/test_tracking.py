@@ -16,7 +16,7 @@ import pytest
 from search.errors import RequestError
 from search.histories import Histories
 from search.records import hypervolume_of
-from search.tracking.notes import MOST_ROWS, describe, front_table
+from search.tracking.notes import MOST_TEXT, describe, front_table
 from search.tracking.tracker import PUBLISH_SECONDS, Tracker
 from swast.config import flatten, parse_toml
 from tests.search.support import epoch, record, search_info, study, tree
@@ -459,6 +459,7 @@ class TestGoingOn:
             story.end(number, 0.9 - number / 100, 0.5)
         story.publish(now=True)
         story.tracker.end_search("finished")
+        assert story.tracker.close(0)
         before, calls = story.picture(), []
 
         def count(name, call):
@@ -529,10 +530,17 @@ def test_a_mistake_of_ours_is_raised(story):
 
 
 def test_a_description_of_many_members_is_cut_short():
-    members = [record(number, number / 1000, number / 1000) for number in range(300)]
-    text = describe(search_info(), members)
-    assert len(text) < 8000
-    assert f"{300 - MOST_ROWS} more" in text
+    members = [
+        record(number, number / 1000, number / 1000, reference="<" * number)
+        for number in range(300)
+    ]
+    for count in (0, 3, 40, 300):
+        text = describe(search_info(), members[:count], "7", "ab")
+        assert len(text) <= MOST_TEXT
+        listed = sum(line.startswith("| #") for line in text.splitlines())
+        assert listed == count or f"| and {count - listed} more |" in text
+        assert text.endswith("`swast-search export trip --pick knee --out best`")
+    assert listed > 15
 
 
 class TestAStoreThatCannotBeUsed:
