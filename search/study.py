@@ -43,7 +43,7 @@ from search.errors import RequestError
 from search.space import Domain, read_space
 from search.tables import STANDARD, Constraints, HalvingConfig, Objectives, TrialResources
 from swast.config import TrainConfig, flatten, parse_toml, read_text
-from swast.errors import ConfigError, nearest
+from swast.errors import ConfigError, nearest, printable
 from swast.settings import FieldType, Setting, Table, check, from_mapping
 
 T = TypeVar("T")
@@ -170,9 +170,9 @@ def read_study(path: Path) -> Study:
         check_name(path.stem, "a study file's name")
         return parse_study(path.stem, source)
     except RequestError as error:
-        raise ConfigError([f"{path}: {error}"]) from None
+        raise ConfigError([f"{printable(str(path))}: {error}"]) from None
     except ConfigError as error:
-        raise error.within(str(path)) from None
+        raise error.within(printable(str(path))) from None
 
 
 def parse_study(name: str, source: str) -> Study:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import tomli_w
 
 from search.info import SearchInfo
-from search.records import TrialRecord
+from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
 from search.tracking.mirror import PARENT, SOURCE, Fixed
 from swast.config import flatten
 
@@ -90,6 +91,18 @@ def standing(rank: int | None) -> dict[str, str]:
     if rank is None:
         return {}
     return {"rank": str(rank)} | ({"pareto": "true"} if rank == 0 else {})
+
+
+def search_values(
+    info: SearchInfo, records: Sequence[TrialRecord]
+) -> tuple[dict[str, float], int]:
+    """The metrics of a search so far, and their step: how many trials are finished."""
+    values = {
+        "hypervolume": hypervolume_of(records, info.study.objectives),
+        "front_size": len(front_of(records)),
+        "flops_spent": flops_spent(records),
+    }
+    return values, len(finished(records))
 
 
 def final_values(record: TrialRecord) -> dict[str, float]:

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import shlex
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,6 +95,8 @@ def write_front(folder: Path, name: str, trials: Sequence[TrialRecord]) -> None:
     """
     title = f"{name}: accuracy against training FLOPs"
     write_html(pareto_figure(trials, title), folder / "pareto.html")
-    write_png(trials, title, folder / "pareto.png")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # of a reference's name
+        write_png(trials, title, folder / "pareto.png")
     with replacing(folder / "front.csv") as file:
         file.write(front_table(front_of(trials)).encode())

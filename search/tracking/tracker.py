@@ -15,14 +15,7 @@ from pathlib import Path
 from search.histories import Epoch, Histories
 from search.home import shown
 from search.info import SearchInfo
-from search.records import (
-    TrialRecord,
-    finished,
-    flops_spent,
-    front_of,
-    hypervolume_of,
-    ranks_of,
-)
+from search.records import TrialRecord, front_of, ranks_of
 from search.tracking.backlog import Backlog, Clock
 from search.tracking.labels import (
     ENDED,
@@ -30,6 +23,7 @@ from search.tracking.labels import (
     STATUSES,
     Ending,
     final_values,
+    search_values,
     standing,
     trial_run,
     trial_tags,
@@ -53,7 +47,7 @@ FLUSH_SECONDS = 2.0
 PUBLISH_SECONDS = 5.0
 """The front is shown at most so often."""
 RANK_SECONDS = 60.0
-"""The rank of a trial that neither came to the front nor left it is told at most so often."""
+"""A change of the rank of a trial that was and is behind the front is told after so long."""
 REAL = Clock()
 
 
@@ -161,13 +155,9 @@ class Tracker:
             now: do not wait until `PUBLISH_SECONDS` have passed since the last time.
         """
         self._info, self._records, self._is_stale = info, tuple(records), True
-        values = {
-            "hypervolume": hypervolume_of(records, info.study.objectives),
-            "front_size": len(front_of(records)),
-            "flops_spent": flops_spent(records),
-        }
+        values, step = search_values(info, records)
         if any(self._parent.values.get(name) != value for name, value in values.items()):
-            self._parent.add_values(values, len(finished(records)))
+            self._parent.add_values(values, step)
         self._turn(now=now)
 
     def end_search(self, status: Ending) -> None:
@@ -255,7 +245,8 @@ class Tracker:
                 tags = self._runs[number].tags
                 tags.pop("pareto", None)
                 tags |= standing(rank)
-                self._put(number, 0.0 if 0 in (was, rank) else RANK_SECONDS)
+                is_urgent = was is None or 0 in (was, rank)
+                self._put(number, 0.0 if is_urgent else RANK_SECONDS)
 
     def _upload(self) -> None:
         for name in FILES:

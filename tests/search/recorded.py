@@ -2,50 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 
 from search.histories import Histories
 from search.home import Home
 from search.kept import outcome_of
 from search.records import TrialRecord
 from search.sampler import draw
+from search.tracking import Tracker
 from search.trials import SearchTrials
 from tests.search.support import BARE, epoch, new_search, record
 
-EPOCHS = 3
+EPOCHS = 1
 
 
 def record_search(home: Path, count: int, source: str = BARE, **info: Any) -> SearchTrials:
-    """A search of so many finished trials, as its driver would have left it in the storage."""
-    trials = new_search(
-        home, source, **{"budget": count, "uid": f"uid-{count}-{info.get('name')}"} | info
-    )
-    histories = Histories(Home(home).search(trials.info.name) / "histories")
-    sampler = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=count))
+    """A search of so many finished trials, the references first, as its driver leaves it."""
+    name = info.get("name", "trip")
+    trials = new_search(home, source, **{"budget": count, "uid": f"uid-{name}"} | info)
+    histories = Histories(Home(home).search(name) / "histories")
     chance = random.Random(count)
-    for number in range(count):
-        asked = sampler.ask()
+    for number in range(len(trials.info.study.references)):
+        trials.settle(outcome(trials.ask().number, chance))
+        histories.extend(number, epochs(number))
+    drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=count))
+    for number in range(len(trials.info.study.references), count):
+        asked = drawn.ask()
         config = draw(asked, trials.info.study)
-        ended = outcome(number, chance)
-        drawn = sampler.get_trials(deepcopy=False)[number]
-        trials._study.add_trial(
-            optuna.trial.create_trial(
-                params=drawn.params,
-                distributions=drawn.distributions,
-                values=[ended.accuracy, ended.train_flops],
-                user_attrs={
-                    "config": config.to_dict(),
-                    "begun": {"predicted_flops": ended.train_flops},
-                    "outcome": outcome_of(ended),
-                },
-            )
-        )
-        histories.extend(number, [epoch(made + 1, ended.accuracy) for made in range(EPOCHS)])
+        trials._study.add_trial(_finished(asked, config.to_dict(), outcome(number, chance)))
+        histories.extend(number, epochs(number))
     return trials
 
 
@@ -54,3 +47,51 @@ def outcome(number: int, chance: random.Random) -> TrialRecord:
     relative = 10 ** chance.uniform(-2, 0)
     accuracy = 0.98 + 0.1 * math.log10(relative) - chance.expovariate(20)
     return record(number, round(accuracy, 4), relative, epochs=EPOCHS)
+
+
+def epochs(number: int) -> list[dict[str, Any]]:
+    """The epochs of a trial."""
+    return [epoch(made, made / EPOCHS) for made in range(1, EPOCHS + 1)]
+
+
+def _finished(
+    asked: optuna.Trial, config: dict[str, Any], ended: TrialRecord
+) -> optuna.trial.FrozenTrial:
+    """A trial as the storage keeps it at its end; much quicker than to ask for it and tell it."""
+    return optuna.trial.create_trial(
+        params=asked.params,
+        distributions=asked.distributions,
+        values=[ended.accuracy, ended.train_flops],
+        user_attrs={"config": config, "begun": {}, "outcome": outcome_of(ended)},
+    )
+
+
+def publish(home: Path, trials: SearchTrials, uri: str | None = None) -> str:
+    """Tell MLflow of a search as a driver does that finds it whole; the id of its run."""
+    place = Home(home)
+    folder, records = place.search(trials.info.name), trials.records()
+    tracker = Tracker(
+        uri or place.tracking, place.artifacts, folder, Histories(folder / "histories")
+    )
+    experiment_id, run_id = tracker.begin(trials.info, records)
+    trials.remember(experiment_id=experiment_id, run_id=run_id)
+    tracker.publish(trials.info, records, now=True)
+    tracker.end_search("finished")
+    assert tracker.close(600)
+    trials.complete_runs(tracker.run_of)
+    return run_id
+
+
+@contextlib.contextmanager
+def hasty() -> Iterator[None]:
+    """SQLite does not wait for the disk: what is written need not outlive the machine."""
+
+    def relax(connection: Any, _: Any) -> None:
+        if type(connection).__module__.startswith("sqlite3"):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.engine.Engine, "connect", relax)
