@@ -81,8 +81,8 @@ def state(info: SearchInfo, run_id: str) -> dict[str, Any]:
         "runsHiddenMode": "SHOW_ALL",
         "compareRunSections": [_section(SECTION, info.name)],
         "compareRunCharts": [
-            _chart("SCATTER", "Accuracy against log10 of training FLOPs", **_scatter()),
-            _chart("PARALLEL", "Settings, cost and accuracy", **axes),
+            _chart("SCATTER", **_scatter()),
+            _chart("PARALLEL", **axes),
         ],
         "hideEmptyCharts": True,
         "useGroupedValuesInCharts": True,
@@ -115,15 +115,14 @@ def column(kind: str, name: str) -> str:
 def _section(key: str, name: str) -> dict[str, Any]:
     """A group of charts, open, one below the other: there is not the width for two."""
     flags = {"display": True, "isReordered": False, "deleted": False, "isGenerated": False}
-    return {"uuid": key, "name": name, "columns": 1, "cardHeight": 420} | flags
+    return {"uuid": key, "name": name, "columns": 1, "cardHeight": 340} | flags
 
 
-def _chart(kind: str, name: str, **more: Any) -> Mapping[str, Any]:  # noqa: ANN401
+def _chart(kind: str, **more: Any) -> Mapping[str, Any]:  # noqa: ANN401
     """A chart of every trial."""
     return {
         "uuid": kind.lower(),
         "type": kind,
-        "displayName": name,
         "metricSectionId": SECTION,
         "runsCountToCompare": MOST_RUNS,
         "deleted": False,

@@ -30,8 +30,8 @@ pytestmark = [
 
 MANY, LOADED = 500, 100
 """Trials of a search, and how many of them MLflow's page of runs loads."""
-PAGE_SECONDS = 30
-"""More than a page may ever take; on an idle machine of two cores they take 2 to 5."""
+PAGE_SECONDS = 60
+"""More than a page may ever take, on two cores that others use as well."""
 IMAGE = "<img src=x onerror=alert(1)>"
 NASTY = [
     IMAGE,
@@ -50,7 +50,7 @@ def place(tmp_path_factory):
     place.home.mkdir()
     new_store(place.home)
     with hasty():
-        for name, count, source in (("big", MANY, BARE), ("nasty", 12, STUDY)):
+        for name, count, source in (("big", MANY, BARE), ("nasty", 9, STUDY)):
             publish(place.home, record_search(place.home, count, source, name=name))
     yield place
     place.close()
@@ -107,6 +107,7 @@ class TestManyTrials:
         rows = [int(number) for number in re.findall(r"^#(\d+)", note, re.MULTILINE)]
         assert rows == members_of(served.place, "big")[: len(rows)]
         assert len(rows) > 10
+        page.get_by_role("button", name="Show more").click()
         with page.expect_popup() as popup:
             page.get_by_role("link", name="Charts of its trials").click()
         assert "viewStateShareKey" in popup.value.url
@@ -117,11 +118,15 @@ class TestManyTrials:
         assert seconds < PAGE_SECONDS
         page = visit.page
         assert until(lambda: page.locator(".scatterlayer .point").count() == LOADED)
-        page.wait_for_selector("[data-testid=experiment-view-compare-runs-card] .parcoords")
-        page.get_by_text("Accuracy against log10 of training FLOPs").wait_for()
+        page.get_by_text("log10_train_flops vs. val_accuracy").wait_for()
         listed = page.get_by_role("link", name=re.compile(r"^big #\d+$")).all_inner_texts()
         members = {f"big #{number}" for number in members_of(served.place, "big")}
         assert set(listed[:10]) <= members
+        page.get_by_text("log10_train_flops vs. val_accuracy").hover()
+        page.mouse.wheel(0, 800)
+        page.locator(".parcoords").first.wait_for()
+        for setting in ("interval", "coreset.scorer", "prune.sparsity", "val_accuracy"):
+            page.locator(".axis-title", has_text=setting).first.wait_for()
 
     def test_are_drawn_by_the_plot_among_the_artifacts(self, served, visit):
         seconds = opened(visit, served.big["plot"], "iframe")
@@ -154,7 +159,7 @@ class TestNastyNames:
 
     def test_are_text_in_the_view_and_in_the_plot(self, links, visit):
         opened(visit, links["charts"], ".scatterlayer .point")
-        assert until(lambda: visit.page.locator(".scatterlayer .point").count() == 12)
+        assert until(lambda: visit.page.locator(".scatterlayer .point").count() == 9)
         visit.page.get_by_role("link", name=f"nasty #0 {IMAGE}").wait_for()
         opened(visit, links["plot"], "iframe")
         plot = visit.page.frame_locator("iframe")

@@ -21,8 +21,6 @@ from search.tracking import Tracker
 from search.trials import SearchTrials
 from tests.search.support import BARE, epoch, new_search, record
 
-EPOCHS = 1
-
 
 def record_search(home: Path, count: int, source: str = BARE, **info: Any) -> SearchTrials:
     """A search of so many finished trials, the references first, as its driver leaves it."""
@@ -31,14 +29,16 @@ def record_search(home: Path, count: int, source: str = BARE, **info: Any) -> Se
     histories = Histories(Home(home).search(name) / "histories")
     chance = random.Random(count)
     for number in range(len(trials.info.study.references)):
-        trials.settle(outcome(trials.ask().number, chance))
-        histories.extend(number, epochs(number))
+        ended = outcome(trials.ask().number, chance)
+        trials.settle(ended)
+        histories.extend(number, [epoch(1, ended.accuracy)])
     drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=count))
     for number in range(len(trials.info.study.references), count):
         asked = drawn.ask()
         config = draw(asked, trials.info.study)
-        trials._study.add_trial(_finished(asked, config.to_dict(), outcome(number, chance)))
-        histories.extend(number, epochs(number))
+        ended = outcome(number, chance)
+        trials._study.add_trial(_finished(asked, config.to_dict(), ended))
+        histories.extend(number, [epoch(1, ended.accuracy)])
     return trials
 
 
@@ -46,12 +46,7 @@ def outcome(number: int, chance: random.Random) -> TrialRecord:
     """How a trial went: dearer ones are better on the whole."""
     relative = 10 ** chance.uniform(-2, 0)
     accuracy = 0.98 + 0.1 * math.log10(relative) - chance.expovariate(20)
-    return record(number, round(accuracy, 4), relative, epochs=EPOCHS)
-
-
-def epochs(number: int) -> list[dict[str, Any]]:
-    """The epochs of a trial."""
-    return [epoch(made, made / EPOCHS) for made in range(1, EPOCHS + 1)]
+    return record(number, round(accuracy, 4), relative, epochs=1)
 
 
 def _finished(
