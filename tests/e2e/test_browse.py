@@ -107,7 +107,7 @@ class TestManyTrials:
         rows = [int(number) for number in re.findall(r"^#(\d+)", note, re.MULTILINE)]
         assert rows == members_of(served.place, "big")[: len(rows)]
         assert len(rows) > 10
-        page.get_by_role("button", name="Show more").click()
+        page.get_by_text("Show more").click()
         with page.expect_popup() as popup:
             page.get_by_role("link", name="Charts of its trials").click()
         assert "viewStateShareKey" in popup.value.url
@@ -126,7 +126,7 @@ class TestManyTrials:
         page.mouse.wheel(0, 800)
         page.locator(".parcoords").first.wait_for()
         for setting in ("interval", "coreset.scorer", "prune.sparsity", "val_accuracy"):
-            page.locator(".axis-title", has_text=setting).first.wait_for()
+            page.locator(".parcoords .label", has_text=setting).first.wait_for()
 
     def test_are_drawn_by_the_plot_among_the_artifacts(self, served, visit):
         seconds = opened(visit, served.big["plot"], "iframe")
