@@ -40,8 +40,7 @@ def describe(
     charts, plot = chart_page(experiment_id, run_id), run_page(experiment_id, run_id, PLOT)
     head = [
         f"Search **{markdown(info.name)}** of study **{markdown(info.study.name)}**, "
-        f"{info.budget} trials, sampler {info.sampler}.",
-        "",
+        f"{info.budget} trials, sampler {info.sampler}. "
         f"[Charts of its trials]({charts}) · [the front]({plot})",
         "",
         "| on the front | accuracy | FLOPs / dense | training FLOPs |",
