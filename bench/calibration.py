@@ -64,13 +64,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     data, rows, load = load_data("digits"), [], os.getloadavg()[0]
-    print("| training | seconds | measured / foreseen, median | range |")  # noqa: T201
-    print("|---|---|---|---|")  # noqa: T201
+    print("| training | seconds | measured / foreseen, median | range |")
+    print("|---|---|---|---|")
     for name, values in CASES.items():
         given = {"device": "cpu", "epochs": options.epochs, **values}
         taken, found = ratios(TrainConfig().with_values(given), data, options.repeats)
         rows.append({"training": name, "seconds": taken, "ratios": found})
-        print(  # noqa: T201
+        print(
             f"| {name} | {statistics.median(taken):.2f} | {statistics.median(found):.2f} "
             f"| {min(found):.2f} to {max(found):.2f} |"
         )

@@ -81,9 +81,9 @@ def main() -> None:
         "ratios": ratios,
         "flops_ratio": pairs[0][1][1] / pairs[0][0][1],
     }
-    print(f"whole network     {whole:8.2f} s an epoch of {options.samples} samples")  # noqa: T201
-    print(f"half its channels {thinned:8.2f} s")  # noqa: T201
-    print(  # noqa: T201
+    print(f"whole network     {whole:8.2f} s an epoch of {options.samples} samples")
+    print(f"half its channels {thinned:8.2f} s")
+    print(
         f"ratio             {found['ratio']:8.3f}   ({ratios[0]:.3f} to {ratios[-1]:.3f}); "
         f"of FLOPs {found['flops_ratio']:.3f}"
     )

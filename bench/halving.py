@@ -4,7 +4,7 @@
         [--reduction 3] [--json FILE]
 
 Every seed is searched twice through `swast-search`, with a ``[halving]`` table in the study and
-without. A search that is in DIR already is not run again.
+without; trials share no warm-ups. A search that is in DIR already is not run again.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def searched(arm: str, study: Path, seed: int, budget: int, folder: Path) -> dic
             "--name",
             f"{arm}-{seed}",
         ]
-        command += ["--home", str(folder / "home"), "--json", str(summary)]
+        command += ["--home", str(folder / "home"), "--json", str(summary), "--separate-warmups"]
         subprocess.run(command, check=True)
     found: dict[str, Any] = json.loads(summary.read_text())
     return found
@@ -106,9 +106,9 @@ def main() -> None:
                 "halved_seconds": halved["seconds"],
             }
         )
-    print(HEADER)  # noqa: T201
+    print(HEADER)
     for row in rows:
-        print(ROW.format(**row))  # noqa: T201
+        print(ROW.format(**row))
     ratios = [row["flops_ratio"] for row in rows]
     differences = [row["difference"] for row in rows]
     found = {
@@ -122,7 +122,7 @@ def main() -> None:
         "difference_error": statistics.stdev(differences) / len(rows) ** 0.5,
         "seeds": rows,
     }
-    print(  # noqa: T201
+    print(
         "FLOPs {flops_ratio:.3f} of the whole; hypervolume {difference:+.4f} ± "
         "{difference_error:.4f} (spread of the whole over seeds {whole_spread:.4f})".format(
             **found

@@ -207,10 +207,10 @@ def show(rows: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
         arm: {name: statistics.median(row[arm][name] for row in rows) for name in names}
         for arm in ARMS
     }
-    print("| arm | start-up | training a trial | beyond a trial | with its end | load |")  # noqa: T201
-    print("|---|---|---|---|---|---|")  # noqa: T201
+    print("| arm | start-up | training a trial | beyond a trial | with its end | load |")
+    print("|---|---|---|---|---|---|")
     for arm, found in medians.items():
-        print(  # noqa: T201
+        print(
             f"| {arm} | {found['start']:.1f} s | {found['training']:.3f} s "
             f"| {found['beyond']:.3f} s | {found['with_end']:.3f} s | {found['load']:.1f} |"
         )
@@ -219,11 +219,11 @@ def show(rows: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
         for name in ("start", "beyond", "with_end")
     }
     for name, found in ratios.items():
-        print(  # noqa: T201
+        print(
             f"ours / stock, {name}: {statistics.median(found):.3f} "
             f"({found[0]:.3f} to {found[-1]:.3f})"
         )
-    print(f"limit for beyond: {LIMIT:.3f}")  # noqa: T201
+    print(f"limit for beyond: {LIMIT:.3f}")
     return {"medians": medians, "ratios": ratios, "limit": LIMIT, "repeats": rows}
 
 

@@ -52,11 +52,15 @@ def confirm(question: str) -> None:
 def collect(options: Namespace) -> None:
     """Remove the checkpoints of trials that are at their end and not on the front.
 
-    Searches that are being run keep theirs; so do paused trials.
+    Searches that are being run keep theirs; so do paused trials. Where no search is named and none
+    is being run, the warm-ups that trials shared go as well.
     """
     storage, home = open_home(options), Home.find(options.home)
-    freed = 0
-    for name in [options.name] if options.name else search_names(storage):
+    freed, names = 0, search_names(storage)
+    if not options.name and not any(is_held(home.search(name)) for name in names):
+        freed += size(home.warmups)
+        shutil.rmtree(home.warmups, ignore_errors=True)
+    for name in [options.name] if options.name else names:
         trials, folder = SearchTrials.load(storage, name), home.search(name)
         if not is_held(folder):
             before = size(folder)

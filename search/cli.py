@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.errors import RequestError, SearchError
-from search.request import Request, add_options, port, positive, share
-from swast.cli import DONE, FAILED, REFUSED, Parser
+from search.request import Request, add_options, count, port, positive, share
+from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
 from swast.errors import ConfigError, DataError, SwastError, printable
 
 PICKS = ("knee", "best", "cheapest", "front")
@@ -20,10 +20,11 @@ COMMANDS = {
     "list": "list the searches",
     "show": "show a search's trials and front",
     "export": "write configurations of a search as files for swast-train",
+    "verify": "train exported files again and compare with what was recorded",
     "watch": "follow a search that another process runs",
     "ui": "browse the searches in MLflow",
     "delete": "remove a search everywhere",
-    "gc": "remove checkpoints of trials that are at their end and not on the front",
+    "gc": "remove checkpoints that are of no more use, and shared warm-ups",
     "studies": "list the studies that come with the package",
 }
 
@@ -32,6 +33,7 @@ PLACES = {
     "list": ("show", "list_searches"),
     "show": ("show", "show"),
     "export": ("export", "export_files"),
+    "verify": ("verify", "verify"),
     "watch": ("watch", "watch"),
     "ui": ("ui", "ui"),
     "delete": ("cleanup", "delete"),
@@ -91,21 +93,50 @@ def command_parser(command: str) -> Parser:
         add_tracking(made)
     if command in ("list", "show", "studies"):
         made.add_argument("--json", action="store_true", help="print JSON")
-    if command == "export":
-        made.add_argument("--pick", choices=PICKS, default="knee", help="default: knee")
-        made.add_argument("--max-flops", type=positive, metavar="F", help="at most this cost")
-        made.add_argument("--min-accuracy", type=share, metavar="A", help="at least this (0 to 1)")
-        made.add_argument(
-            "--within",
-            type=positive,
-            metavar="P",
-            help="at most P points below the best that is left, as --pick cheapest --within 0.5",
-        )
-        made.add_argument("--format", choices=FORMATS, default="toml", help="default: toml")
-        made.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for them")
+    if command in MORE:
+        MORE[command](made)
     if command != "studies":
         add_home(made)
     return made
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """The options that say what to export, where to, and in which forms."""
+    parser.add_argument("--pick", choices=PICKS, default="knee", help="default: knee")
+    parser.add_argument("--max-flops", type=positive, metavar="F", help="at most this cost")
+    parser.add_argument("--min-accuracy", type=share, metavar="A", help="at least this (0 to 1)")
+    parser.add_argument(
+        "--within",
+        type=positive,
+        metavar="P",
+        help="at most P points below the best that is left, as --pick cheapest --within 0.5",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="toml", help="default: toml")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for them")
+    parser.add_argument("--verify", action="store_true", help="train them again and compare")
+    parser.add_argument(
+        "--model", action="store_true", help="train them; networks as PyTorch, ONNX, in MLflow"
+    )
+    parser.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
+    add_retraining(parser)
+
+
+def add_verify(parser: argparse.ArgumentParser) -> None:
+    """The options that say what to verify."""
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="exported before")
+    add_retraining(parser)
+
+
+def add_retraining(parser: argparse.ArgumentParser) -> None:
+    """The options that say how exported configurations are trained again."""
+    parser.add_argument(
+        "--seeds", type=count, default=0, metavar="K", help="verify with K further seeds as well"
+    )
+    add_places(parser)
+
+
+MORE = {"export": add_export, "verify": add_verify}
+"""What adds the options of a command that has many."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,7 +2,8 @@
 
 SearchError
 ├── RequestError       the request was wrong: said in one line, exit code 2
-└── SearchFailedError  the search ran and failed: exit code 1
+├── SearchFailedError  the search ran and failed: exit code 1
+└── MismatchError      what was exported does not hold when it is tried: exit code 1
 """
 
 from __future__ import annotations
@@ -18,3 +19,7 @@ class RequestError(SearchError, ValueError):
 
 class SearchFailedError(SearchError):
     """The search ran and failed."""
+
+
+class MismatchError(SearchError):
+    """What was exported does not hold when it is tried."""

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import platform
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
 from search.errors import RequestError
+from search.provenance import document, read_exported
 from search.records import TrialRecord, finished, front_of, knee_of
 from search.show import open_home
 from search.trials import SearchTrials
-from swast.config import TrainConfig
 from swast.files import replacing
 
 ROUNDING = 1e-9
@@ -62,10 +60,54 @@ def pick(
 
 
 def export_files(options: Namespace) -> None:
-    """Write the configurations that the command line asks for, and print where they are."""
+    """Write the configurations that the command line asks for, and print where they are.
+
+    With ``--verify`` they are trained again and have to hold; with ``--model`` the networks that
+    they train are exported as well.
+
+    Raises:
+        RequestError: the request was wrong; nothing was written.
+        MismatchError: a configuration does not hold; no network was exported.
+    """
     trials = SearchTrials.load(open_home(options), options.name)
-    for path in export(trials, options):
-        sys.stdout.write(f"{path}\n")
+    if options.seeds and not options.verify:
+        raise RequestError("--seeds K trains further seeds for --verify; add --verify")
+    if options.verify or options.model:
+        export_and_train(trials, options)
+    else:
+        show_paths(export(trials, options))
+
+
+def export_and_train(trials: SearchTrials, options: Namespace) -> None:
+    """Write configurations, train them, and verify them, export their networks, or both."""
+    from search.verify import retraining_of, verify_all
+
+    retraining = retraining_of(options)
+    if options.model:
+        from search import network
+
+        network.check(options, picked(trials, options).values())
+    paths = export(trials, options)
+    show_paths(paths)
+    files = [read_exported(path) for path in paths]
+    if options.verify:
+        trained = verify_all(files, retraining, options.seeds)
+    else:
+        trained = [retraining.train(each.config) for each in files]
+    if options.model:
+        network.export_networks(files, trained, retraining, network.tracking_of(options))
+
+
+def show_paths(paths: Sequence[Path]) -> None:
+    """Print where files are, a line each, at once."""
+    sys.stdout.write("".join(f"{path}\n" for path in paths))
+    sys.stdout.flush()
+
+
+def picked(trials: SearchTrials, options: Namespace) -> dict[str, TrialRecord]:
+    """The trials that the command line asks for (see `pick`)."""
+    limits = (options.max_flops, options.min_accuracy, options.within)
+    return pick(trials.records(), options.pick, *limits)
 
 
 def export(trials: SearchTrials, options: Namespace) -> list[Path]:
@@ -74,25 +116,18 @@ def export(trials: SearchTrials, options: Namespace) -> list[Path]:
     Raises:
         RequestError: nothing to export, or the folder cannot be written.
     """
-    limits = (options.max_flops, options.min_accuracy, options.within)
-    chosen = pick(trials.records(), options.pick, *limits)
-    written = []
-    for name, trial in chosen.items():
-        path = options.out / f"{name}.{options.format}"
+    texts = {
+        options.out / f"{name}.{options.format}": FORMATS[options.format](document(trials, trial))
+        for name, trial in picked(trials, options).items()
+    }
+    for path, text in texts.items():
         try:
             with replacing(path) as file:
-                file.write(FORMATS[options.format](document(trials, trial)).encode())
+                file.write(text.encode())
         except OSError as error:
             cause = error.strerror
             raise RequestError(f"--out {options.out}: cannot be written: {cause}") from None
-        written.append(path)
-    return written
-
-
-def document(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
-    """What is in a file: the whole configuration, and where it came from."""
-    config = TrainConfig.from_dict(trial.config).to_dict()
-    return config | {"provenance": provenance(trials, trial)}
+    return list(texts)
 
 
 def _yaml(document: dict[str, Any]) -> str:
@@ -107,25 +142,3 @@ FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
     "json": lambda document: json.dumps(document, indent=2) + "\n",
 }
 """How a file is written, by its ending; `swast-train` reads them all."""
-
-
-def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
-    """Where a configuration came from, and what it gave there."""
-    info = trials.info
-    facts = {
-        "search": info.name,
-        "study": info.study.name,
-        "trial": trial.number,
-        "reference": trial.reference,
-        "mlflow_run": trial.run_id,
-        "val_accuracy": trial.accuracy,
-        "test_accuracy": trial.test_accuracy,
-        "train_flops": trial.train_flops,
-        "relative_flops": trial.relative_flops,
-        "seconds": trial.seconds,
-        "swast": version("swast"),
-        "torch": version("torch"),
-        "python": platform.python_version(),
-        "machine": platform.platform(),
-    }
-    return {name: fact for name, fact in facts.items() if fact is not None}

@@ -4,6 +4,7 @@ HOME/optuna.db           every search and trial: the one source of truth
 HOME/mlflow.db           runs and metrics, a view of it
 HOME/mlartifacts/        plots and tables
 HOME/searches/NAME/      files of one search
+HOME/cache/warmups/      warm-ups that trials share
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class Home:
     def artifacts(self) -> Path:
         """The folder of MLflow's artifacts."""
         return self.path / "mlartifacts"
+
+    @property
+    def warmups(self) -> Path:
+        """The folder of the warm-ups that trials of all searches share."""
+        return self.path / "cache" / "warmups"
 
     def search(self, name: str) -> Path:
         """The folder of one search."""

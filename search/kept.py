@@ -28,6 +28,8 @@ OUTCOME = (
     "epochs",
     "seconds",
     "flops",
+    "environment",
+    "shared_flops",
     "reason",
     "rejected",
     "stopped_at",

@@ -33,6 +33,7 @@ from swast.forecast import dense_flops
 
 if TYPE_CHECKING:
     from search.runner import Workers
+    from search.tracking import Tracker
 
 
 def run_search(study: str | Path | None = None, **options: Any) -> SearchResult:  # noqa: ANN401
@@ -133,7 +134,9 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if not request.address:
             cpus, _ = stack.enter_context(ray_running(None, gpus))
         resources = prepare.choose_resources(request, info.study, gpus)
-        workers = Workers(data, resources, resources.concurrency(cpus, gpus))
+        shares = info.study.shares_warmups and not request.separate_warmups
+        warmups = home.warmups if shares else None
+        workers = Workers(data, resources, resources.concurrency(cpus, gpus), warmups)
         if request.resume is None:
             stack.enter_context(lock)
         yield info, workers
@@ -152,16 +155,13 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
 
 def search(request: Request, home: Home, trials: SearchTrials, workers: Workers) -> SearchResult:
     """Run a search that this process holds, and read its front at the end."""
-    from search.tracking import Tracker
     from search.worker import Worker, work_here
 
     folder = home.search(trials.info.name)
+    if workers.warmups is not None:
+        workers.warmups.mkdir(parents=True, exist_ok=True)
     histories = Histories(folder / "histories")
-    uri = trials.info.tracked_at(request.tracking_uri, home)
-    tracker = Tracker(uri, home.artifacts, folder, histories)
-    experiment_id, run_id = tracker.begin(trials.info, trials.records())
-    kept = None if uri == home.tracking else shown_url(uri)
-    trials.remember(experiment_id=experiment_id, run_id=run_id, tracking_uri=kept)
+    tracker = begin_tracking(request, home, trials, histories)
     with display.choose(quiet=request.quiet) as shown:
         try:
             rules = make_rules(trials.info, workers.data, request.retries)
@@ -178,12 +178,25 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
         finally:
             if not tracker.close():
                 again = summary.how_to_resume(trials.info.name, home)
-                shown.say(
-                    f"MLflow at {shown_url(uri)} lags behind; {again} and brings it up to date"
-                )
+                place = shown_url(tracker.uri)
+                shown.say(f"MLflow at {place} lags behind; {again} and brings it up to date")
     trials.complete_runs(tracker.run_of)
     records = tuple(trials.records())
     return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
+
+
+def begin_tracking(
+    request: Request, home: Home, trials: SearchTrials, histories: Histories
+) -> Tracker:
+    """The search in MLflow, begun; where that is, is kept with it."""
+    from search.tracking import Tracker
+
+    uri = trials.info.tracked_at(request.tracking_uri, home)
+    tracker = Tracker(uri, home.artifacts, home.search(trials.info.name), histories)
+    experiment_id, run_id = tracker.begin(trials.info, trials.records())
+    kept = None if uri == home.tracking else shown_url(uri)
+    trials.remember(experiment_id=experiment_id, run_id=run_id, tracking_uri=kept)
+    return tracker
 
 
 def run_session(session: Session, workers: Workers, seconds: float | None) -> None:

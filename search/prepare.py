@@ -10,9 +10,10 @@ from typing import Any
 from search.errors import RequestError
 from search.home import Home, check_store, sqlite_file
 from search.info import SearchInfo
+from search.names import MOST_NAME, check_name
 from search.request import Request
 from search.resources import Resources
-from search.study import MOST_NAME, Study, check_name, find_study
+from search.study import Study, find_study
 from search.tables import TrialResources
 from search.trials import SearchTrials, search_names
 from swast.config import TrainConfig

@@ -48,6 +48,8 @@ class TrialRecord:
         epochs: epochs made.
         seconds: wall time of the training.
         flops: the bill so far by term.
+        environment: where it was trained, and with which versions (see `swast.environment`).
+        shared_flops: what of it was paid by other trials, whose warm-up it took over.
         run_id: its MLflow run.
         reason: why it failed or was stopped.
         rejected: proposed and never started: too dear, or trained before.
@@ -70,6 +72,8 @@ class TrialRecord:
     epochs: int = 0
     seconds: float | None = None
     flops: dict[str, int] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    shared_flops: int = 0
     run_id: str | None = None
     reason: str | None = None
     rejected: bool = False
@@ -90,6 +94,11 @@ class TrialRecord:
         """Accuracy on the test set, if that was read, in [0, 1]."""
         own = self.readings.get(self.config.get("seed", 0))
         return None if own is None else own.test_accuracy
+
+    @property
+    def flops_spent(self) -> int:
+        """Its own bill so far, evaluation apart."""
+        return sum(value for term, value in self.flops.items() if term != "evaluation")
 
     @property
     def label(self) -> str:
@@ -151,8 +160,8 @@ def flops_promised(trials: Sequence[TrialRecord]) -> int:
 
 
 def flops_spent(trials: Sequence[TrialRecord]) -> int:
-    """FLOPs that all trials have cost so far, stopped and failed ones included."""
-    return sum(
-        sum(value for term, value in trial.flops.items() if term != "evaluation")
-        for trial in trials
-    )
+    """FLOPs that a search has cost so far: those of all trials, stopped and failed ones included.
+
+    A warm-up that trials share is counted once.
+    """
+    return sum(trial.flops_spent - trial.shared_flops for trial in trials)

@@ -98,6 +98,7 @@ class Request:
     confirm_seeds: int | None = _option(
         None, "train the front again with so many further seeds at the end", count, "K"
     )
+    separate_warmups: bool = _option(False, "train every trial's warm-up by itself, sharing none")
     retries: int = _option(
         1, "times a trial that failed is tried again from its checkpoint (default: 1)", count, "N"
     )

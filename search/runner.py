@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ray import tune
@@ -33,9 +34,11 @@ logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search tells wha
 class JobActor(tune.Trainable):  # type: ignore[misc]
     """A worker in a process of its own."""
 
-    def setup(self, config: dict[str, Any], data: ArrayData, memory: float | None) -> None:
+    def setup(
+        self, config: dict[str, Any], data: ArrayData, memory: float | None, warmups: Path | None
+    ) -> None:
         """Start on the first job; the data set is shared by all."""
-        self._worker = Worker(data, memory)
+        self._worker = Worker(data, memory, warmups)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -185,11 +188,13 @@ class Workers:
         data: the data set of all jobs, put into the object store once.
         resources: what a job uses.
         concurrent: jobs at a time.
+        warmups: the folder of the warm-ups that jobs share; None where each trains its own.
     """
 
     data: ArrayData
     resources: Resources
     concurrent: int
+    warmups: Path | None = None
 
     def run(self, work: Work, seconds: float | None = None) -> None:
         """Run jobs until there are no more, or the time is up.
@@ -207,7 +212,9 @@ class Workers:
         if work.over:
             return
         memory = self.resources.memory_per_trial
-        trainable = tune.with_parameters(JobActor, data=self.data, memory=memory)
+        trainable = tune.with_parameters(
+            JobActor, data=self.data, memory=memory, warmups=self.warmups
+        )
         needs = {"cpu": self.resources.cpus_per_trial, "gpu": self.resources.gpus_per_trial}
         searcher = WorkSearcher(work)
         with scratch_folder() as folder, pausing(work):

@@ -102,7 +102,9 @@ class Session:
         Returns:
             Whether the trial goes on.
         """
-        self._records[number] = replace(self._records[number], flops=dict(report.flops))
+        self._records[number] = replace(
+            self._records[number], flops=dict(report.flops), shared_flops=report.shared_flops
+        )
         for epoch in report.epochs:
             if self._records[number].stopped_at is None:
                 self._on_epoch(number, epoch)
@@ -208,5 +210,6 @@ def _completed(record: TrialRecord, result: Mapping[str, Any]) -> TrialRecord:
         epochs=len(result["history"]),
         seconds=result["seconds"],
         flops=dict(result["flops"]),
+        environment=dict(result["environment"]),
         reason=None,
     )

@@ -30,7 +30,6 @@ coreset.fraction = 1.0
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -40,9 +39,10 @@ from typing import Any, TypeVar
 from search.branches import Branch, Part, conditions, field_ends, parts, read_branches, resolve
 from search.conflicts import conflicts
 from search.errors import RequestError
-from search.space import Domain, read_space
+from search.names import MOST_NAME, check_name
+from search.space import Domain, Range, read_space
 from search.tables import STANDARD, Constraints, HalvingConfig, Objectives, TrialResources
-from swast.config import TrainConfig, flatten, parse_toml, read_text
+from swast.config import BEGINNING, TrainConfig, flatten, parse_toml, read_text
 from swast.errors import ConfigError, nearest, printable
 from swast.settings import FieldType, Setting, Table, check, from_mapping
 
@@ -59,10 +59,6 @@ TABLES = (
     "resources",
     "references",
 )
-MOST_NAME = 100
-NAME = re.compile(rf"[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,{MOST_NAME - 2}}}[A-Za-z0-9_-])?")
-RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
-"""Names that Windows gives to devices."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +126,17 @@ class Study:
     def configure(self, values: Mapping[str, Any]) -> TrainConfig:
         """The configuration with some values of the fields searched in their part."""
         return self.fixed.with_values({**self.part(values).fixed, **values})
+
+    @property
+    def shares_warmups(self) -> bool:
+        """Whether trials can be expected to begin alike: no number that matters then is drawn."""
+        domains = [domain for part in self.parts for domain in part.domains]
+        return not any(
+            each.path.split(".")[0] in BEGINNING
+            and isinstance(each.values, Range)
+            and not each.values.whole
+            for each in domains
+        )
 
     def ends(self, path: str) -> tuple[Any, ...]:
         """The values at the ends of all that a field may take, whichever branches hold."""
@@ -237,24 +244,6 @@ class _Problems(list[str]):
         except ConfigError as error:
             self += [f"{lead}{each}" for each in error.problems]
             return otherwise
-
-
-def check_name(name: str, what: str) -> None:
-    """Refuse a name that could not be a file's name everywhere.
-
-    Raises:
-        RequestError: naming it.
-    """
-    if not is_name(name):
-        raise RequestError(
-            f"{what} must be letters, digits, '.', '_' and '-', up to {MOST_NAME}, a letter or "
-            f"digit first and no '.' last, and no device of Windows, got {name!r}"
-        )
-
-
-def is_name(name: str) -> bool:
-    """Whether a name could be a file's everywhere."""
-    return bool(NAME.fullmatch(name)) and not RESERVED.fullmatch(name)
 
 
 def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:

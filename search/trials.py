@@ -21,10 +21,10 @@ from search.errors import RequestError
 from search.home import shown
 from search.info import FIELDS, SearchInfo
 from search.kept import LATE_RUN, TOLD, late_run, outcome_of, readings_of, record_of
+from search.names import is_name
 from search.records import Reading, TrialRecord
 from search.sampler import draw, inside, make_sampler, parameters
 from search.storage import open_storage
-from search.study import is_name
 from swast.config import TrainConfig
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

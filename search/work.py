@@ -35,11 +35,13 @@ class Report:
     Attributes:
         epochs: those made since then; with the first report those of the checkpoint as well.
         flops: the bill so far by term.
+        shared_flops: what of it other jobs have paid, whose warm-up this one took over.
         result: `swast.TrainResult.to_dict`, after the last epoch.
     """
 
     epochs: Sequence[Epoch]
     flops: Mapping[str, int]
+    shared_flops: int = 0
     result: Mapping[str, Any] | None = None
 
 

@@ -8,6 +8,7 @@ import resource
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from swast.errors import CheckpointError, SwastError
 from swast.result import EpochRecord
 from swast.run import Run
 from swast.training import epochs, restore, result
+from swast.warmups import Warmups
 
 CHECKPOINT_SHARE = 20
 """A checkpoint is written when the last one is this many times its cost ago: 5 % of the time."""
@@ -31,10 +33,15 @@ class Worker:
     Args:
         data: the data set of all jobs.
         memory: GiB that the process may take beyond what it holds now; None for no limit.
+        warmups: the folder of the warm-ups that jobs share. Where there is none, as on a machine
+            that does not share the home, each job trains its own.
     """
 
-    def __init__(self, data: ArrayData, memory: float | None = None) -> None:
+    def __init__(
+        self, data: ArrayData, memory: float | None = None, warmups: Path | None = None
+    ) -> None:
         self._data = data
+        self._warmups = Warmups(warmups, data) if warmups and warmups.is_dir() else None
         if memory is not None:
             limit_memory(memory)
 
@@ -59,7 +66,7 @@ class Worker:
             self._run, self._epochs = self._begin()
         run, job = self._run, self._job
         if run.epoch < job.config.epochs:
-            next(self._epochs)
+            next(self._epochs, None)
         last = run.epoch == job.config.epochs
         if last or time.monotonic() >= self._due:
             self._save(run)
@@ -68,6 +75,7 @@ class Worker:
         return Report(
             [dataclasses.asdict(epoch) for epoch in new],
             run.ledger.to_dict(),
+            run.shared_flops,
             result(run, test=job.test).to_dict() if last else None,
         )
 
@@ -84,7 +92,7 @@ class Worker:
             restore(run, self._job.folder)
         except CheckpointError:
             run = Run(self._job.config, self._data)
-        return run, epochs(run)
+        return run, epochs(run, self._warmups)
 
     def _save(self, run: Run) -> None:
         """Write a checkpoint; on a full disk the training goes on without.

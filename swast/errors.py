@@ -4,7 +4,8 @@ SwastError
 ├── ConfigError        a setting is wrong: which one, what it was, what would be right
 ├── DataError          a data set is missing or unusable
 ├── CheckpointError    a checkpoint is unreadable or belongs to another configuration
-└── DivergedError      the loss stopped being a finite number
+├── DivergedError      the loss stopped being a finite number
+└── DisagreementError  an exported network does not compute what was trained
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ class CheckpointError(SwastError):
 
 class DivergedError(SwastError):
     """The loss stopped being a finite number."""
+
+
+class DisagreementError(SwastError):
+    """An exported network does not compute what was trained."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

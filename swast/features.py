@@ -33,6 +33,14 @@ class Features:
     labels: torch.Tensor
     memory: Memory | None = None
 
+    def of(self, indices: torch.Tensor) -> Features:
+        """What is seen of some samples alone, without what was seen while training."""
+        return Features(
+            self.hidden.index_select(0, indices),
+            self.logits.index_select(0, indices),
+            self.labels.index_select(0, indices),
+        )
+
     @property
     def extended(self) -> torch.Tensor:
         """Features and a 1 for the bias, [h, 1], n × (E + 1)."""

@@ -86,6 +86,7 @@ class TrainResult:
         rounds: every round.
         double_losses: for every round, whether it lost accuracy that no later one regained.
         config: what was trained.
+        environment: where, and with which versions (see `swast.environment`).
         state: final weights by parameter name, masked weights exactly 0, on the CPU.
     """
 
@@ -101,6 +102,7 @@ class TrainResult:
     rounds: tuple[RoundRecord, ...]
     double_losses: tuple[bool, ...]
     config: TrainConfig
+    environment: Mapping[str, str]
     state: Mapping[str, Any] = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -112,4 +114,5 @@ class TrainResult:
         values["double_losses"] = list(self.double_losses)
         values["config"] = self.config.to_dict()
         values["flops"] = dict(self.flops)
+        values["environment"] = dict(self.environment)
         return values

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,9 @@ from swast.models import build_model
 from swast.optim import make_optimizer
 from swast.pruning import Masks, channel, prunable_weights
 from swast.result import EpochRecord, RoundRecord
+
+WARMUP = ("epoch", "model", "optimizer", "memory", "ledger", "history")
+"""The parts of a run's state that its warm-up changes."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ class Run:
     Args:
         config: what to train.
         data: its data set, with clean labels; noise is put in here.
+
+    Attributes:
+        shared_flops: what of its bill was paid by others, whose warm-up it took over.
     """
 
     def __init__(self, config: TrainConfig, data: ArrayData) -> None:
@@ -95,6 +102,7 @@ class Run:
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
+        self.shared_flops = 0
         self.epoch = 0
         self.step = 0
         self.history: list[EpochRecord] = []
@@ -188,6 +196,7 @@ class Run:
                 "whole": held.whole,
             },
             "ledger": self.ledger.to_dict(),
+            "shared_flops": self.shared_flops,
             "history": [dataclasses.asdict(record) for record in self.history],
             "rounds": [dataclasses.asdict(record) for record in self.rounds],
         }
@@ -200,23 +209,36 @@ class Run:
         """
         if state.get("config") != self.config.to_dict():
             raise CheckpointError("belongs to another configuration")
-        try:
+        with _fitting():
             self._restore(state)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            cause = str(error).splitlines()[0]
-            raise CheckpointError(f"does not fit this version of the trainer: {cause}") from error
+
+    def warmup_state(self) -> dict[str, Any]:
+        """What `state_dict` holds of a run in its warm-up that others may share."""
+        state = self.state_dict()
+        return {name: state[name] for name in WARMUP}
+
+    def take_over(self, state: Mapping[str, Any]) -> None:
+        """Make epochs of the warm-up as another run has made them.
+
+        What they cost is in this run's bill as well, and in `shared_flops`.
+
+        Raises:
+            CheckpointError: the state lacks a part.
+        """
+        before = self.ledger.total
+        if state.keys() != set(WARMUP):
+            raise CheckpointError("is no warm-up of this version of the trainer")
+        with _fitting():
+            self._restore_training(state)
+        self.shared_flops += self.ledger.total - before
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self.epoch, self.step = state["epoch"], state["step"]
+        self.step, self.shared_flops = state["step"], state["shared_flops"]
         if self._shrinks:
             channel.fit(self.model, state["model"])
             self.adapt()
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self._restore_training(state)
         self.masks.load_state_dict(state["masks"])
-        remembered = state["memory"]
-        if self.memory is not None:
-            self.memory.load_state_dict(remembered)
         held = state["round"]
         if held is not None:
             indices, weights = held["indices"].to(self.device), held["weights"].to(self.device)
@@ -226,6 +248,27 @@ class Run:
                 None if recorded is None else recorded.to(self.device),
                 held["whole"],
             )
+        self.rounds = [RoundRecord(**record) for record in state["rounds"]]
+
+    def _restore_training(self, state: Mapping[str, Any]) -> None:
+        self.epoch = state["epoch"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.memory is not None:
+            self.memory.load_state_dict(state["memory"])
         self.ledger = Ledger(**state["ledger"])
         self.history = [EpochRecord(**record) for record in state["history"]]
-        self.rounds = [RoundRecord(**record) for record in state["rounds"]]
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """A block that takes over saved state.
+
+    Raises:
+        CheckpointError: the state lacks a part.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        cause = str(error).splitlines()[0]
+        raise CheckpointError(f"does not fit this version of the trainer: {cause}") from error

@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import Ledger, selection_flops
 from swast.data import ArrayData, load_data
 from swast.diagnostics import close_round, double_losses, open_round
+from swast.environment import environment
 from swast.errors import CheckpointError, DivergedError
 from swast.features import Features, extract, predict_logits
 from swast.forecast import Forecast, dense_flops
@@ -31,6 +32,7 @@ from swast.rng import generator, seeded
 from swast.run import Round, Run
 from swast.sparsify import prune
 from swast.steps import begin_epoch, check_finite, train_epoch, train_step
+from swast.warmups import Warmups
 
 REHEARSED_STEPS = 1000
 
@@ -41,6 +43,7 @@ def train(
     data: ArrayData | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     checkpoint_dir: Path | None = None,
+    warmup_dir: Path | None = None,
     test: bool = False,
 ) -> TrainResult:
     """Train a network as a configuration says.
@@ -51,6 +54,8 @@ def train(
         on_epoch: called with each epoch's record; it may raise to stop the run.
         checkpoint_dir: a folder for a checkpoint after every epoch. If it holds one, the run goes
             on from there, to the same result, bit for bit, as if it had not been interrupted.
+        warmup_dir: a folder of warm-ups to share with other runs (see `swast.warmups`); the result
+            is the same, bit for bit, but for the seconds.
         test: read the test set, once, at the end.
 
     Raises:
@@ -59,10 +64,11 @@ def train(
         DivergedError: the loss stopped being finite; the last good checkpoint stays.
     """
     run = Run(config, data or load_data(config.data, config.loading))
+    warmups = None if warmup_dir is None else Warmups(warmup_dir, run.clean_data)
     if checkpoint_dir is not None:
         restore(run, checkpoint_dir)
     try:
-        for record in epochs(run):
+        for record in epochs(run, warmups):
             if checkpoint_dir is not None:
                 checkpoint.save(checkpoint_dir, run.state_dict())
             if on_epoch is not None:
@@ -89,28 +95,41 @@ def restore(run: Run, folder: Path) -> None:
             raise CheckpointError(f"{folder / checkpoint.FILE}: {error}") from None
 
 
-def epochs(run: Run) -> Iterator[EpochRecord]:
-    """Algorithm 1: train epoch by epoch from where the run stands, yielding each one's record."""
-    config = run.config
-    while run.epoch < config.epochs:
-        with threads(config.threads):
-            started = time.perf_counter()
-            if plan.is_round_start(config, run.epoch):
-                coreset, features = select(run)
-                run.round = record(run, coreset, features)
-                run.rounds.append(open_round(run))
-            elif run.round is not None and plan.is_redraw(config, run.epoch):
-                run.round = dataclasses.replace(run.round, coreset=select(run)[0])
-            if plan.is_prune_step(config, run.epoch):
-                prune(run)
-            loss = train_epoch(run)
-            run.epoch += 1
-            entry = evaluate(run, loss, run.seconds + time.perf_counter() - started)
-            run.history.append(entry)
-            if run.round is not None and plan.is_round_end(config, run.epoch):
-                with run.autocast():
-                    run.rounds[-1] = close_round(run)
-        yield entry
+def epochs(run: Run, warmups: Warmups | None = None) -> Iterator[EpochRecord]:
+    """Train epoch by epoch from where the run stands, yielding each one's record.
+
+    Args:
+        run: the run.
+        warmups: epochs of warm-ups to take over, and to add to; the run jumps over those that are
+            there when it begins.
+    """
+    if warmups is not None:
+        warmups.advance(run)
+    while (epoch := run.epoch) < run.config.epochs:
+        with nullcontext() if warmups is None else warmups.turn(run):
+            if run.epoch == epoch:
+                with threads(run.config.threads):
+                    one_epoch(run)
+        yield run.history[-1]
+
+
+def one_epoch(run: Run) -> None:
+    """An epoch of Algorithm 1, and what comes before it where a round starts."""
+    config, started = run.config, time.perf_counter()
+    if plan.is_round_start(config, run.epoch):
+        coreset, features = select(run)
+        run.round = record(run, coreset, features)
+        run.rounds.append(open_round(run))
+    elif run.round is not None and plan.is_redraw(config, run.epoch):
+        run.round = dataclasses.replace(run.round, coreset=select(run)[0])
+    if plan.is_prune_step(config, run.epoch):
+        prune(run)
+    loss = train_epoch(run)
+    run.epoch += 1
+    run.history.append(evaluate(run, loss, run.seconds + time.perf_counter() - started))
+    if run.round is not None and plan.is_round_end(config, run.epoch):
+        with run.autocast():
+            run.rounds[-1] = close_round(run)
 
 
 def select(run: Run) -> tuple[Coreset, Features | None]:
@@ -202,6 +221,7 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
             run.history, [each.epoch for each in run.rounds], run.config.diagnose.drop
         ),
         config=run.config,
+        environment=environment(run.device),
         state={name: value.detach().cpu() for name, value in run.model.state_dict().items()},
     )
 

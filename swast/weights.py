@@ -41,10 +41,20 @@ def load_network(
     state = read(path)
     if state is None:
         raise CheckpointError(f"{path}: no such file")
-    model = build_model(config.model, tuple(input_shape), num_classes, config.seed)
     try:
-        channel.fit(model, state)
-        model.load_state_dict(state)
+        return make_network(state, config, input_shape, num_classes)
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: not the weights of a {config.model}") from error
+
+
+def make_network(
+    state: Mapping[str, torch.Tensor],
+    config: TrainConfig,
+    input_shape: Sequence[int],
+    num_classes: int,
+) -> nn.Module:
+    """The network of a configuration with weights, as `load_network` gives it."""
+    model = build_model(config.model, tuple(input_shape), num_classes, config.seed)
+    channel.fit(model, state)
+    model.load_state_dict(state)
     return model.eval()

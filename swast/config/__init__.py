@@ -23,6 +23,7 @@ from swast.config.tailoring import (
     ScorerName,
 )
 from swast.config.train import (
+    BEGINNING,
     MODEL_FORMS,
     MODEL_NAMES,
     TrainConfig,
@@ -32,6 +33,7 @@ from swast.config.train import (
 )
 
 __all__ = [
+    "BEGINNING",
     "DATA_FORMS",
     "DATA_NAMES",
     "MODEL_FORMS",

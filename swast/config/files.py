@@ -89,11 +89,23 @@ def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> Tr
     Raises:
         ConfigError: what is wrong, led by the file's name.
     """
+    tables = read_tables(path)
+    tables.pop("provenance", None)
+    try:
+        return TrainConfig.from_dict(set_paths(tables, overrides or {}))
+    except ConfigError as error:
+        raise error.within(str(path)) from None
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """What is in a file of a configuration, as it stands there.
+
+    Raises:
+        ConfigError: it cannot be read, or is not in the language that its ending says.
+    """
     text = read_text(path)
     try:
-        tables = PARSERS.get(path.suffix.lower(), parse_toml)(text)
-        tables.pop("provenance", None)
-        return TrainConfig.from_dict(set_paths(tables, overrides or {}))
+        return PARSERS.get(path.suffix.lower(), parse_toml)(text)
     except ConfigError as error:
         raise error.within(str(path)) from None
 

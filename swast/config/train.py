@@ -50,6 +50,8 @@ MODEL_FORMS = {
     "torchvision:NAME": r"torchvision:\w+",
     "package.module:function": r"[A-Za-z_]\w*(\.\w+)*:\w+",
 }
+BEGINNING = ("data", "model", "epochs", "seed", "threads", "optim", "noise", "compute", "augment")
+"""The settings and tables on which training hangs before anything is selected or pruned."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ for each place in the quota. λ = 0.5 times the group's mean ‖g_i‖², so tha
 change when gradients shrink as training goes on (an absolute 0.5 would outweigh them).
 
 The gradients (n × C(E+1) numbers) are never built. Their inner products are
-(e_i·e_j)(h_i·h_j + 1); all groups advance together, and a Cholesky factor grows by a row a pick.
+(e_i·e_j)(h_i·h_j + 1), and a Cholesky factor grows by a row a pick.
 A group that ends short of its quota (a sample taken out does not come back) is filled up with
 samples drawn evenly at weight 1: each stands for itself.
 
@@ -22,38 +22,63 @@ Source: Killamsetty et al., "GRAD-MATCH", ICML 2021.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from swast.config import CoresetConfig
 from swast.coresets.base import Coreset, Group, GroupSize, Scorer
 from swast.coresets.pursuit import Pursuit, bill
+from swast.coresets.pursuit_alone import PursuitAlone, blas_threads
 from swast.features import Features
 
 RIDGE = 0.5
 
 
 def pursue(features: Features, groups: Sequence[Group]) -> Pursuit:
-    """The finished pursuit over padded groups."""
+    """The finished pursuit over some groups, padded to the longest, all advancing together."""
     device = features.hidden.device
-    longest = max(len(group.indices) for group in groups)
-    errors = torch.zeros(len(groups), longest, features.logits.shape[1], dtype=torch.float64)
-    hidden = torch.zeros(len(groups), longest, features.hidden.shape[1], dtype=torch.float64)
-    valid = torch.zeros(len(groups), longest, dtype=torch.bool)
-    errors, hidden, valid = errors.to(device), hidden.to(device), valid.to(device)
-    all_errors = features.errors
-    for row, group in enumerate(groups):
-        count = len(group.indices)
-        errors[row, :count] = all_errors[group.indices].double()
-        hidden[row, :count] = features.hidden[group.indices].double()
-        valid[row, :count] = True
+    parts = [features.of(group.indices) for group in groups]
+    errors = pad_sequence([part.errors.double() for part in parts], batch_first=True)
+    hidden = pad_sequence([part.hidden.double() for part in parts], batch_first=True)
+    sizes = torch.tensor([len(group.indices) for group in groups], device=device)
+    valid = torch.arange(errors.shape[1], device=device) < sizes[:, None]
     norms = errors.square().sum(2) * (hidden.square().sum(2) + 1)
-    ridge = RIDGE * norms.sum(1) / valid.sum(1).clamp(min=1)
+    ridge = RIDGE * norms.sum(1) / sizes.clamp(min=1)
     quotas = torch.tensor([group.quota for group in groups], device=device)
     pursuit = Pursuit(errors, hidden, valid, quotas, ridge)
     pursuit.run()
     return pursuit
+
+
+def pursue_alone(features: Features, group: Group) -> PursuitAlone:
+    """The finished pursuit over one group, on the CPU."""
+    part = features.of(group.indices)
+    errors, hidden = part.errors.double(), part.hidden.double()
+    norm2 = torch.linalg.vector_norm(hidden, dim=1).square() + 1
+    norm2 *= torch.linalg.vector_norm(errors, dim=1).square()
+    ridge = RIDGE * float(norm2.mean()) if len(norm2) else 0.0
+    pursuit = PursuitAlone(errors.numpy(), hidden.numpy(), group.quota, ridge)
+    pursuit.run()
+    return pursuit
+
+
+def match(
+    features: Features, groups: Sequence[Group]
+) -> Iterator[tuple[Group, torch.Tensor, torch.Tensor]]:
+    """Each group with the places in it that were picked, and their weights."""
+    if features.hidden.is_cuda:
+        pursuit = pursue(features, groups)
+        for row, group in enumerate(groups):
+            active = pursuit.active[row]
+            yield group, pursuit.picks[row][active], pursuit.weights[row][active]
+        return
+    with blas_threads():
+        for group in groups:
+            alone = pursue_alone(features, group)
+            picks = torch.tensor(alone.picks, dtype=torch.long)
+            yield group, picks, torch.from_numpy(alone.weights)
 
 
 def select(
@@ -63,14 +88,11 @@ def select(
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
     """Match the gradient of each group."""
-    pursuit = pursue(features, groups)
     indices, weights = [], []
-    for row, group in enumerate(groups):
-        active = pursuit.active[row]
-        places = pursuit.picks[row][active]
+    for group, places, strengths in match(features, groups):
         fill = fill_up(len(group.indices), places, group.quota - len(places), generator)
         indices.append(group.indices[torch.cat([places, fill])])
-        weights += [pursuit.weights[row][active], pursuit.weights.new_ones(len(fill))]
+        weights += [strengths, strengths.new_ones(len(fill))]
     return Coreset.of(torch.cat(indices), torch.cat(weights))
 
 

@@ -37,7 +37,8 @@ class ArrayData:
     Images are n × channels × height × width: float32, already normalised (``colours`` is None),
     or uint8, to be normalised on the training device. Labels are int64 in [0, num_classes).
     ``clean_train`` holds the training labels before noise, for diagnosis only. ``classes`` are
-    the names of the classes, where they have names.
+    the names of the classes, where they have names. ``removed`` is what float images have been
+    normalised by, in the units that they had before.
     """
 
     num_classes: int
@@ -50,6 +51,7 @@ class ArrayData:
     test_labels: NDArray[np.int64]
     colours: Colours | None = None
     classes: tuple[str, ...] = ()
+    removed: Colours | None = None
 
     @property
     def num_train(self) -> int:

@@ -74,10 +74,11 @@ def assemble(
         kept, held_out = split(name, classes, train.labels, loading.val_fraction)
         train, val = train.take(kept), train.take(held_out)
     train, val, test = _in_memory([train, val, parts.test], loading)
+    removed = None
     if train.images.dtype == np.uint8:
         colours = colours or measure(train.images)
     else:
-        train, val, test = _normalised([train, val, test])
+        (train, val, test), removed = _normalised([train, val, test])
         colours = None
     return ArrayData(
         num_classes=len(classes),
@@ -90,6 +91,7 @@ def assemble(
         test_labels=test.labels,
         colours=colours,
         classes=tuple(classes),
+        removed=removed,
     )
 
 
@@ -145,12 +147,13 @@ def measure(images: Images) -> Colours:
     return Colours(tuple(mean.tolist()), tuple(np.where(std > 0, std, 1).tolist()))
 
 
-def _normalised(parts: Sequence[Part]) -> list[Part]:
+def _normalised(parts: Sequence[Part]) -> tuple[list[Part], Colours]:
     """Float images by the mean and standard deviation of each channel of the first part."""
     first = np.asarray(parts[0].images, dtype=np.float64)
     mean = first.mean(axis=(0, 2, 3), keepdims=True)
     std = first.std(axis=(0, 2, 3), keepdims=True)
     std[std == 0] = 1
-    return [
+    normalised = [
         replace(part, images=((part.images - mean) / std).astype(np.float32)) for part in parts
     ]
+    return normalised, Colours(tuple(mean.ravel().tolist()), tuple(std.ravel().tolist()))

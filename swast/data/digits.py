@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from swast.config import LoadingConfig
-from swast.data.base import ArrayData
+from swast.data.base import ArrayData, Colours
 from swast.data.places import Places
 from swast.errors import DataError
 
@@ -44,7 +44,8 @@ def load(_loading: LoadingConfig, _places: Places) -> ArrayData:
     train, val = train_test_split(
         rest, test_size=0.2, stratify=labels[rest], random_state=SPLIT_SEED
     )
-    images = (images - images[train].mean()) / images[train].std()
+    mean, std = images[train].mean(), images[train].std()
+    images = (images - mean) / std
     return ArrayData(
         num_classes=10,
         train_images=images[train],
@@ -54,4 +55,5 @@ def load(_loading: LoadingConfig, _places: Places) -> ArrayData:
         val_labels=labels[val],
         test_images=images[test],
         test_labels=labels[test],
+        removed=Colours((float(mean),), (float(std),)),
     )

@@ -77,7 +77,7 @@ class VisionTransformer(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits of n images, n × C."""
         patches = self.patches(images).flatten(2).transpose(1, 2)
-        tokens = torch.cat([self.token.expand(len(images), -1, -1), patches], dim=1)
+        tokens = torch.cat([self.token.expand(patches.shape[0], -1, -1), patches], dim=1)
         hidden = self.norm(self.blocks(tokens + self.position))
         logits: torch.Tensor = self.head(hidden[:, 0])
         return logits

@@ -18,7 +18,7 @@ from search import cli
 from search.records import front_of
 from search.trials import SearchTrials
 from tests.e2e.support import Place, ended, until
-from tests.search.recorded import hasty, publish, record_search
+from tests.search.invented import hasty, publish, record_search
 from tests.search.support import BARE
 from tests.search.tracking.stories import new_store
 

@@ -88,6 +88,7 @@ def tell_whole(place):
         if number not in trained:
             trained[number] = place.run("swast-train", path, "--quiet", "--json", "again.json")
             trained[number].result = (place.folder / "again.json").read_text()
+    again = ("--pick", "front", "--out", "out-verified", "--verify")
     return SimpleNamespace(
         place=place,
         done=done,
@@ -96,6 +97,7 @@ def tell_whole(place):
         homely=homely,
         exported=exported,
         trained=trained,
+        verified=place.run("swast-search", "export", "trip", "--home", "home", *again),
     )
 
 
@@ -273,10 +275,18 @@ class TestASearch:
         assert summary["hypervolume"] == pytest.approx(area, abs=1e-12)
 
     def test_adds_up_what_it_has_spent(self, summary):
-        assert summary["flops_spent"] == sum(trial["train_flops"] for trial in summary["trials"])
+        bills = [trial["train_flops"] - trial["shared_flops"] for trial in summary["trials"]]
+        assert summary["flops_spent"] == sum(bills)
         for trial in summary["trials"]:
             terms = {term: value for term, value in trial["flops"].items() if term != "evaluation"}
             assert sum(terms.values()) == trial["train_flops"]
+
+    def test_pays_the_warm_up_of_its_trials_once(self, summary):
+        """All have one seed: the longest warm-up is trained, and the others are parts of it."""
+        trials = summary["trials"]
+        epochs = {trial["config"]["warmup_epochs"]: trial["flops"]["warmup"] for trial in trials}
+        paid = [trial["flops"]["warmup"] - trial["shared_flops"] for trial in trials]
+        assert sum(paid) == epochs[max(epochs)]
 
     def test_is_the_same_in_optuna(self, whole, summary):
         for frozen, trial in zip(whole.place.trials(), summary["trials"], strict=True):
@@ -397,6 +407,12 @@ class TestTakingItHome:
             assert again["train_flops"] == recorded["train_flops"]
             assert again["relative_flops"] == recorded["relative_flops"]
             assert again["config"] == recorded["config"]
+
+    def test_is_verified_by_the_command_itself(self, whole, summary):
+        """Its workers ran here, so nothing less is asked."""
+        assert (whole.verified.code, whole.verified.err) == (0, "")
+        exact = "holds: exactly, with the same versions on the same processor"
+        assert whole.verified.out.count(exact) == len(summary["front"])
 
 
 class TestBrowsing:

@@ -139,6 +139,7 @@ def result(accuracy: float, relative: float = 0.1, epochs: int = 4) -> dict[str,
         "history": [epoch(number + 1, accuracy) for number in range(epochs)],
         "seconds": 2.5,
         "flops": {"warmup": round(relative * 10**10), "evaluation": 7},
+        "environment": {"torch": "2.0", "device": "cpu"},
     }
 
 

@@ -54,6 +54,17 @@ class TestCollecting:
             assert run(capsys, "gc", "--home", home)[1] == "freed 1.0 MiB\n"
         assert kept(home, "trip") == ["0", "1", "2", "3"]
 
+    def test_removes_shared_warm_ups_where_no_search_is_being_run(self, home, capsys):
+        state = Home(home).warmups / "f" / "1" / "checkpoint.pt"
+        state.parent.mkdir(parents=True)
+        state.write_bytes(bytes(2**20))
+        run(capsys, "gc", "other", "--home", home)
+        with held(database(home), "trip", Home(home).search("trip")):
+            run(capsys, "gc", "--home", home)
+        assert state.exists()
+        assert run(capsys, "gc", "--home", home)[1] == "freed 2.0 MiB\n"
+        assert not Home(home).warmups.exists()
+
 
 class TestDeleting:
     def test_removes_a_search_everywhere_and_nothing_else(self, home, capsys):

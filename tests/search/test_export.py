@@ -11,7 +11,7 @@ import pytest
 from search import cli
 from search.errors import RequestError
 from search.export import FORMATS, PICKS, export, pick
-from search.records import knee_of
+from search.records import Reading, knee_of
 from swast.config import TrainConfig, parse_toml, read_config
 from swast.config.files import PARSERS
 from tests.search.support import finish, new_search, record, tree
@@ -164,10 +164,30 @@ class TestFiles:
         assert told["val_accuracy"] == 1 / 3
         assert (told["train_flops"], told["relative_flops"]) == (70_000_000, 0.007)
         assert told["seconds"] == 1.5
-        assert {"swast", "torch", "python", "machine"} <= told.keys()
+        assert (told["sampler"], told["sampler_seed"], told["seed"]) == ("tpe", 0, 0)
+        assert {"swast", "torch", "python", "processor"} <= told["exported_on"].keys()
+        assert "trained_on" not in told
         assert "reference" not in told
         (path,) = export(trials, request(tmp_path / "out", "best"))
         assert parse_toml(path.read_text())["provenance"]["reference"] == "dense"
+
+    def test_say_where_the_training_ran_and_what_other_seeds_gave(self, tmp_path):
+        trials = new_search(tmp_path)
+        (asked,) = [trials.ask()]
+        there = {"torch": "1.0", "processor": "Z80", "device": "cpu"}
+        trials.settle(record(asked.number, environment=there))
+        for seed, accuracy in ((1, 0.8), (0, 0.9)):
+            trials.add_reading(asked.number, seed, Reading(accuracy, accuracy / 2, 10))
+        (path,) = export(trials, request(tmp_path / "out"))
+        told = parse_toml(path.read_text())["provenance"]
+        assert told["trained_on"] == there
+        assert "exported_on" not in told
+        assert told["test_accuracy"] == 0.45
+        assert told["confirmed"] == {
+            "seeds": [0, 1],
+            "val_accuracies": [0.9, 0.8],
+            "test_accuracies": [0.45, 0.4],
+        }
 
     def test_take_the_place_of_older_ones_and_leave_others_alone(self, trials, tmp_path):
         out = tmp_path / "out"

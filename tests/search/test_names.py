@@ -10,7 +10,8 @@ from rich.console import Console
 
 from search import cli, display
 from search.errors import RequestError
-from search.study import check_name, parse_study
+from search.names import check_name
+from search.study import parse_study
 from search.text import markdown
 from search.trials import SearchTrials, search_names
 from swast.errors import ConfigError, printable

@@ -115,6 +115,15 @@ class TestFlopsSpent:
         ]
         assert flops_spent(search) == 5
 
+    def test_counts_a_warm_up_that_trials_share_once(self):
+        search = [
+            TrialRecord(
+                number=number, state="complete", flops={"warmup": 40, "training": 5}, **more
+            )
+            for number, more in enumerate(({}, {"shared_flops": 40}, {"shared_flops": 30}))
+        ]
+        assert flops_spent(search) == 45 + 5 + 15
+
     def test_is_exact_beyond_floating_point(self):
         search = [TrialRecord(number=0, state="complete", flops={"forward": 2**60 + 1})] * 2
         assert flops_spent(search) == 2**61 + 2

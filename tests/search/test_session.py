@@ -102,6 +102,14 @@ class TestATrial:
         assert scene.tracker.told("epoch") == [(0, 1), (0, 2), (0, 3)]
         assert scene.histories.read(0) == [epoch(made, made / 10) for made in (1, 2, 3)]
 
+    def test_keeps_what_of_its_bill_others_paid(self, scene):
+        number = scene.session.propose().number
+        scene.session.on_report(number, Report([epoch(1, 0.5)], {"warmup": 9}, shared_flops=7))
+        scene.session.on_end(number, None)
+        (kept,) = (each for each in scene.trials.records() if each.number == number)
+        assert (kept.state, kept.flops, kept.shared_flops) == ("paused", {"warmup": 9}, 7)
+        assert flops_spent([kept]) == 2
+
     def test_that_goes_on_from_a_checkpoint_tells_its_epochs_again_and_logs_them_once(self, scene):
         number = scene.session.propose().number
         scene.report(number, 1)
@@ -122,6 +130,7 @@ class TestATrial:
             run_id="run-0",
             ended=ended.ended,
             flops=result(0.75, 0.25)["flops"],
+            environment=result(0.75, 0.25)["environment"],
         )
         settled = renumbered(ended, ended=None)
         assert scene.tracker.told("end") == [settled]

@@ -36,6 +36,27 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+class TestSharingWarmups:
+    @pytest.mark.parametrize(
+        ("space", "shares"),
+        [
+            (
+                "warmup_epochs = { low = 1, high = 8 }\npreserve.weight = { low = 0.1, high = 1 }",
+                True,
+            ),
+            ("seed = [0, 1]\noptim.batch_size = { low = 16, high = 17 }", True),
+            ('optim.name = ["sgd", "adamw"]', True),
+            ("optim.lr = { low = 0.01, high = 0.1 }", False),
+            ("noise.rate = { low = 0.0, high = 0.1 }", False),
+        ],
+    )
+    def test_is_of_use_unless_trials_begin_with_numbers_that_never_come_twice(self, space, shares):
+        assert parse_study("tiny", f"[space]\n{space}").shares_warmups is shares
+
+    def test_is_of_use_in_every_study_that_is_shipped_and_fixes_the_rate(self):
+        assert find_study("digits").shares_warmups
+
+
 class TestAGoodFile:
     def test_says_what_is_fixed_what_is_searched_and_what_it_is_measured_against(self):
         study = parse_study("tiny", TINY)

@@ -117,6 +117,28 @@ def test_a_job_that_is_left_goes_on_where_it_was_unless_its_checkpoint_is_gone(d
     assert not folder.exists()
 
 
+def test_jobs_share_their_warm_ups_and_end_as_alone(data, alone, folder, tmp_path):
+    """One process after another, and a job that is all warm-up."""
+    shared = tmp_path / "warmups"
+    shared.mkdir()
+    longer = TINY.with_values({"warmup_epochs": 2, "preserve.weight": 0.0})
+    reports(Worker(data, warmups=shared), Job(1, longer, tmp_path / "a"))
+    told = reports(Worker(data, warmups=shared), Job(0, TINY, folder, test=True))
+    assert [len(each.epochs) for each in told] == [2, 1, 1, 1]
+    assert lasting(told[-1].result) == lasting(alone.to_dict())
+    assert told[-1].flops == alone.flops
+    assert {each.shared_flops for each in told} == {alone.flops["warmup"]}
+    dense = TINY.with_values({"warmup_epochs": 5})
+    for paid, count in (alone.flops["warmup"] * 2, 3), (dense.epochs * alone.flops["warmup"], 1):
+        told = reports(Worker(data, warmups=shared), Job(2, dense, tmp_path / str(count)))
+        assert (len(told), told[-1].shared_flops) == (count, paid)
+
+
+def test_where_the_home_is_not_no_warm_ups_are_kept(data, folder, tmp_path):
+    reports(Worker(data, warmups=tmp_path / "away"), Job(0, TINY, folder), most=2)
+    assert not (tmp_path / "away").exists()
+
+
 @pytest.mark.parametrize("damage", ["cut", "other"])
 def test_a_checkpoint_that_cannot_be_used_is_as_none(data, alone, folder, damage):
     reports(Worker(data), Job(0, TINY if damage == "cut" else OTHER, folder))

@@ -10,7 +10,14 @@ from torch.nn import functional
 
 from swast.config import CoresetConfig
 from swast.coresets import Group, GroupSize, gradmatch
-from swast.coresets.gradmatch import RIDGE, Pursuit, pursue, select, solver_flops
+from swast.coresets.gradmatch import (
+    RIDGE,
+    Pursuit,
+    pursue,
+    pursue_alone,
+    select,
+    solver_flops,
+)
 from swast.features import Features
 from swast.rng import generator
 from tests import reference
@@ -96,6 +103,20 @@ class TestAgainstThePlainPursuit:
         for row, each in enumerate(expected):
             assert_same_pursuit(pursuit, row, each)
 
+    @pytest.mark.parametrize("ridge", [RIDGE, 1e-3], ids=["as it is", "negative weights common"])
+    @pytest.mark.parametrize(
+        "case", [(0, 30, 4, 5), (8, 60, 2, 2), (24, 30, 3, 3), (123, 30, 3, 3)]
+    )
+    @pytest.mark.parametrize("quota", [1, 2, 20])
+    def test_a_group_alone_ends_as_among_others(self, monkeypatch, case, quota, ridge):
+        """On a CPU groups are pursued one by one, by other means."""
+        monkeypatch.setattr(gradmatch, "RIDGE", ridge)
+        features = some_features(*case)
+        group = whole(features, quota)
+        expected, alone = explicit_pursuit(features, group, ridge), pursue_alone(features, group)
+        assert alone.picks == expected.kept
+        np.testing.assert_allclose(alone.weights, expected.weights, rtol=1e-7)
+
     def test_the_residual_shrinks_with_every_pick(self):
         features = some_features(3)
         ends = [pursue(features, [whole(features, k)]).residual.item() for k in (1, 2, 5, 10, 30)]
@@ -134,7 +155,7 @@ class TestGradients:
         pursuit = pursue(features, [whole(features, 3)])
         np.testing.assert_allclose(pursuit.target[0], gradients @ gradients.sum(axis=0))
         np.testing.assert_allclose(
-            pursuit.columns[0], gradients @ gradients[pursuit.picks[0].tolist()].T
+            pursuit.columns[0], gradients[pursuit.picks[0].tolist()] @ gradients.T
         )
 
 

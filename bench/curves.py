@@ -1,0 +1,231 @@
+"""A table of recorded learning curves, and a surrogate that answers for what lies between them.
+
+    python -m bench.curves RECORDED.jsonl bench/tables/digits.npz
+
+packs what `bench.record` has recorded and says how far the surrogate is from curves that it has
+not seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.model_selection import KFold
+
+from bench.record import drawn
+from search.space import Choices, Domain, Range
+from search.study import Study, find_study
+from swast import TrainConfig
+from swast.data import load_data
+
+Array = NDArray[np.float64]
+TABLES = Path(__file__).parent / "tables"
+FOLDS = 5
+FITTED = 500
+"""Curves that the kernel's length scales are fitted to; all of them are learnt from."""
+OFFSET = 0.5
+"""Samples added to right and wrong ones, so that all right is not infinitely good."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Recorded curves of n configurations of a study, s seeds each, over T epochs.
+
+    Attributes:
+        study: the study's name.
+        params: the searched values of each configuration, by dotted path.
+        hits: validation samples classified rightly, n × s × T.
+        test_hits: test samples at the end, n × s.
+        flops: the bill up to each epoch, n × T.
+        relative_flops: the whole bill over that of dense training, n.
+        sizes: numbers of validation and of test samples.
+    """
+
+    study: str
+    params: list[dict[str, Any]]
+    hits: NDArray[np.int64]
+    test_hits: NDArray[np.int64]
+    flops: NDArray[np.int64]
+    relative_flops: Array
+    sizes: tuple[int, int]
+
+    @classmethod
+    def load(cls, study: str, folder: Path = TABLES) -> Table:
+        """The table of a study, as `pack` wrote it."""
+        with np.load(folder / f"{study}.npz") as file:
+            return cls(
+                study,
+                json.loads(str(file["params"])),
+                file["hits"].astype(np.int64),
+                file["test_hits"].astype(np.int64),
+                file["flops"],
+                file["relative_flops"],
+                tuple(int(size) for size in file["sizes"]),
+            )
+
+    @cached_property
+    def configs(self) -> list[TrainConfig]:
+        """The configurations, of the first seed."""
+        found = find_study(self.study)
+        return [found.configure(values) for values in self.params]
+
+    @property
+    def accuracy(self) -> Array:
+        """Validation accuracy in [0, 1], n × s × T."""
+        return self.hits / self.sizes[0]
+
+
+def pack(recorded: Path, study: str, path: Path) -> None:
+    """Write the configurations that were recorded with every seed, in the order of their draw."""
+    lines = [json.loads(line) for line in recorded.read_text().splitlines()]
+    seeds = sorted({line["seed"] for line in lines})
+    found = {(line["config"], line["seed"]): line for line in lines}
+    whole = [
+        place
+        for place in range(max(line["config"] for line in lines) + 1)
+        if all((place, seed) in found for seed in seeds)
+    ]
+    configs, kept = drawn(study, whole[-1] + 1), find_study(study)
+    data = load_data(kept.fixed.data, kept.fixed.loading)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(
+        path,
+        params=json.dumps([kept.searched(configs[place]) for place in whole]),
+        hits=_column(found, whole, seeds, "hits").astype(np.int16),
+        test_hits=_column(found, whole, seeds, "test_hits").astype(np.int16),
+        flops=_column(found, whole, seeds[:1], "flops")[:, 0],
+        relative_flops=_column(found, whole, seeds[:1], "relative_flops")[:, 0],
+        sizes=np.array([len(data.val_labels), len(data.test_labels)]),
+    )
+
+
+def _column(
+    found: dict[tuple[int, int], dict[str, Any]], whole: list[int], seeds: list[int], name: str
+) -> NDArray[Any]:
+    return np.array([[found[place, seed][name] for seed in seeds] for place in whole])
+
+
+class Encoding:
+    """Configurations of a study as points.
+
+    Ranges become numbers in [0, 1], logarithmic ones by their logarithm, with a number of its own
+    for each further value; each choice of several becomes a number that is 0 or 1.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._domains = study.space
+
+    def __call__(self, config: TrainConfig) -> Array:
+        """A configuration's point."""
+        parts = [_encoded(each, config.value(each.path)) for each in self._domains]
+        return np.concatenate(parts)
+
+
+def _encoded(domain: Domain, value: Any) -> Array:  # noqa: ANN401
+    values = domain.values
+    if isinstance(values, Choices):
+        return np.array([float(value == each) for each in values.values])
+    also = [float(value == each) for each in values.also]
+    return np.array([0.0 if any(also) else _share(values, float(value)), *also])
+
+
+def _share(values: Range, value: float) -> float:
+    low, high = values.low, values.high
+    if values.log:
+        value, low, high = np.log(value), np.log(low), np.log(high)
+    return float((value - low) / (high - low))
+
+
+class Surrogate:
+    """Learning curves of a study's configurations: a Gaussian process over their logits.
+
+    One process for all epochs: they share a Matérn kernel with a length scale for every number of
+    the encoding. Epochs of the warm-up are those recorded, since every configuration shares them.
+
+    Args:
+        table: what was recorded; curves of the first seed are what is answered.
+    """
+
+    def __init__(self, table: Table, places: NDArray[np.intp] | None = None) -> None:
+        chosen = np.arange(len(table.params)) if places is None else places
+        self._encode = Encoding(find_study(table.study))
+        points = np.stack([self._encode(table.configs[place]) for place in chosen])
+        curves = logits(table.hits[chosen, 0], table.sizes[0])
+        kernel = ConstantKernel() * Matern(np.ones(points.shape[1]), (0.05, 1e3), nu=2.5)
+        fitting = GaussianProcessRegressor(
+            kernel + WhiteKernel(0.1), normalize_y=True, random_state=0
+        )
+        last = curves[:, -1:]
+        fitted = fitting.fit(points[:FITTED], last[:FITTED]).kernel_
+        self._process = GaussianProcessRegressor(fitted, optimizer=None, normalize_y=True)
+        self._process.fit(points, curves)
+        warmups = [table.configs[place].warmup_epochs for place in chosen]
+        self._warmup = curves[int(np.argmax(warmups))][: max(warmups)]
+
+    def curve(self, config: TrainConfig) -> Array:
+        """The logit of the accuracy after each epoch, T."""
+        found: Array = self._process.predict(self._encode(config)[None])[0]
+        warm = min(config.warmup_epochs, len(self._warmup))
+        found[:warm] = self._warmup[:warm]
+        return found
+
+
+def logits(hits: NDArray[np.int64], samples: int) -> Array:
+    """Logits of accuracies, drawn in from 0 and 1 by half a sample."""
+    found: Array = logit((hits + OFFSET) / (samples + 2 * OFFSET))
+    return found
+
+
+def unseen(table: Table) -> Array:
+    """What the surrogate's curves miss of recorded ones that it has not learnt from, n × T.
+
+    In logits. Drawn again and added to its curves, they make up for what it smooths away: the
+    roughness of one seed and its own error.
+    """
+    curves, found = logits(table.hits[:, 0], table.sizes[0]), np.empty(table.hits[:, 0].shape)
+    for learnt, held in KFold(FOLDS, shuffle=True, random_state=0).split(curves):
+        surrogate = Surrogate(table, learnt)
+        for place in held:
+            found[place] = curves[place] - surrogate.curve(table.configs[place])
+    return found
+
+
+def errors(table: Table) -> dict[str, float]:
+    """How far the surrogate is from unseen curves at the last epoch, in points of accuracy."""
+    true = table.accuracy[:, 0, -1]
+    said = expit(logits(table.hits[:, 0, -1], table.sizes[0]) - unseen(table)[:, -1])
+    miss = 100 * (said - true)
+    again = 100 * (table.accuracy[:, 1, -1] - true)
+    return {
+        "configurations": len(true),
+        "rms_error": float(np.sqrt(np.mean(miss**2))),
+        "median_error": float(np.median(np.abs(miss))),
+        "explained": float(1 - np.sum(miss**2) / np.sum((100 * (true - true.mean())) ** 2)),
+        "rms_of_another_seed": float(np.sqrt(np.mean(again**2))),
+        "median_of_another_seed": float(np.median(np.abs(again))),
+    }
+
+
+def main() -> None:
+    """Pack a recording and judge the surrogate."""
+    parser = argparse.ArgumentParser(description="pack learning curves")
+    parser.add_argument("recorded", type=Path)
+    parser.add_argument("table", type=Path)
+    options = parser.parse_args()
+    study = options.table.stem
+    pack(options.recorded, study, options.table)
+    print(json.dumps(errors(Table.load(study, options.table.parent)), indent=2))
+
+
+if __name__ == "__main__":
+    main()

