@@ -11,7 +11,7 @@ from pathlib import Path
 from search.errors import RequestError, SearchError
 from search.request import Request, add_options, count, port, positive, share
 from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
-from swast.errors import ConfigError, DataError, SwastError
+from swast.errors import ConfigError, DataError, SwastError, printable
 
 PICKS = ("knee", "best", "cheapest", "front")
 FORMATS = ("toml", "yaml", "json")
@@ -70,6 +70,12 @@ def add_home(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storage", metavar="URL", help="Optuna's (default: in the home)")
 
 
+def add_tracking(parser: argparse.ArgumentParser) -> None:
+    """The option that says where MLflow is."""
+    told = "MLflow's (default: where the search was told to)"
+    parser.add_argument("--tracking-uri", metavar="URI", help=told)
+
+
 def command_parser(command: str) -> Parser:
     """The options of a command."""
     made = Parser(
@@ -78,13 +84,15 @@ def command_parser(command: str) -> Parser:
     if command == "ui":
         made.add_argument("name", nargs="?", help="search to land on (default: the last)")
         made.add_argument("--port", type=port, default=5000, help="default: 5000, or a free one")
+        made.add_argument("--dashboard", action="store_true", help="serve Optuna's as well")
+        add_tracking(made)
     elif command in ("show", "report", "export", "watch", "delete"):
         made.add_argument("name", help="of the search")
     elif command == "gc":
         made.add_argument("name", nargs="?", help="of the search (default: all of them)")
     if command == "delete":
         made.add_argument("--yes", action="store_true", help="do not ask")
-        made.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
+        add_tracking(made)
     if command in ("list", "show", "studies"):
         made.add_argument("--json", action="store_true", help="print JSON")
     if command in MORE:
@@ -173,5 +181,5 @@ def run_command(command: str, options: argparse.Namespace) -> None:
 def complain(error: object, code: int) -> int:
     """Say what went wrong on the error stream, a line a problem; returns the exit code."""
     for line in str(error).splitlines():
-        sys.stderr.write(f"swast-search: {line}\n")
+        sys.stderr.write(f"swast-search: {printable(line)}\n")
     return code

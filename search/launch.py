@@ -156,16 +156,11 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
 
 def search(request: Request, home: Home, trials: SearchTrials, workers: Workers) -> SearchResult:
     """Run a search that this process holds, and read its front at the end."""
-    from search.tracking import Tracker
-
     folder = home.search(trials.info.name)
     if workers.warmups is not None:
         workers.warmups.mkdir(parents=True, exist_ok=True)
     histories = Histories(folder / "histories")
-    uri = request.tracking_uri or home.tracking
-    tracker = Tracker(uri, home.artifacts, folder, histories)
-    experiment_id, run_id = tracker.begin(trials.info, trials.records())
-    trials.remember(experiment_id=experiment_id, run_id=run_id)
+    tracker = begin_tracking(request, home, trials, histories)
     with display.choose(quiet=request.quiet) as shown:
         try:
             rules = make_rules(trials.info, workers.data, request.retries)
@@ -181,9 +176,9 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
         finally:
             if not tracker.close():
                 again = summary.how_to_resume(trials.info.name, home)
-                shown.say(
-                    f"MLflow at {shown_url(uri)} lags behind; {again} and brings it up to date"
-                )
+                place = shown_url(tracker.uri)
+                shown.say(f"MLflow at {place} lags behind; {again} and brings it up to date")
+    trials.complete_runs(tracker.run_of)
     records = tuple(trials.records())
     return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
 
@@ -210,6 +205,20 @@ def write_report(
         shown.say(f"the report cannot be written to {folder}: {error.strerror}")
         return
     tracker.attach([file.name for file in files])
+
+
+def begin_tracking(
+    request: Request, home: Home, trials: SearchTrials, histories: Histories
+) -> Tracker:
+    """The search in MLflow, begun; where that is, is kept with it."""
+    from search.tracking import Tracker
+
+    uri = trials.info.tracked_at(request.tracking_uri, home)
+    tracker = Tracker(uri, home.artifacts, home.search(trials.info.name), histories)
+    experiment_id, run_id = tracker.begin(trials.info, trials.records())
+    kept = None if uri == home.tracking else shown_url(uri)
+    trials.remember(experiment_id=experiment_id, run_id=run_id, tracking_uri=kept)
+    return tracker
 
 
 def run_session(session: Session, workers: Workers, seconds: float | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from search.pareto import front, hypervolume, knee
+from search.pareto import front, hypervolume, knee, ranks
 from search.tables import STANDARD, Objectives
 
 State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
@@ -139,6 +139,13 @@ def front_of(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The finished trials that no other finished trial dominates, cheapest first."""
     done = finished(trials)
     return [done[place] for place in front(*objectives(done))]
+
+
+def ranks_of(trials: Sequence[TrialRecord]) -> dict[int, int]:
+    """The non-dominated rank of each finished trial, by its number; 0 on the front."""
+    done = finished(trials)
+    found = ranks(*objectives(done))
+    return {trial.number: int(rank) for trial, rank in zip(done, found, strict=True)}
 
 
 def knee_of(trials: Sequence[TrialRecord]) -> TrialRecord:

@@ -26,11 +26,12 @@ def report(options: Namespace) -> None:
         RequestError: there is no such search, or the file cannot be written.
     """
     trials = SearchTrials.load(open_home(options), options.name)
-    folder = Home.find(options.home).search(options.name)
-    path = options.out or Path(file_name(trials.info))
+    home, info = Home.find(options.home), trials.info
+    histories = Histories(home.search(info.name) / "histories")
+    path = options.out or Path(file_name(info))
     if path.is_dir():
-        path /= file_name(trials.info)
-    page = report_of(trials.info, trials.records(), Histories(folder / "histories"))
+        path /= file_name(info)
+    page = report_of(info, trials.records(), histories, info.tracking_uri or home.tracking)
     try:
         page.write(path)
     except OSError as error:
