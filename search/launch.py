@@ -83,7 +83,9 @@ def price(request: Request) -> None:
     if not request.address:
         resources = prepare.choose_resources(request, study, gpus)
         concurrent = min(resources.concurrency(os.cpu_count() or 1, gpus), budget)
-    outlook = pricing.foresee_search(study, data, request.seed)
+    outlook = pricing.foresee_search(
+        study, data, request.seed, separate_warmups=request.separate_warmups
+    )
     pace = pricing.calibrate_search(study, outlook, data, "cuda" if gpus else "cpu")
     summary.show_price(study, budget, pricing.quote(outlook, pace, budget, concurrent))
 

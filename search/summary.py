@@ -83,6 +83,9 @@ def show_price(study: Study, budget: int, quote: Quote) -> None:
     whole = f"about {span(seconds.expected / lanes)} of training, {lanes} at a time"
     say(f"{whole}; start-up and upkeep are extra")
     say(f"time of one trial: {spread(seconds, span)}")
+    if flops.shared:
+        less = f"{flops.shared:.3g} FLOPs and {span(seconds.shared / lanes)}"
+        say(f"warm-ups that trials share are trained once: about {less} less than that")
     if study.halving and flops.halved is not None and seconds.halved is not None:
         left = f"{flops.halved:.3g} FLOPs and {span(seconds.halved / lanes)}"
         rate = f"every rung lets 1 in {study.halving.reduction} go on"
