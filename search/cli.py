@@ -150,8 +150,10 @@ MORE = {"export": add_export, "report": add_report, "verify": add_verify}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    begun = "; --resume goes on with a search that had begun"
     try:
         if words and words[0] in COMMANDS:
+            begun = ""
             options = command_parser(words[0]).parse_args(words[1:])
             run_command(words[0], options)
         else:
@@ -161,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SearchError, SwastError) as error:
         return complain(error, FAILED)
     except KeyboardInterrupt:
-        return complain("interrupted; --resume goes on with a search that had begun", FAILED)
+        return complain(f"interrupted{begun}", FAILED)
     return DONE
 
 
