@@ -349,7 +349,7 @@ class TestASearch:
 
     def test_leaves_no_process_and_no_folder_behind(self, whole):
         assert whole.leftovers == []
-        assert whole.homely == ["mlartifacts", "mlflow.db", "optuna.db", "searches"]
+        assert whole.homely == ["cache", "mlartifacts", "mlflow.db", "optuna.db", "searches"]
 
 
 class TestLookingAtIt:
