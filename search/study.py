@@ -40,7 +40,7 @@ from search.branches import Branch, Part, conditions, field_ends, parts, read_br
 from search.conflicts import conflicts
 from search.errors import RequestError
 from search.names import MOST_NAME, check_name
-from search.space import Domain, Range, read_space
+from search.space import Domain, Range, read_space, varies_what_is_shared
 from search.tables import STANDARD, Constraints, HalvingConfig, Objectives, TrialResources
 from swast.config import BEGINNING, TrainConfig, flatten, parse_toml, read_text
 from swast.errors import ConfigError, nearest, printable
@@ -262,7 +262,11 @@ def _read_table(cls: type[AnyTable], tables: Mapping[str, Any]) -> AnyTable | No
 
 def _reference(fixed: TrainConfig, named: Mapping[str, Any], key: str) -> TrainConfig:
     """A reference, from its changes to the fixed configuration."""
-    return fixed.with_values(flatten(_table(named, key)))
+    changes = flatten(_table(named, key))
+    problems = [problem for path in changes for problem in varies_what_is_shared(path)]
+    if problems:
+        raise ConfigError(problems)
+    return fixed.with_values(changes)
 
 
 def _too_late(halving: HalvingConfig, epochs: int) -> list[str]:
