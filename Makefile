@@ -8,13 +8,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: search test lint format clean
+.PHONY: search test pytest lint format clean
 
 search: $(READY)
 	$(BIN)/swast-search --study digits --budget 12 --gpus 0
 
-test: lint
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+test: $(READY)
+	$(MAKE) --no-print-directory --jobs 2 lint pytest
+
+# Three at a time on two cores: whole commands mostly wait for their processes to start.
+pytest: $(READY)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

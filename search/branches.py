@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from search.space import Domain, read_space
+from search.space import Domain, read_space, varies_what_is_shared
 from swast.config import TrainConfig, flatten, setting_paths
 from swast.errors import ConfigError, nearest
 from swast.settings import check
@@ -227,6 +227,7 @@ def _wrong_fixed(fixed: Mapping[str, Any]) -> list[str]:
         if path not in setting_paths():
             problems.append(f".fixed.{path} is not a field{nearest(path, setting_paths())}")
             continue
+        problems += [f".fixed.{each}" for each in varies_what_is_shared(path)]
         kind, limits, _ = setting_paths()[path]
         problem = check(value, path, kind, limits)
         if problem:

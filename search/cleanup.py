@@ -31,7 +31,7 @@ def delete(options: Namespace) -> None:
     with held(storage, options.name, folder):
         if not options.yes:
             confirm(f"delete {options.name!r}, {len(trials.records())} trials, everywhere?")
-        runs = remove_search(options.tracking_uri or home.tracking, trials.info)
+        runs = remove_search(trials.info.tracked_at(options.tracking_uri, home), trials.info)
         shutil.rmtree(folder, ignore_errors=True)
         trials.delete()
     sys.stdout.write(f"deleted {options.name!r} and its {runs} runs in MLflow\n")

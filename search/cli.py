@@ -11,7 +11,7 @@ from pathlib import Path
 from search.errors import RequestError, SearchError
 from search.request import Request, add_options, count, port, positive, share
 from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
-from swast.errors import ConfigError, DataError, SwastError
+from swast.errors import ConfigError, DataError, SwastError, printable
 
 PICKS = ("knee", "best", "cheapest", "front")
 FORMATS = ("toml", "yaml", "json")
@@ -19,6 +19,7 @@ FORMATS = ("toml", "yaml", "json")
 COMMANDS = {
     "list": "list the searches",
     "show": "show a search's trials and front",
+    "report": "write a search, with all its plots, as one page that needs no network",
     "export": "write configurations of a search as files for swast-train",
     "verify": "train exported files again and compare with what was recorded",
     "watch": "follow a search that another process runs",
@@ -32,6 +33,7 @@ COMMANDS = {
 PLACES = {
     "list": ("show", "list_searches"),
     "show": ("show", "show"),
+    "report": ("report", "report"),
     "export": ("export", "export_files"),
     "verify": ("verify", "verify"),
     "watch": ("watch", "watch"),
@@ -68,6 +70,12 @@ def add_home(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storage", metavar="URL", help="Optuna's (default: in the home)")
 
 
+def add_tracking(parser: argparse.ArgumentParser) -> None:
+    """The option that says where MLflow is."""
+    told = "MLflow's (default: where the search was told to)"
+    parser.add_argument("--tracking-uri", metavar="URI", help=told)
+
+
 def command_parser(command: str) -> Parser:
     """The options of a command."""
     made = Parser(
@@ -76,13 +84,15 @@ def command_parser(command: str) -> Parser:
     if command == "ui":
         made.add_argument("name", nargs="?", help="search to land on (default: the last)")
         made.add_argument("--port", type=port, default=5000, help="default: 5000, or a free one")
-    elif command in ("show", "export", "watch", "delete"):
+        made.add_argument("--dashboard", action="store_true", help="serve Optuna's as well")
+        add_tracking(made)
+    elif command in ("show", "report", "export", "watch", "delete"):
         made.add_argument("name", help="of the search")
     elif command == "gc":
         made.add_argument("name", nargs="?", help="of the search (default: all of them)")
     if command == "delete":
         made.add_argument("--yes", action="store_true", help="do not ask")
-        made.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
+        add_tracking(made)
     if command in ("list", "show", "studies"):
         made.add_argument("--json", action="store_true", help="print JSON")
     if command in MORE:
@@ -113,6 +123,12 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     add_retraining(parser)
 
 
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """The option that says where the report goes."""
+    told = "file or folder for it (default: NAME-report.html, here)"
+    parser.add_argument("--out", type=Path, metavar="FILE", help=told)
+
+
 def add_verify(parser: argparse.ArgumentParser) -> None:
     """The options that say what to verify."""
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="exported before")
@@ -127,15 +143,17 @@ def add_retraining(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
 
 
-MORE = {"export": add_export, "verify": add_verify}
-"""What adds the options of a command that has many."""
+MORE = {"export": add_export, "report": add_report, "verify": add_verify}
+"""What adds the options of a command that has some of its own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    begun = "; --resume goes on with a search that had begun"
     try:
         if words and words[0] in COMMANDS:
+            begun = ""
             options = command_parser(words[0]).parse_args(words[1:])
             run_command(words[0], options)
         else:
@@ -145,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SearchError, SwastError) as error:
         return complain(error, FAILED)
     except KeyboardInterrupt:
-        return complain("interrupted; --resume goes on with a search that had begun", FAILED)
+        return complain(f"interrupted{begun}", FAILED)
     return DONE
 
 
@@ -165,5 +183,5 @@ def run_command(command: str, options: argparse.Namespace) -> None:
 def complain(error: object, code: int) -> int:
     """Say what went wrong on the error stream, a line a problem; returns the exit code."""
     for line in str(error).splitlines():
-        sys.stderr.write(f"swast-search: {line}\n")
+        sys.stderr.write(f"swast-search: {printable(line)}\n")
     return code

@@ -13,6 +13,7 @@ from rich.text import Text
 from search.records import TrialRecord, front_of
 from search.status import ENDED, Status
 from swast.config import setting_paths
+from swast.errors import printable
 
 REFRESH_SECONDS = 0.25
 
@@ -50,7 +51,7 @@ class Lines(Quiet):
 
     def say(self, text: str) -> None:
         """Print a line."""
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{printable(text)}\n")
         sys.stdout.flush()
 
 
@@ -71,7 +72,8 @@ class LiveTable(Quiet):
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
-        self._live.console.print(text, highlight=False, soft_wrap=True)
+        line = printable(text)
+        self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def __enter__(self) -> LiveTable:
         self._live.start()
@@ -101,7 +103,11 @@ def progress(status: Status) -> str:
 
 
 def outcome(trial: TrialRecord) -> str:
-    """How a trial ended, in a few words."""
+    """How a trial ended, in a few words that no control character is among."""
+    return printable(_outcome(trial))
+
+
+def _outcome(trial: TrialRecord) -> str:
     if trial.state == "complete":
         return (
             f"{trial.label}: accuracy {trial.accuracy:.2%} at {trial.relative_flops:.4f} "
@@ -124,14 +130,19 @@ def front_table(members: list[TrialRecord]) -> Table:
     for trial in members:
         test = "" if trial.test_accuracy is None else f"{trial.test_accuracy:.2%}"
         table.add_row(
-            trial.label,
+            shown(trial.label),
             f"{trial.accuracy:.2%}",
             *([test] if read else []),
             f"{trial.relative_flops:.4f}",
             f"{trial.seconds:.1f}",
-            settings(trial),
+            shown(settings(trial)),
         )
     return table
+
+
+def shown(value: object) -> Text:
+    """A value for the cell of a table: without control characters, and its brackets no markup."""
+    return Text(printable(str(value)))
 
 
 def settings(trial: TrialRecord) -> str:

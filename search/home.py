@@ -86,6 +86,10 @@ class Home:
             )
 
 
+HIDDEN = "***"
+"""What is shown in place of a password."""
+
+
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite URL; None for other databases and servers."""
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None

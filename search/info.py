@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from search.errors import RequestError
+from search.home import HIDDEN, Home
 from search.study import Study, parse_study
 
 
@@ -27,6 +29,7 @@ class SearchInfo:
         confirm_seeds: further seeds over which the front is trained again at the end.
         experiment_id: its MLflow experiment, once there is one.
         run_id: its MLflow parent run, once there is one.
+        tracking_uri: of the MLflow that it was told to, without a password; None for the home's.
     """
 
     name: str
@@ -41,6 +44,25 @@ class SearchInfo:
     confirm_seeds: int = 0
     experiment_id: str | None = None
     run_id: str | None = None
+    tracking_uri: str | None = None
+
+    def tracked_at(self, asked: str | None, home: Home) -> str:
+        """The URI of its MLflow: what is asked for, else where it was told to before.
+
+        Raises:
+            RequestError: that takes a password, which is not kept.
+        """
+        uri = asked or self.tracking_uri or home.tracking
+        if HIDDEN in uri:
+            raise RequestError(
+                f"search {self.name!r} was tracked at {uri}, whose password is not kept; "
+                "--tracking-uri gives it"
+            )
+        return uri
+
+    def run_name(self, label: str) -> str:
+        """What the MLflow run of a trial with some label is called."""
+        return f"{self.name} {label}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values to keep; the name is kept by itself."""

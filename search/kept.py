@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
@@ -34,6 +35,8 @@ OUTCOME = (
     "stopped_at",
     "run_id",
 )
+LATE_RUN = "run-"
+"""Leads the facts of a search that are MLflow runs made after their trials had ended."""
 
 
 def outcome_of(record: TrialRecord) -> dict[str, Any]:
@@ -60,6 +63,11 @@ def record_of(study: Study, trial: FrozenTrial) -> TrialRecord:
         **kept.get("begun", {}),
         **facts,
     )
+
+
+def late_run(record: TrialRecord, kept: Mapping[str, Any]) -> TrialRecord:
+    """A record with its MLflow run, if that was made late, from the facts of its search."""
+    return replace(record, run_id=record.run_id or kept.get(f"{LATE_RUN}{record.number}"))
 
 
 def _state(trial: FrozenTrial) -> State:

@@ -33,6 +33,8 @@ from swast.forecast import dense_flops
 
 if TYPE_CHECKING:
     from search.runner import Workers
+    from search.status import Display
+    from search.tracking import Tracker
 
 
 def run_search(study: str | Path | None = None, **options: Any) -> SearchResult:  # noqa: ANN401
@@ -81,7 +83,9 @@ def price(request: Request) -> None:
     if not request.address:
         resources = prepare.choose_resources(request, study, gpus)
         concurrent = min(resources.concurrency(os.cpu_count() or 1, gpus), budget)
-    outlook = pricing.foresee_search(study, data, request.seed)
+    outlook = pricing.foresee_search(
+        study, data, request.seed, separate_warmups=request.separate_warmups
+    )
     pace = pricing.calibrate_search(study, outlook, data, "cuda" if gpus else "cpu")
     summary.show_price(study, budget, pricing.quote(outlook, pace, budget, concurrent))
 
@@ -157,17 +161,11 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
 
 def search(request: Request, home: Home, trials: SearchTrials, workers: Workers) -> SearchResult:
     """Run a search that this process holds, and read its front at the end."""
-    from search.tracking import Tracker
-    from search.worker import Worker, work_here
-
     folder = home.search(trials.info.name)
     if workers.warmups is not None:
         workers.warmups.mkdir(parents=True, exist_ok=True)
     histories = Histories(folder / "histories")
-    uri = request.tracking_uri or home.tracking
-    tracker = Tracker(uri, home.artifacts, folder, histories)
-    experiment_id, run_id = tracker.begin(trials.info, trials.records())
-    trials.remember(experiment_id=experiment_id, run_id=run_id)
+    tracker = begin_tracking(request, home, trials, histories)
     with display.choose(quiet=request.quiet) as shown:
         try:
             rules = make_rules(trials.info, workers.data, request.retries)
@@ -176,19 +174,56 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
             status = session.status
             if status.end != "failed" and not status.interrupted:
                 readings = Confirmation(trials, tracker, shown, folder, request.retries)
-                if readings.is_short:
-                    work_here(readings, Worker(workers.data))
-                else:
-                    workers.run(readings)
+                read_front(readings, workers)
                 status = replace(status, interrupted=readings.paused)
+            if status.end == "finished":
+                write_report(trials, tracker, histories, folder, shown)
         finally:
             if not tracker.close():
                 again = summary.how_to_resume(trials.info.name, home)
-                shown.say(
-                    f"MLflow at {shown_url(uri)} lags behind; {again} and brings it up to date"
-                )
+                place = shown_url(tracker.uri)
+                shown.say(f"MLflow at {place} lags behind; {again} and brings it up to date")
+    trials.complete_runs(tracker.run_of)
     records = tuple(trials.records())
     return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
+
+
+def read_front(readings: Confirmation, workers: Workers) -> None:
+    """Read the front: here where nothing has to be trained, else by workers."""
+    from search.worker import Worker, work_here
+
+    if readings.is_short:
+        work_here(readings, Worker(workers.data))
+    else:
+        workers.run(readings)
+
+
+def write_report(
+    trials: SearchTrials, tracker: Tracker, histories: Histories, folder: Path, shown: Display
+) -> None:
+    """Write the report and all plots into the search's folder, and to MLflow."""
+    from search.plots import write_all
+
+    try:
+        files = write_all(folder, trials.info, trials.records(), histories, tracker.uri)
+    except OSError as error:
+        shown.say(f"the report cannot be written to {folder}: {error.strerror}")
+        return
+    tracker.attach([file.name for file in files])
+
+
+def begin_tracking(
+    request: Request, home: Home, trials: SearchTrials, histories: Histories
+) -> Tracker:
+    """The search in MLflow, begun; where that is, is kept with it."""
+    from search.tracking import Tracker
+
+    uri = trials.info.tracked_at(request.tracking_uri, home)
+    tracker = Tracker(uri, home.artifacts, home.search(trials.info.name), histories)
+    experiment_id, run_id = tracker.begin(trials.info, trials.records())
+    kept = None if uri == home.tracking else shown_url(uri)
+    trials.remember(experiment_id=experiment_id, run_id=run_id, tracking_uri=kept)
+    return tracker
 
 
 def run_session(session: Session, workers: Workers, seconds: float | None) -> None:

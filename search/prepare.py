@@ -10,9 +10,10 @@ from typing import Any
 from search.errors import RequestError
 from search.home import Home, check_store, sqlite_file
 from search.info import SearchInfo
+from search.names import MOST_NAME, check_name
 from search.request import Request
 from search.resources import Resources
-from search.study import Study, check_name, find_study
+from search.study import Study, find_study
 from search.tables import TrialResources
 from search.trials import SearchTrials, search_names
 from swast.config import TrainConfig
@@ -68,7 +69,8 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
         RequestError: there is no such study, or the name is wrong or taken.
     """
     study = choose_study(request, gpus)
-    stamped = f"{study.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    stamp = time.strftime("-%Y%m%d-%H%M%S")
+    stamped = study.name[: MOST_NAME - len(stamp)] + stamp
     name = stamped if request.name is None else request.name
     check_name(name, "--name")
     path = sqlite_file(storage)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from search.halving import rung_epochs
 from search.sampler import sample
@@ -17,6 +19,7 @@ from swast.errors import ConfigError, SwastError
 from swast.forecast import Mark, dense_flops
 from swast.models.named import first_line
 from swast.training import foresee
+from swast.warmups import beginning, shared_epochs
 
 SAMPLES = 200
 Measure = Callable[[TrainConfig, Mark], float]
@@ -32,7 +35,9 @@ class Price:
         least: of the cheapest configuration among those drawn.
         median: of the middle one.
         most: of the dearest one.
-        expected: of the whole search: its references, and the mean for every other trial.
+        expected: of the whole search: its references, and the mean for every other trial, each
+            trained by itself.
+        shared: what of that goes into warm-ups that another trial has trained.
         halved: the same if every rung lets 1/η go on; None without halving.
     """
 
@@ -41,6 +46,7 @@ class Price:
     median: float
     most: float
     expected: float
+    shared: float
     halved: float | None
 
 
@@ -78,12 +84,14 @@ class Outlook:
         drawn: 200 configurations drawn evenly from its space.
         halving: what stops trials; None where nothing does.
         dense: FLOPs of dense training on all data, for comparison.
+        shares_warmups: whether trials that begin alike train their warm-up once.
     """
 
     references: Mapping[str, Course]
     drawn: Sequence[Course]
     halving: HalvingConfig | None
     dense: int
+    shares_warmups: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,9 @@ class Pace:
         return self.speeds[config.model].seconds(mark.passes) + solver
 
 
-def foresee_search(study: Study, data: ArrayData, seed: int) -> Outlook:
+def foresee_search(
+    study: Study, data: ArrayData, seed: int, *, separate_warmups: bool = False
+) -> Outlook:
     """Foresee a study's references, and 200 configurations drawn evenly from its space."""
 
     def course(config: TrainConfig) -> Course:
@@ -115,6 +125,7 @@ def foresee_search(study: Study, data: ArrayData, seed: int) -> Outlook:
         drawn=[course(config) for config in sample(study, SAMPLES, seed)],
         halving=study.halving,
         dense=dense_flops(study.fixed, data),
+        shares_warmups=study.shares_warmups and not separate_warmups,
     )
 
 
@@ -139,8 +150,25 @@ def price_search(outlook: Outlook, budget: int, measure: Measure) -> Price:
         median=statistics.median(whole),
         most=max(whole),
         expected=sum(first) + statistics.fmean(whole) * others,
+        shared=shared_warmups(outlook, budget, measure) if outlook.shares_warmups else 0.0,
         halved=halved,
     )
+
+
+def shared_warmups(outlook: Outlook, budget: int, measure: Measure) -> float:
+    """What a search's trials need not train, since another has trained the same warm-up.
+
+    Of those that begin alike the longest warm-up is trained, and the others are parts of it.
+    """
+    courses = [*outlook.references.values(), *outlook.drawn][:budget]
+    total, longest = 0.0, defaultdict[tuple[Any, ...], float](float)
+    for course in courses:
+        epochs = shared_epochs(course.config)
+        cost = measure(course.config, course.marks[epochs - 1]) if epochs else 0.0
+        alike = tuple(beginning(course.config).items())
+        total += cost
+        longest[alike] = max(longest[alike], cost)
+    return total * budget / len(courses) - sum(longest.values())
 
 
 def quote(outlook: Outlook, pace: Pace, budget: int, concurrent: int) -> Quote:

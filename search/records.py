@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from search.pareto import front, hypervolume, knee
+from search.pareto import front, hypervolume, knee, ranks
 from search.tables import STANDARD, Objectives
 
 State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
@@ -110,6 +110,21 @@ class TrialRecord:
         return dataclasses.asdict(self) | {"test_accuracy": self.test_accuracy}
 
 
+@dataclass(frozen=True)
+class Progress:
+    """A search when a trial ended.
+
+    Attributes:
+        trial: number of that trial.
+        flops_spent: by the trials that had ended, in all.
+        hypervolume: of those that were complete.
+    """
+
+    trial: int
+    flops_spent: int
+    hypervolume: float
+
+
 def finished(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The trials that made every epoch."""
     return [trial for trial in trials if trial.state == "complete"]
@@ -124,6 +139,13 @@ def front_of(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The finished trials that no other finished trial dominates, cheapest first."""
     done = finished(trials)
     return [done[place] for place in front(*objectives(done))]
+
+
+def ranks_of(trials: Sequence[TrialRecord]) -> dict[int, int]:
+    """The non-dominated rank of each finished trial, by its number; 0 on the front."""
+    done = finished(trials)
+    found = ranks(*objectives(done))
+    return {trial.number: int(rank) for trial, rank in zip(done, found, strict=True)}
 
 
 def knee_of(trials: Sequence[TrialRecord]) -> TrialRecord:
@@ -158,3 +180,12 @@ def flops_spent(trials: Sequence[TrialRecord]) -> int:
     A warm-up that trials share is counted once.
     """
     return sum(trial.flops_spent - trial.shared_flops for trial in trials)
+
+
+def progress(trials: Sequence[TrialRecord], axes: Objectives = STANDARD) -> list[Progress]:
+    """A search as its trials ended, in that order."""
+    ended = sorted((t for t in trials if t.ended), key=lambda trial: trial.ended or "")
+    return [
+        Progress(trial.number, flops_spent(upto), hypervolume_of(upto, axes))
+        for trial, upto in ((t, ended[: place + 1]) for place, t in enumerate(ended))
+    ]

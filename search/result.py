@@ -9,23 +9,16 @@ from typing import Any
 
 from search.info import SearchInfo
 from search.pareto import front, reference_point
-from search.records import TrialRecord, flops_spent, front_of, hypervolume_of, stopped
+from search.records import (
+    Progress,
+    TrialRecord,
+    flops_spent,
+    front_of,
+    hypervolume_of,
+    progress,
+    stopped,
+)
 from search.status import End
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A search when a trial ended.
-
-    Attributes:
-        trial: number of that trial.
-        flops_spent: by the trials that had ended, in all.
-        hypervolume: of those that were complete.
-    """
-
-    trial: int
-    flops_spent: int
-    hypervolume: float
 
 
 @dataclass(frozen=True)
@@ -83,12 +76,7 @@ class SearchResult:
     @property
     def history(self) -> list[Progress]:
         """The search as its trials ended, in that order."""
-        axes = self.info.study.objectives
-        ended = sorted((t for t in self.trials if t.ended), key=lambda trial: trial.ended or "")
-        return [
-            Progress(trial.number, flops_spent(upto), hypervolume_of(upto, axes))
-            for trial, upto in ((t, ended[: place + 1]) for place, t in enumerate(ended))
-        ]
+        return progress(self.trials, self.info.study.objectives)
 
     @property
     def confirmed(self) -> tuple[Confirmed, ...]:

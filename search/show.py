@@ -74,7 +74,7 @@ def show(options: Namespace) -> None:
     members = front_of(records)
     for record in records:
         mark = "*" if record in members else " "
-        console.print(f" {mark} {outcome(record)}", soft_wrap=True)
+        console.print(f" {mark} {outcome(record)}", markup=False, soft_wrap=True)
     console.print(front_table(members))
 
 
@@ -109,7 +109,9 @@ def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from search.display import shown
+
     table = Table(*(rows[0] if rows else ("no searches",)))
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*map(shown, row.values()))
     Console(highlight=False).print(table)

@@ -21,6 +21,8 @@ from swast.settings import Setting, check, is_number
 
 ROUNDING = 1e-9
 RANGE_KEYS = ("low", "high", "log", "step", "also")
+SAME_FOR_ALL = ("data", "loading", "device")
+"""Settings and tables that all trials of a search share: it loads one data set."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,9 @@ def _read_domain(path: str, entry: object) -> Choices | Range:
     """
     if path not in setting_paths():
         raise ConfigError([f"{path} is not a field{nearest(path, setting_paths())}"])
+    problems = varies_what_is_shared(path)
+    if problems:
+        raise ConfigError(problems)
     values: Choices | Range
     if isinstance(entry, list) and entry:
         values = Choices(tuple(entry))
@@ -161,10 +166,17 @@ def _read_domain(path: str, entry: object) -> Choices | Range:
             [f"{path} must be a list of choices or {{ low = …, high = … }}, got {entry!r}"]
         )
     kind, limits, _ = setting_paths()[path]
-    problems = [check(value, path, kind, limits) for value in values.extremes]
-    if any(problems):
-        raise ConfigError(problem for problem in problems if problem)
+    wrong = [check(value, path, kind, limits) for value in values.extremes]
+    if any(wrong):
+        raise ConfigError(problem for problem in wrong if problem)
     return values
+
+
+def varies_what_is_shared(path: str) -> list[str]:
+    """What is wrong with a field that trials of a search shall not differ in."""
+    if path.partition(".")[0] not in SAME_FOR_ALL:
+        return []
+    return [f"{path} is the same for all trials of a search, and belongs in [fixed] alone"]
 
 
 def _read_range(path: str, entry: Mapping[str, object]) -> Range:

@@ -30,7 +30,6 @@ coreset.fraction = 1.0
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -40,10 +39,11 @@ from typing import Any, TypeVar
 from search.branches import Branch, Part, conditions, field_ends, parts, read_branches, resolve
 from search.conflicts import conflicts
 from search.errors import RequestError
-from search.space import Domain, Range, read_space
+from search.names import MOST_NAME, check_name
+from search.space import Domain, Range, read_space, varies_what_is_shared
 from search.tables import STANDARD, Constraints, HalvingConfig, Objectives, TrialResources
 from swast.config import BEGINNING, TrainConfig, flatten, parse_toml, read_text
-from swast.errors import ConfigError, nearest
+from swast.errors import ConfigError, nearest, printable
 from swast.settings import FieldType, Setting, Table, check, from_mapping
 
 T = TypeVar("T")
@@ -59,7 +59,6 @@ TABLES = (
     "resources",
     "references",
 )
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -178,9 +177,9 @@ def read_study(path: Path) -> Study:
         check_name(path.stem, "a study file's name")
         return parse_study(path.stem, source)
     except RequestError as error:
-        raise ConfigError([f"{path}: {error}"]) from None
+        raise ConfigError([f"{printable(str(path))}: {error}"]) from None
     except ConfigError as error:
-        raise error.within(str(path)) from None
+        raise error.within(printable(str(path))) from None
 
 
 def parse_study(name: str, source: str) -> Study:
@@ -209,6 +208,11 @@ def parse_study(name: str, source: str) -> Study:
     taken = found.attempt("", None, _read_table, TrialResources, tables)
     objectives = found.attempt("", None, _read_table, Objectives, tables)
     named = _table(tables, "references")
+    found += [
+        f"references.{key!r}: a name must be printable, up to {MOST_NAME} characters"
+        for key in named
+        if not (key.isprintable() and 0 < len(key) <= MOST_NAME)
+    ]
     references = {
         key: found.attempt(f"references.{key}.", fixed, _reference, fixed, named, key)
         for key in named
@@ -242,18 +246,6 @@ class _Problems(list[str]):
             return otherwise
 
 
-def check_name(name: str, what: str) -> None:
-    """Refuse a name that could not be a file's name everywhere.
-
-    Raises:
-        RequestError: naming it.
-    """
-    if not NAME.fullmatch(name):
-        raise RequestError(
-            f"{what} must be letters, digits, '.', '_' and '-', up to 100, got {name!r}"
-        )
-
-
 def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     table = tables.get(name, {})
     if not isinstance(table, Mapping):
@@ -270,7 +262,11 @@ def _read_table(cls: type[AnyTable], tables: Mapping[str, Any]) -> AnyTable | No
 
 def _reference(fixed: TrainConfig, named: Mapping[str, Any], key: str) -> TrainConfig:
     """A reference, from its changes to the fixed configuration."""
-    return fixed.with_values(flatten(_table(named, key)))
+    changes = flatten(_table(named, key))
+    problems = [problem for path in changes for problem in varies_what_is_shared(path)]
+    if problems:
+        raise ConfigError(problems)
+    return fixed.with_values(changes)
 
 
 def _too_late(halving: HalvingConfig, epochs: int) -> list[str]:

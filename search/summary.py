@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -44,13 +45,16 @@ def show_end(result: SearchResult, home: Home) -> None:
     if result.confirmed:
         console.print(confirmed_table(result.confirmed))
     if result.end == "paused":
-        console.print(f"resume  {how_to_resume(name, home)}", soft_wrap=True)
+        console.print(f"resume  {how_to_resume(name, home)}", markup=False, soft_wrap=True)
     if result.front:
         place = home_option(home)
-        console.print(f"plot    {home.search(name) / 'pareto.html'}", soft_wrap=True)
-        console.print(f"browse  swast-search ui{place}", soft_wrap=True)
-        export = f"swast-search export {name} --pick knee --out best{place}"
-        console.print(f"export  {export}", soft_wrap=True)
+        plot, export = home.search(name) / "pareto.html", f"export {name} --pick knee --out best"
+        for line in (
+            f"plot    {plot}",
+            f"browse  swast-search ui{place}",
+            f"export  swast-search {export}{place}",
+        ):
+            console.print(line, markup=False, soft_wrap=True)
 
 
 def how_to_resume(name: str, home: Home) -> str:
@@ -60,7 +64,7 @@ def how_to_resume(name: str, home: Home) -> str:
 
 def home_option(home: Home) -> str:
     """The option that names a home, where one is needed."""
-    return "" if home.is_default else f" --home {home.path}"
+    return "" if home.is_default else f" --home {shlex.quote(str(home.path))}"
 
 
 def show_price(study: Study, budget: int, quote: Quote) -> None:
@@ -72,13 +76,16 @@ def show_price(study: Study, budget: int, quote: Quote) -> None:
         return f"least {least}, median {median}, most {most}"
 
     flops, seconds, lanes = quote.flops, quote.seconds, quote.concurrent
-    say = Console(highlight=False, soft_wrap=True).print
+    say = Console(highlight=False, markup=False, soft_wrap=True).print
     say(f"{study.name}: {budget} trials, about {flops.expected:.3g} training FLOPs")
     drawn = f"({SAMPLES} drawn from the space); dense {quote.dense:.3g}"
     say(f"one trial: {spread(flops, '{:.3g}'.format)} {drawn}")
     whole = f"about {span(seconds.expected / lanes)} of training, {lanes} at a time"
     say(f"{whole}; start-up and upkeep are extra")
     say(f"time of one trial: {spread(seconds, span)}")
+    if flops.shared:
+        less = f"{flops.shared:.3g} FLOPs and {span(seconds.shared / lanes)}"
+        say(f"warm-ups that trials share are trained once: about {less} less than that")
     if study.halving and flops.halved is not None and seconds.halved is not None:
         left = f"{flops.halved:.3g} FLOPs and {span(seconds.halved / lanes)}"
         rate = f"every rung lets 1 in {study.halving.reduction} go on"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,8 @@ from optuna.trial import Trial, TrialState
 from search.errors import RequestError
 from search.home import shown
 from search.info import FIELDS, SearchInfo
-from search.kept import TOLD, outcome_of, readings_of, record_of
+from search.kept import LATE_RUN, TOLD, late_run, outcome_of, readings_of, record_of
+from search.names import is_name
 from search.records import Reading, TrialRecord
 from search.sampler import draw, inside, make_sampler, parameters
 from search.storage import open_storage
@@ -101,9 +103,9 @@ class SearchTrials:
         """
         storage = open_storage(storage_url)
         try:
-            study = optuna.load_study(study_name=name, storage=storage)
+            study = optuna.load_study(study_name=_asked(name), storage=storage)
         except KeyError:
-            known = [each.study_name for each in storage.get_all_studies()]
+            known = _names(storage)
             listed = f"; there are {', '.join(known)}" if known else ""
             raise RequestError(f"no search named {name!r}{listed}") from None
         if LAST not in study.user_attrs:
@@ -112,6 +114,11 @@ class SearchTrials:
         drawn = len(study.get_trials(deepcopy=False))
         study.sampler = make_sampler(info.sampler, (info.seed + drawn) % 2**32, info.budget)
         return cls(info, study)
+
+    @property
+    def study_id(self) -> int:
+        """The number that Optuna has given the search in its storage."""
+        return int(self._study._study_id)
 
     def remember(self, **values: Any) -> None:  # noqa: ANN401
         """Change what the search is, here and in the storage."""
@@ -133,6 +140,16 @@ class SearchTrials:
         for name, config in self.info.study.references.items():
             if name not in known:
                 self._enqueue(name, config)
+
+    def complete_runs(self, run_of: Callable[[int], str | None]) -> None:
+        """Keep the runs of trials that ended while MLflow was away and have got one since.
+
+        Args:
+            run_of: the id of a trial's run, by its number; None if it has none.
+        """
+        for record in self.records():
+            if record.run_id is None and (run_id := run_of(record.number)):
+                self._study.set_user_attr(f"{LATE_RUN}{record.number}", run_id)
 
     def add_reading(self, number: int, seed: int, reading: Reading) -> None:
         """Keep what a training of a trial gave on the test set."""
@@ -225,9 +242,12 @@ class SearchTrials:
 
     def records(self) -> list[TrialRecord]:
         """Every trial that was started, by number."""
-        readings = readings_of(self._study.user_attrs)
+        facts = self._study.user_attrs
+        readings = readings_of(facts)
         return [
-            replace(record_of(self.info.study, trial), readings=readings[trial.number])
+            late_run(
+                replace(record_of(self.info.study, trial), readings=readings[trial.number]), facts
+            )
             for trial in self._study.get_trials(deepcopy=False)
             if trial.state != TrialState.WAITING
         ]
@@ -239,8 +259,25 @@ class SearchTrials:
 
 def search_names(storage_url: str) -> list[str]:
     """Names of the searches in a storage, oldest first."""
-    studies = open_storage(storage_url).get_all_studies()
-    return [each.study_name for each in studies if LAST in each.user_attrs]
+    return _names(open_storage(storage_url))
+
+
+def _asked(name: str) -> str:
+    """A name to look for.
+
+    Raises:
+        KeyError: no search could have it.
+    """
+    if not is_name(name):
+        raise KeyError(name)
+    return name
+
+
+def _names(storage: BaseStorage) -> list[str]:
+    """Names of the searches among a storage's studies; others may have made some of these."""
+    studies = storage.get_all_studies()
+    names = [each.study_name for each in studies if LAST in each.user_attrs]
+    return [name for name in names if is_name(name)]
 
 
 def _remove_unfinished(storage: BaseStorage, name: str) -> None:

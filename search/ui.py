@@ -1,111 +1,148 @@
-"""`ui`: MLflow's server on the home's store, and a link that lands on the search."""
+"""`ui`: MLflow's server on the home's store, and links that land on the search."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
+import importlib.util
+import json
 import sys
-import time
-import urllib.error
 import urllib.request
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
-from search.errors import RequestError, SearchFailedError
-from search.home import Home, shown
+from search.errors import RequestError
+from search.home import Home, check_store, shown
 from search.info import SearchInfo
+from search.links import PLOT, VIEW, chart_page, opens_views, run_page
+from search.server import HOST, Server, free_port, serving, until_interrupted, wait_for_any
+from search.server import wait_until_up as wait
 from search.show import open_home
 from search.trials import SearchTrials, search_names
 
-START_SECONDS = 120
-PLOT = "/artifacts/plots/pareto.html"
-ENVIRONMENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+DASHBOARD = """
+import sys
+from os import environ
+from optuna_dashboard import run_server
+run_server(environ["SWAST_STORAGE"], sys.argv[1], int(sys.argv[2]))
+"""
+"""What a process of its own does to serve Optuna's dashboard."""
+ANSWER_SECONDS = 5
+MLFLOW, OPTUNA = "the MLflow server", "Optuna's dashboard"
 
 
 def ui(options: Namespace) -> None:
-    """Serve MLflow on 127.0.0.1 until interrupted.
+    """Serve MLflow on 127.0.0.1 until interrupted; one that runs elsewhere is only linked to.
 
     Raises:
-        RequestError: the home holds no searches, or not the one that is named.
-        SearchFailedError: the server did not start.
+        RequestError: the home holds no searches, or not the one that is named, its MLflow store
+            cannot be used, or the dashboard is not installed.
+        SearchFailedError: a server did not start, or ended by itself.
     """
     home, storage = Home.find(options.home), open_home(options)
-    names = search_names(storage)
-    if not names and not options.name:
-        raise RequestError(f"no searches in {shown(storage)}")
-    info = SearchTrials.load(storage, options.name or names[-1]).info
-    port = free_port(options.port)
-    with serving(home, port) as server:
-        wait_until_up(server, port)
-        sys.stdout.write(f"{link(info, port)}\nplot: {link(info, port, PLOT)}\nCtrl-C stops it.\n")
-        sys.stdout.flush()
-        server.wait()
+    trials = chosen(storage, options.name)
+    uri = trials.info.tracked_at(options.tracking_uri, home)
+    check_store("the MLflow store", uri, new=False)
+    if options.dashboard:
+        check_dashboard()
+    servers: dict[str, Server] = {}
+    with until_interrupted(), ExitStack() as stack:
+        address = base_of(uri)
+        if address is None:
+            port = free_port(options.port)
+            address, started = f"http://{HOST}:{port}", serving(*mlflow_server(uri, home, port))
+            servers[MLFLOW] = stack.enter_context(started)
+            wait(servers[MLFLOW], f"{address}/health", MLFLOW)
+        lines = links(trials.info, address)
+        if options.dashboard:
+            port = free_port(0)
+            servers[OPTUNA] = stack.enter_context(serving(*dashboard(storage, port)))
+            wait(servers[OPTUNA], f"http://{HOST}:{port}/", OPTUNA)
+            lines.append(f"optuna: http://{HOST}:{port}/dashboard/studies/{trials.study_id}")
+        tell([*lines, "Ctrl-C stops it."] if servers else lines)
+        wait_for_any(servers)
 
 
-@contextmanager
-def serving(home: Home, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """MLflow's server, in a process group of its own that is gone when the block ends.
-
-    An interrupt (Ctrl-C) or a termination ends the block quietly.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    server = subprocess.Popen(
-        server_command(home, port),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | ENVIRONMENT,
-        start_new_session=True,
-    )
-    try:
-        with suppress(KeyboardInterrupt):
-            yield server
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
+def tell(lines: list[str]) -> None:
+    """Print lines now, whoever reads them."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
-def server_command(home: Home, port: int) -> list[str]:
-    """The command that serves a home's store."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--backend-store-uri", home.tracking]
-    return [*command, "--artifacts-destination", home.artifacts.as_uri()]
-
-
-def link(info: SearchInfo, port: int, artifact: str = "") -> str:
-    """The page of a search's parent run, or of one of its artifacts, in the training view."""
-    page = f"experiments/{info.experiment_id}/runs/{info.run_id}{artifact}"
-    return f"http://127.0.0.1:{port}/#/{page}?workflowType=machine_learning"
-
-
-def free_port(wanted: int) -> int:
-    """The port wanted, or a free one where it is taken."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise RequestError(f"--port {wanted}: neither it nor any other port can be used")
-
-
-def wait_until_up(server: subprocess.Popen[bytes], port: int) -> None:
-    """Return when the server answers.
+def chosen(storage: str, name: str | None) -> SearchTrials:
+    """The search of a name, or the last one.
 
     Raises:
-        SearchFailedError: it ended, or did not answer in time.
+        RequestError: there is none.
     """
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise SearchFailedError("the MLflow server did not start")
+    names = search_names(storage)
+    if not names and not name:
+        raise RequestError(f"no searches in {shown(storage)}")
+    return SearchTrials.load(storage, name or names[-1])
+
+
+def base_of(uri: str) -> str | None:
+    """The address of an MLflow server's pages, without a password; None for a database."""
+    if not uri.startswith("http"):
+        return None
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+
+
+def mlflow_server(uri: str, home: Home, port: int) -> tuple[list[str], dict[str, str]]:
+    """The command that serves a store to this machine alone, and variables for it."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
+    command += ["--workers", "1", "--artifacts-destination", home.artifacts.as_uri()]
+    # Any other name that leads here may be a page's that wants to read what this server knows.
+    command += ["--allowed-hosts", f"{HOST}:{port},localhost:{port}"]
+    return command, {
+        "MLFLOW_BACKEND_STORE_URI": uri,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def dashboard(storage: str, port: int) -> tuple[list[str], dict[str, str]]:
+    """The command that serves Optuna's dashboard on a storage, and variables for it."""
+    return [sys.executable, "-c", DASHBOARD, HOST, str(port)], {"SWAST_STORAGE": storage}
+
+
+def check_dashboard() -> None:
+    """Refuse to serve what is not installed.
+
+    Raises:
+        RequestError: saying how to install it.
+    """
+    if importlib.util.find_spec("optuna_dashboard") is None:
+        raise RequestError("--dashboard needs optuna-dashboard: pip install 'swast[dashboard]'")
+
+
+def links(info: SearchInfo, address: str) -> list[str]:
+    """What to open: the search's run, the charts of its trials, and its front.
+
+    The charts are left out where this MLflow is not known to open the view, or has none.
+    """
+    if info.experiment_id is None or info.run_id is None:
+        return [f"{address}/", f"search {info.name!r} is not in MLflow yet"]
+    place = (info.experiment_id, info.run_id)
+    found = [f"{address}/{run_page(*place)}"]
+    if has_view(info, address):
+        found.append(f"charts: {address}/{chart_page(*place)}")
+    return [*found, f"plot: {address}/{run_page(*place, PLOT)}"]
+
+
+def has_view(info: SearchInfo, address: str) -> bool:
+    """Whether an MLflow server has the search's view, and is known to open it."""
+    try:
+        if not opens_views(_get(f"{address}/version")):
+            return False
+        page = f"{address}/api/2.0/mlflow/experiments/get?experiment_id={info.experiment_id}"
+        tags = json.loads(_get(page))["experiment"].get("tags", [])
+    except (OSError, ValueError, LookupError):
+        return False
+    return f"{VIEW}{info.run_id}" in {tag["key"] for tag in tags}
+
+
+def _get(page: str) -> str:
+    """What a server answers."""
+    with urllib.request.urlopen(page, timeout=ANSWER_SECONDS) as answer:
+        return str(answer.read().decode())

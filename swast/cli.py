@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from swast.config import TrainConfig, parse_value, read_config
-from swast.errors import CheckpointError, ConfigError, DataError, SwastError
+from swast.errors import CheckpointError, ConfigError, DataError, SwastError, printable
 from swast.files import replacing, writable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and leave with exit code 2."""
-        self.exit(REFUSED, f"{self.prog}: {message}\n")
+        self.exit(REFUSED, f"{self.prog}: {printable(message)}\n")
 
 
 def parser() -> Parser:

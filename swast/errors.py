@@ -54,3 +54,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     """A hint ``; did you mean 'x'?`` where a valid name is close to ``name``, else nothing."""
     close = difflib.get_close_matches(name, list(valid), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def printable(text: str) -> str:
+    """A text in one line without control characters: those are shown as Python writes them."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

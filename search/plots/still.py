@@ -1,111 +1,196 @@
-"""The Pareto plot as a PNG, by matplotlib: Plotly's would need a browser."""
+"""Charts as PNGs, by matplotlib: Plotly's would need a browser."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import warnings
+from functools import singledispatch
 from pathlib import Path
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import NullLocator
 
-from search.plots.picture import (
-    BLUE,
-    EMPTY,
-    FADED,
-    FRONT,
-    GRID,
-    PAPER,
+from search.plots.chart import (
     SIDES,
-    X_TITLE,
-    Y_TITLE,
-    Picture,
-    Series,
-    compose,
-    one_line,
-    point,
-    x_ticks,
+    Axis,
+    Bars,
+    Chart,
+    Line,
+    Mark,
+    Panel,
+    Points,
+    in_grid,
+    legend,
+    rows,
 )
-from search.records import TrialRecord
+from search.plots.theme import FADED, GRID, PAPER
 from swast.files import replacing
 
 MARKERS = {"circle": "o", "x": "X", "diamond": "D"}
-MARKERS |= {"star": "*", "square": "s", "triangle-up": "^"}
+MARKERS |= {"star": "*", "square": "s", "triangle-up": "^", "none": ""}
 """Symbols: Plotly's names, and matplotlib's."""
+DASHES = {"solid": "-", "dot": ":"}
+WIDTH, INCH, DPI = 8, 120, 150
+"""Width in inches; pixels of a chart to an inch; pixels of the image to an inch."""
+POINT = 0.7
+"""Makes points of a chart's pixels."""
 
 
-def write_png(trials: Sequence[TrialRecord], title: str, path: Path) -> None:
-    """Write the plot as a still image, 1200 × 750 pixels, in place of what was there."""
-    picture = compose(trials)
-    figure = Figure(figsize=(8, 5), dpi=150, layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.07))
-    axes = figure.add_subplot()
-    axes.plot(10 ** picture.line[:, 0], picture.line[:, 1], color=BLUE, linewidth=1.5)
-    if len(picture.line):
-        axes.plot([], [], "-o", color=BLUE, label=FRONT)
-    else:
-        axes.text(0.5, 0.5, EMPTY, transform=axes.transAxes, ha="center")
-    for depth, series in enumerate(picture.series):
-        _scatter(axes, series, picture, 10 + len(picture.series) - depth)
-    _finish(axes, picture, one_line(title))
-    if picture.series:
-        figure.legend(
-            loc="outside lower center",
-            ncols=min(len(picture.series) + 1, 4),
-            frameon=False,
-            fontsize=9,
-        )
-    with replacing(path) as file:
+def write_png(chart: Chart, path: Path) -> None:
+    """Write a chart as a still image 1200 pixels wide, in place of what was there."""
+    figure = Figure(
+        figsize=(WIDTH, chart.height / INCH),
+        dpi=DPI,
+        layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.07),
+    )
+    for row, column, panel in in_grid(chart):
+        place = (row - 1) * chart.columns + column
+        axes = figure.add_subplot(rows(chart), chart.columns, place)
+        _fill(axes, panel)
+    if chart.empty:
+        figure.text(0.5, 0.5, chart.empty, ha="center")
+    _title(figure, chart)
+    with replacing(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # boxes take the place of what no font has
         figure.savefig(file, format="png")
 
 
-def _scatter(axes: Axes, series: Series, picture: Picture, zorder: int) -> None:
-    """Draw a series and its labels; 0.7 makes points of pixels."""
-    axes.scatter(
-        [trial.relative_flops or math.nan for trial in series.trials],
-        [point(trial)[1] for trial in series.trials],
-        s=[(0.7 * picture.sizes[trial.number]) ** 2 for trial in series.trials],
-        c=series.colour,
-        marker=MARKERS[series.symbol],
-        alpha=series.opacity,
-        linewidths=0.8,
-        edgecolors=series.edge,
-        zorder=zorder,
-        label=None if series.name == FRONT else _plain(series.name),
-    )
-    for trial in series.trials:
-        if trial.number in picture.labels:
-            text, place = picture.labels[trial.number]
-            row, column = place.split()
-            reach = 0.35 * picture.sizes[trial.number] + 1
-            axes.annotate(
-                _plain(text),
-                (trial.relative_flops or math.nan, point(trial)[1]),
-                (SIDES[column] * reach, SIDES[row] * reach),
-                textcoords="offset points",
-                ha={"left": "right", "right": "left"}.get(column, "center"),
-                va={"top": "bottom", "bottom": "top"}.get(row, "center"),
-                fontsize=9,
-                zorder=50,
-                path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
-            )
-
-
-def _finish(axes: Axes, picture: Picture, title: str) -> None:
-    """Set all of the still image that is not data."""
-    ticks, (left, right) = x_ticks(picture.frame.x), picture.frame.x
-    axes.set(xscale="log", xlim=(10**left, 10**right), ylim=picture.frame.y)
-    axes.set(xlabel=X_TITLE, ylabel=Y_TITLE)
-    axes.set_xticks(list(ticks), list(ticks.values()))
-    axes.minorticks_off()
-    axes.grid(color=GRID)
+def _fill(axes: Axes, panel: Panel) -> None:
+    """Draw a panel."""
+    lefts: dict[float, float] = {}
+    for depth, mark in enumerate(panel.marks):
+        if isinstance(mark, Bars):
+            _stack(axes, mark, lefts)
+        else:
+            draw(mark, axes, depth + 10)
+    _set(axes, "x", panel.x)
+    _set(axes, "y", panel.y)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title(_plain(title), loc="left", pad=20, fontweight="bold", fontsize=11)
-    axes.text(0, 1.02, picture.note, transform=axes.transAxes, color=FADED, fontsize=8.5)
+    for side, axis in (("bottom", panel.x), ("left", panel.y)):
+        axes.spines[side].set(color=FADED, visible=axis.grid)
+    if panel.title:
+        axes.set_title(plain(panel.title), fontsize=9)
 
 
-def _plain(text: str) -> str:
+@singledispatch
+def draw(mark: Mark, axes: Axes, depth: int) -> None:
+    """Draw a mark, the nearer the greater its depth."""
+    raise TypeError(mark, axes, depth)
+
+
+@draw.register
+def _(mark: Line, axes: Axes, depth: int) -> None:
+    (line,) = axes.plot(mark.x, mark.y, color=mark.colour, zorder=depth)
+    line.set(linewidth=0.75 * mark.width, alpha=mark.opacity, linestyle=DASHES[mark.dash])
+
+
+@draw.register
+def _(mark: Points, axes: Axes, depth: int) -> None:
+    count = len(mark.x)
+    sizes = [mark.sizes] * count if isinstance(mark.sizes, int | float) else mark.sizes
+    if mark.symbol != "none":
+        axes.scatter(
+            mark.x,
+            mark.y,
+            s=[(POINT * size) ** 2 for size in sizes],
+            c=mark.colour,
+            marker=MARKERS[mark.symbol],
+            alpha=mark.opacity,
+            linewidths=0.8 if max(sizes, default=0) > 8 else 0.4,
+            edgecolors=mark.edge,
+            zorder=depth,
+        )
+    for x, y, size, (text, place) in zip(mark.x, mark.y, sizes, mark.labels, strict=False):
+        if text:
+            _label(axes, (x, y), text, place, size)
+
+
+def _label(axes: Axes, at: tuple[float, float], text: str, place: str, size: float) -> None:
+    """Write a text beside a marker."""
+    row, column = place.split()
+    reach = POINT * size / 2 + 1
+    axes.annotate(
+        plain(text),
+        at,
+        (SIDES[column] * reach, SIDES[row] * reach),
+        textcoords="offset points",
+        ha={"left": "right", "right": "left"}.get(column, "center"),
+        va={"top": "bottom", "bottom": "top"}.get(row, "center"),
+        fontsize=9 if size > 8 else 7.5,
+        zorder=50,
+        path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
+    )
+
+
+def _stack(axes: Axes, mark: Bars, lefts: dict[float, float]) -> None:
+    """Draw bars on those before, whose ends are in ``lefts``."""
+    starts = [lefts.get(y, 0.0) for y in mark.y]
+    bars = axes.barh(mark.y, mark.lengths, left=starts, height=0.7, color=mark.colour)
+    for bar in bars:
+        bar.set(edgecolor=PAPER, linewidth=0.4)
+    for y, start, length in zip(mark.y, starts, mark.lengths, strict=True):
+        lefts[y] = start + length
+    for y, text in zip(mark.y, mark.texts, strict=False):
+        place: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
+        axes.annotate(plain(text), (lefts[y], y), (3, 0), fontsize=8, **place)
+
+
+def _set(axes: Axes, name: Literal["x", "y"], axis: Axis) -> None:
+    """Set an axis, ``x`` or ``y``."""
+    made: dict[str, Any] = {f"{name}label": plain(axis.title)}
+    if axis.log:
+        made[f"{name}scale"] = "log"
+    if axis.bounds is not None:
+        made[f"{name}lim"] = [10**end for end in axis.bounds] if axis.log else axis.bounds
+    axes.set(**made)
+    side = axes.xaxis if name == "x" else axes.yaxis
+    side.label.set_fontsize(8.5)
+    if axis.ticks is not None:
+        side.set_ticks(list(axis.ticks), [plain(text) for text in axis.ticks.values()])
+        side.set_minor_locator(NullLocator())
+    if axis.tilted:
+        axes.tick_params(name, rotation=25)
+        for text in side.get_ticklabels():
+            text.set(ha="right", rotation_mode="anchor")
+    axes.tick_params(name, labelsize=8, length=3 if axis.grid else 0)
+    if axis.grid:
+        axes.grid(axis=name, color=GRID)
+
+
+def _title(figure: Figure, chart: Chart) -> None:
+    """Write the title, the note below it, and the legend at the bottom."""
+    marks = legend(chart)
+    handles = [_handle(mark) for mark in marks]
+    if handles:
+        places: dict[str, Any] = {"loc": "outside lower center", "ncols": min(len(handles), 4)}
+        figure.legend(handles=handles, frameon=False, fontsize=9, **places)
+    title = figure.suptitle(plain(chart.title), x=0.01, ha="left", fontweight="bold", fontsize=11)
+    title.set_text(f"{plain(chart.title)}\n")
+    figure.text(
+        0.01, 1 - 36 / chart.height, plain(chart.note), color=FADED, fontsize=8.5, va="top"
+    )
+
+
+def _handle(mark: Mark) -> Line2D | Patch:
+    """A mark in the legend."""
+    name = plain(mark.name)
+    if isinstance(mark, Bars):
+        return Patch(facecolor=mark.colour, label=name)
+    if isinstance(mark, Line):
+        marker, dash = "o" if mark.dotted else "", DASHES[mark.dash]
+        return Line2D([], [], color=mark.colour, label=name, marker=marker, linestyle=dash)
+    marker, edge = MARKERS[mark.symbol], mark.edge
+    made = Line2D([], [], color=mark.colour, label=name, linestyle="", marker=marker)
+    made.set(markeredgecolor=edge, markersize=7, alpha=mark.opacity)
+    return made
+
+
+def plain(text: str) -> str:
     """Text in which matplotlib sees no formula."""
     return text.replace("$", r"\$")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import tomli_w
 
 from search.info import SearchInfo
-from search.records import TrialRecord
+from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
 from search.tracking.mirror import PARENT, SOURCE, Fixed
 from swast.config import flatten
 
@@ -25,6 +26,8 @@ Ending = Literal["finished", "failed", "paused"]
 ENDINGS: dict[Ending, str] = {"finished": "FINISHED", "failed": "FAILED", "paused": "KILLED"}
 """MLflow's status of a search's run, by how the search ended."""
 TOOL = "swast-search"
+CHARTED = ("relative_flops", "log10_train_flops")
+"""The costs of a whole training as metrics: MLflow's charts have no logarithmic axis."""
 
 
 def search_run(info: SearchInfo, experiment_id: str) -> Fixed:
@@ -52,17 +55,27 @@ def trial_run(info: SearchInfo, record: TrialRecord, experiment_id: str) -> Fixe
     """What never changes of a trial's run."""
     return Fixed(
         experiment_id=experiment_id,
-        name=f"{info.name} {record.label}",
+        name=info.run_name(record.label),
         params=flatten(record.config),
         texts={"config.toml": tomli_w.dumps(record.config)} if record.config else {},
         data=record.config.get("data"),
     )
 
 
-def trial_tags(info: SearchInfo, record: TrialRecord, parent: str) -> dict[str, str]:
-    """The tags of a trial's run, but for that of the front's members."""
+def trial_tags(
+    info: SearchInfo, record: TrialRecord, parent: str, rank: int | None
+) -> dict[str, str]:
+    """The tags of a trial's run.
+
+    Args:
+        info: what the search is.
+        record: the trial.
+        parent: id of the search's run.
+        rank: the trial's non-dominated rank, 0 on the front; None if it has none.
+    """
     rung = None if record.stopped_at is None else f"epoch {record.stopped_at}"
     passing = {"reference": record.reference, "reason": record.reason, "rung": rung}
+    passing |= standing(rank)
     return {
         PARENT: parent,
         SOURCE: TOOL,
@@ -71,6 +84,25 @@ def trial_tags(info: SearchInfo, record: TrialRecord, parent: str) -> dict[str, 
         "trial": str(record.number),
         "state": record.state,
     } | {key: text for key, text in passing.items() if text}
+
+
+def standing(rank: int | None) -> dict[str, str]:
+    """The tags that say how a trial stands among the finished ones."""
+    if rank is None:
+        return {}
+    return {"rank": str(rank)} | ({"pareto": "true"} if rank == 0 else {})
+
+
+def search_values(
+    info: SearchInfo, records: Sequence[TrialRecord]
+) -> tuple[dict[str, float], int]:
+    """The metrics of a search so far, and their step: how many trials are finished."""
+    values = {
+        "hypervolume": hypervolume_of(records, info.study.objectives),
+        "front_size": len(front_of(records)),
+        "flops_spent": flops_spent(records),
+    }
+    return values, len(finished(records))
 
 
 def final_values(record: TrialRecord) -> dict[str, float]:

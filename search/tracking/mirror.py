@@ -46,7 +46,7 @@ LOGGED = (
 """What of an epoch's record becomes a metric."""
 COUNTED = "val_accuracy"
 """The metric whose last step tells how many epochs MLflow has."""
-PASSING = {"reason", "rung", "pareto"}
+PASSING = {"reason", "rung", "rank", "pareto"}
 """Tags that a run may have for a while."""
 MOST_METRICS, MOST_TAG = 900, 8000
 """Metrics in one call, with room for tags; characters of a tag."""

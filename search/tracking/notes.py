@@ -4,41 +4,64 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from search.info import SearchInfo
-from search.plots import pareto_figure, write_html, write_png
+from search.links import PLOT, chart_page, run_page
+from search.plots import write_pareto
 from search.records import TrialRecord, front_of
+from search.text import markdown, shortened
 from swast.files import replacing
 
 FILES = ("pareto.html", "pareto.png", "front.csv")
+"""What shows the front while it grows."""
 
-MOST_ROWS = 100
-"""Most members that a description lists: MLflow keeps 8,000 characters of it."""
+MOST_TEXT = 8000
+"""Characters of a description that MLflow keeps."""
+MOST_LABEL, MOST_REST = 60, 40
+"""Characters of a trial's label in it, before they are escaped; of the row that says how many
+members are left out."""
 
 
-def describe(info: SearchInfo, members: Sequence[TrialRecord]) -> str:
-    """The parent run's description: the search in a few lines of Markdown."""
-    rows = [
-        f"| {trial.label} | {trial.accuracy:.2%} | {trial.relative_flops:.4f} "
-        f"| {trial.train_flops:.3g} |"
-        for trial in members[:MOST_ROWS]
+def describe(
+    info: SearchInfo, members: Sequence[TrialRecord], experiment_id: str, run_id: str
+) -> str:
+    """The search's description: what it is, where its charts are, its front, in Markdown.
+
+    Args:
+        info: what the search is.
+        members: of its front; as many are listed as MLflow keeps.
+        experiment_id: where its runs lie.
+        run_id: of its own run.
+    """
+    charts, plot = chart_page(experiment_id, run_id), run_page(experiment_id, run_id, PLOT)
+    head = [
+        f"Search **{markdown(info.name)}** of study **{markdown(info.study.name)}**, "
+        f"{info.budget} trials, sampler {info.sampler}. "
+        f"[Charts of its trials]({charts}) · [the front]({plot})",
+        "",
+        "| on the front | accuracy | FLOPs / dense | training FLOPs |",
+        "|---|---|---|---|",
     ]
-    if len(members) > MOST_ROWS:
-        rows.append(f"| and {len(members) - MOST_ROWS} more | | | |")
-    return "\n".join(
-        [
-            f"Search **{info.name}** of study **{info.study.name}**, {info.budget} trials, "
-            f"sampler {info.sampler}.",
-            "",
-            "| on the front | accuracy | FLOPs / dense | training FLOPs |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            f"Take one home: `swast-search export {info.name} --pick knee --out best`",
-        ]
-    )
+    export = f"swast-search export {shlex.quote(info.name)} --pick knee --out best"
+    tail = ["", f"Take one home: `{export}`"]
+    return "\n".join([*head, *_rows(members, MOST_TEXT - len("\n".join(head + tail))), *tail])
+
+
+def _rows(members: Sequence[TrialRecord], room: int) -> list[str]:
+    """The members as rows of a table, as many as fit into so many characters."""
+    rows = [
+        f"| {markdown(shortened(trial.label, MOST_LABEL))} | {trial.accuracy:.2%} "
+        f"| {trial.relative_flops:.4f} | {trial.train_flops:.3g} |"
+        for trial in members
+    ]
+    lengths = itertools.accumulate(len(row) + 1 for row in rows)
+    fitting = sum(length + MOST_REST <= room for length in lengths)
+    rest = len(rows) - fitting
+    return [*rows[:fitting], f"| and {rest} more | | | |"] if rest else rows
 
 
 def front_table(members: Sequence[TrialRecord]) -> str:
@@ -63,14 +86,20 @@ def front_table(members: Sequence[TrialRecord]) -> str:
     return out.getvalue()
 
 
-def write_front(folder: Path, name: str, trials: Sequence[TrialRecord]) -> None:
+def write_front(
+    folder: Path, info: SearchInfo, trials: Sequence[TrialRecord], tracking: str
+) -> None:
     """Write the plots and the table of a search's front, each whole in place of the one before.
+
+    Args:
+        folder: for them.
+        info: the search.
+        trials: of it.
+        tracking: MLflow's URI.
 
     Raises:
         OSError: the folder cannot be written to.
     """
-    title = f"{name}: accuracy against training FLOPs"
-    write_html(pareto_figure(trials, title), folder / "pareto.html")
-    write_png(trials, title, folder / "pareto.png")
+    write_pareto(folder, info, trials, tracking)
     with replacing(folder / "front.csv") as file:
         file.write(front_table(front_of(trials)).encode())

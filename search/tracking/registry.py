@@ -6,7 +6,7 @@ import logging
 import re
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -106,6 +106,17 @@ def register(uri: str, run_id: str, search: str, alias: str, model: Model) -> st
         except UNUSABLE as error:
             raise unusable(uri, error) from None
     return f"models:/{name}@{alias}"
+
+
+def unregister(client: MlflowClient, search: str, runs: Set[str]) -> None:
+    """Remove the versions that came from some runs of a search, and its name with the last one."""
+    name = registered_name(search)
+    versions = client.search_model_versions(f"name = '{name}'")
+    ours = [each for each in versions if each.run_id in runs]
+    for each in ours:
+        client.delete_model_version(name, each.version)
+    if ours and len(ours) == len(versions):
+        client.delete_registered_model(name)
 
 
 def save(path: Path, model: Model) -> None:

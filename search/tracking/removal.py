@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from search.info import SearchInfo
 from search.tracking.mirror import children
+from search.tracking.registry import unregister
 from search.tracking.store import UNUSABLE, is_refusal, open_store, unusable
 from search.tracking.takeover import is_deleted
+from search.tracking.view import remove_view
 
 
 def remove_search(uri: str, info: SearchInfo) -> int:
-    """Delete a search's run and those of its trials; returns how many there were.
+    """Delete a search's run, its trials', its view and registered networks; counts the runs.
 
     They are gone from every view; `mlflow gc` removes them from the store.
 
@@ -22,6 +24,8 @@ def remove_search(uri: str, info: SearchInfo) -> int:
     try:
         runs = children(client, info.experiment_id, info.run_id)
         left = [run.info.run_id for run in runs if not is_deleted(run)]
+        remove_view(client, info.experiment_id, info.run_id)
+        unregister(client, info.name, {run.info.run_id for run in runs})
         for run_id in [*left, info.run_id]:
             client.delete_run(run_id)
     except UNUSABLE as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from search.histories import Epoch, Histories
 from search.home import shown
 from search.info import SearchInfo
-from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
+from search.records import TrialRecord, front_of, ranks_of
 from search.tracking.backlog import Backlog, Clock
 from search.tracking.labels import (
     ENDED,
@@ -23,6 +23,8 @@ from search.tracking.labels import (
     STATUSES,
     Ending,
     final_values,
+    search_values,
+    standing,
     trial_run,
     trial_tags,
 )
@@ -38,11 +40,14 @@ from search.tracking.store import (
     unusable,
 )
 from search.tracking.takeover import parent_of, sort_out
+from search.tracking.view import save_view
 
 FLUSH_SECONDS = 2.0
 """Epochs of so many seconds are sent together."""
 PUBLISH_SECONDS = 5.0
 """The front is shown at most so often."""
+RANK_SECONDS = 60.0
+"""A change of the rank of a trial that was and is behind the front is told after so long."""
 REAL = Clock()
 
 
@@ -73,7 +78,7 @@ class Tracker:
         self._backlog = Backlog(is_outage, self._tell, clock)
         self._runs: dict[int, Mirror] = {}
         self._records: Sequence[TrialRecord] = ()
-        self._front: set[int] = set()
+        self._ranks: dict[int, int] = {}
         self._drawn, self._is_stale, self._can_draw = -math.inf, False, True
 
     def begin(self, info: SearchInfo, records: Sequence[TrialRecord]) -> tuple[str, str]:
@@ -93,7 +98,7 @@ class Tracker:
             RequestError: MLflow does not answer, or not as it should.
         """
         self._info, self._records = info, tuple(records)
-        self._front = {member.number for member in front_of(records)}
+        self._ranks = ranks_of(records)
         for leftover in self._folder.glob(".*.partial"):  # of a driver that died
             leftover.unlink(missing_ok=True)
         try:
@@ -104,7 +109,8 @@ class Tracker:
         except UNUSABLE as error:
             raise unusable(self.uri, error) from None
         self._reconcile(runs)
-        if self._front:
+        self._put_call("view", partial(save_view, self._client, info, experiment_id, parent))
+        if self._ranks:
             self.publish(info, records, now=True)
         self._backlog.drain()
         return experiment_id, parent
@@ -149,13 +155,9 @@ class Tracker:
             now: do not wait until `PUBLISH_SECONDS` have passed since the last time.
         """
         self._info, self._records, self._is_stale = info, tuple(records), True
-        values = {
-            "hypervolume": hypervolume_of(records, info.study.objectives),
-            "front_size": len(front_of(records)),
-            "flops_spent": flops_spent(records),
-        }
+        values, step = search_values(info, records)
         if any(self._parent.values.get(name) != value for name, value in values.items()):
-            self._parent.add_values(values, len(finished(records)))
+            self._parent.add_values(values, step)
         self._turn(now=now)
 
     def end_search(self, status: Ending) -> None:
@@ -164,6 +166,10 @@ class Tracker:
         self._parent.tags["state"] = status
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
         self._turn(now=True)
+
+    def attach(self, names: Sequence[str]) -> None:
+        """Let files of the search's folder wait as artifacts beside the plots."""
+        self._backlog.put("report", lambda: self._upload(names))
 
     def close(self, patience: float = 60.0) -> bool:
         """Send what waits.
@@ -209,9 +215,8 @@ class Tracker:
         """Set what a trial's run shall be."""
         run = self._mirror(record)
         run.status = STATUSES[record.state]
-        run.tags = trial_tags(self._info, record, str(self._parent.run_id))
-        if record.number in self._front:
-            run.tags["pareto"] = "true"
+        rank = self._ranks.get(record.number)
+        run.tags = trial_tags(self._info, record, str(self._parent.run_id), rank)
         run.correct(final_values(record), record.epochs)
 
     def _turn(self, *, now: bool = False) -> None:
@@ -224,30 +229,31 @@ class Tracker:
         """Write the front's files, and let its artifacts, description and tags wait."""
         self._drawn, self._is_stale = self._clock.now(), False
         try:
-            write_front(self._folder, self._info.name, self._records)
+            write_front(self._folder, self._info, self._records, self.uri)
         except OSError as error:
             if self._can_draw:
                 say(f"the plots in {self._folder} cannot be written yet: {error.strerror}")
             self._is_stale = True
         self._can_draw = not self._is_stale
-        members = front_of(self._records)
-        self._parent.tags[NOTE] = describe(self._info, members)
+        members, place = front_of(self._records), self._parent.experiment_id
+        self._parent.tags[NOTE] = describe(self._info, members, place, str(self._parent.run_id))
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
-        self._backlog.put("plots", self._upload)
-        self._tag_front({member.number for member in members})
+        self._backlog.put("plots", lambda: self._upload(FILES))
+        self._tag_ranks()
 
-    def _tag_front(self, members: set[int]) -> None:
-        """Let the tags of trials wait that came to the front or left it."""
-        for number in members ^ self._front:
-            if number in members:
-                self._runs[number].tags["pareto"] = "true"
-            else:
-                self._runs[number].tags.pop("pareto", None)
-            self._put(number)
-        self._front = members
+    def _tag_ranks(self) -> None:
+        """Let the ranks of trials wait that changed; those of the front's trials go first."""
+        before, self._ranks = self._ranks, ranks_of(self._records)
+        for number, rank in self._ranks.items():
+            if (was := before.get(number)) != rank:
+                tags = self._runs[number].tags
+                tags.pop("pareto", None)
+                tags |= standing(rank)
+                is_urgent = was is None or 0 in (was, rank)
+                self._put(number, 0.0 if is_urgent else RANK_SECONDS)
 
-    def _upload(self) -> None:
-        for name in FILES:
+    def _upload(self, names: Sequence[str]) -> None:
+        for name in names:
             if not self._parent.gone and (self._folder / name).exists():
                 self._parent.upload(self._folder / name, "plots")
 
@@ -256,8 +262,8 @@ class Tracker:
         run = self._runs[number]
         self._backlog.put(number, lambda: self._bring(run, f"trial {number}"), delay)
 
-    def _put_call(self, run_id: str, call: Callable[[], None]) -> None:
-        """Let a call wait that is of no use once the run is deleted."""
+    def _put_call(self, key: str, call: Callable[[], None]) -> None:
+        """Let a call wait that is of no use once what it is about is deleted."""
 
         def forgiving() -> None:
             try:
@@ -266,7 +272,7 @@ class Tracker:
                 if not is_refusal(error):
                     raise
 
-        self._backlog.put(run_id, forgiving)
+        self._backlog.put(key, forgiving)
 
     def _bring(self, run: Mirror, label: str) -> None:
         """Bring a run up to date, unless a user deleted it."""

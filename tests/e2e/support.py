@@ -109,6 +109,14 @@ class Place:
             return int(server.execute(sqlalchemy.text(query)).scalar_one())
         return 0
 
+    def front(self):
+        """Numbers of the trials that MLflow shows on the front now."""
+        query = (
+            "SELECT trial.value FROM tags AS front JOIN tags AS trial USING (run_uuid) "
+            "WHERE front.key = 'pareto' AND trial.key = 'trial'"
+        )
+        return {int(number) for (number,) in self.read("mlflow.db", query)}
+
     def read(self, name, query):
         """Rows of a database that a search is writing; none where it has not got that far."""
         try:

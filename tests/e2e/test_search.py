@@ -65,7 +65,14 @@ SOURCES = {"tiny": TINY, "endless": ENDLESS, "halved": HALVED}
 
 def tell_whole(place):
     """A search from its start to its end; then every pick exported and trained again."""
-    done = place.run(*search("--budget", "5", "--json", "new/summary.json"))
+    driver, fronts = place.start(*search("--budget", "5", "--json", "new/summary.json")), []
+
+    def see_the_front():
+        found = place.front()
+        fronts.extend([found] if found and found not in fronts else [])
+
+    until(see_the_front, process=driver)
+    done = ended(driver)
     leftovers, homely = place.leftovers(), sorted(path.name for path in place.home.iterdir())
     exported = {
         pick: place.run(
@@ -85,6 +92,7 @@ def tell_whole(place):
     return SimpleNamespace(
         place=place,
         done=done,
+        fronts=fronts,
         leftovers=leftovers,
         homely=homely,
         exported=exported,
@@ -321,16 +329,27 @@ class TestASearch:
         each = summary["trials"][1]["train_flops"] // 4
         assert [entry.value for entry in flops] == [each, 2 * each, 3 * each, 4 * each]
 
+    def test_moves_the_front_in_mlflow_while_it_runs(self, whole, summary):
+        """Looked at ten times a second: the first trial's front, and others up to the last."""
+        assert whole.fronts[0] < set(range(5))
+        assert len(whole.fronts) > 1
+        assert whole.fronts[-1] == set(summary["front"])
+
     def test_leaves_a_plot_in_the_home(self, whole):
         folder = whole.place.home / "searches" / "trip"
         assert (folder / "pareto.html").stat().st_size > 10_000
         assert (folder / "pareto.png").read_bytes().startswith(b"\x89PNG")
         (kept,) = whole.place.home.glob("mlartifacts/**/plots/pareto.html")
         assert kept.read_bytes() == (folder / "pareto.html").read_bytes()
+        report = (folder / "report.html").read_bytes()
+        assert (kept.parent / "report.html").read_bytes() == report
+        assert b"<h1>trip</h1>" in report
+        stills = {"hypervolume", "importance", "slices", "parallel", "curves", "bill"}
+        assert stills <= {path.stem for path in kept.parent.glob("*.png")}
 
     def test_leaves_no_process_and_no_folder_behind(self, whole):
         assert whole.leftovers == []
-        assert whole.homely == ["mlartifacts", "mlflow.db", "optuna.db", "searches"]
+        assert whole.homely == ["cache", "mlartifacts", "mlflow.db", "optuna.db", "searches"]
 
 
 class TestLookingAtIt:

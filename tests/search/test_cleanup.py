@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from search import checkpoints, cli
@@ -77,6 +80,10 @@ class TestDeleting:
             runs[name] = {parent, child.info.run_id}
             trials = SearchTrials.load(database(home), name)
             trials.remember(experiment_id=experiment, run_id=parent)
+            for owner in ("trip", "other"):
+                with suppress(MlflowException):
+                    client.create_registered_model(owner)
+                client.create_model_version(owner, str(home), run_id=child.info.run_id)
         other = tree(Home(home).search("other"))
         capsys.readouterr()
         code, out, err = run(capsys, "delete", "trip", "--yes", "--home", home)
@@ -86,6 +93,11 @@ class TestDeleting:
         assert tree(Home(home).search("other")) == other
         left = {run.info.run_id for run in client.search_runs([experiment])}
         assert left == runs["other"]
+        models = {each.name for each in client.search_registered_models()}
+        assert models == {"trip", "other"}, "one of each is from the other search's run"
+        for name in models:
+            for version in client.search_model_versions(f"name = '{name}'"):
+                assert name == "other" or version.run_id in runs["other"]
         code, _, err = run(capsys, "delete", "trip", "--yes", "--home", home)
         assert code == 2
         assert "no search named 'trip'; there are other" in err

@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import math
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -15,21 +16,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from search.plots import pareto_figure, write_html, write_png
+from search.plots import pareto_chart, write_png
 from search.plots import still as renderer
-from search.plots.figure import hover
-from search.plots.picture import (
-    EMPTY,
-    PLACES,
-    compose,
-    place_labels,
-    point,
-    x_bounds,
-    x_ticks,
-    y_bounds,
-)
+from search.plots.axes import PLACES, log_ticks, place_labels, x_bounds, y_bounds
+from search.plots.interactive import figure
+from search.plots.page import write_single
+from search.plots.pareto import EMPTY, compose
+from search.plots.words import hover, point
 from search.records import TrialRecord, finished, front_of, knee_of
+from tests.search.support import search_info
 
+INFO = search_info()
 EVIL = "<script>alert('x')</script> & \"y\" $z$ %{x}"
 
 
@@ -73,7 +70,17 @@ SEARCHES = {
     "six references": [trial(n, n / 10, 10**-n, reference=f"paper-{n}") for n in range(6)],
     "many": search(300),
 }
+_NOTHING = SimpleNamespace(x=[], y=[])
 every_search = pytest.mark.parametrize("trials", SEARCHES.values(), ids=SEARCHES.keys())
+
+
+def pareto_figure(trials, name):
+    return figure(pareto_chart(search_info(name=name), trials))
+
+
+def write_html(trials, name, path):
+    info = search_info(name=name)
+    write_single(info, pareto_chart(info, trials), path)
 
 
 def drawn(figure):
@@ -82,7 +89,7 @@ def drawn(figure):
 
 
 def stepped_line(figure):
-    (trace,) = [trace for trace in figure.data if trace.mode == "lines"]
+    (trace,) = [trace for trace in figure.data if trace.mode == "lines"] or [_NOTHING]
     return list(zip(trace.x, trace.y, strict=True))
 
 
@@ -91,7 +98,7 @@ class TestEveryTrialIsDrawnOnce:
     def assert_once(trials):
         figure = pareto_figure(trials, "t")
         told = collections.Counter(
-            (text.split("</b>")[0].removeprefix("<b>"), x, y)
+            (text.split("</b>")[0].removeprefix("<b>t "), x, y)
             for trace in drawn(figure)
             for text, x, y in zip(trace.hovertext, trace.x, trace.y, strict=True)
         )
@@ -159,24 +166,28 @@ class TestSteppedLine:
 
 class TestHover:
     def test_tells_results_and_every_setting(self):
-        text = hover(trial(7, 0.93456, 0.0321, train_flops=3_210_000_000_000, reference="paper"))
-        assert text.startswith("<b>#7 paper</b><br>")
+        text = hover(
+            INFO, trial(7, 0.93456, 0.0321, train_flops=3_210_000_000_000, reference="paper")
+        )
+        assert text.startswith("<b>trip #7 paper</b><br>")
         for each in ("93.46 %", "0.0321", "3.21e+12", "12.5"):
             assert each in text
         assert "coreset.fraction = 0.1235<br>prune.method = rigl" in text
         assert "stopped" not in text
 
     def test_tells_why_a_trial_was_stopped(self):
-        assert "stopped: rung 2" in hover(trial(1, state="pruned", reason="rung 2"))
-        assert "stopped: epoch 3" in hover(trial(1, state="pruned"))
+        assert "stopped: rung 2" in hover(INFO, trial(1, state="pruned", reason="rung 2"))
+        assert "stopped: epoch 3" in hover(INFO, trial(1, state="pruned"))
 
     def test_leaves_out_what_is_unknown(self):
-        text = hover(trial(1, seconds=None, train_flops=None))
+        text = hover(INFO, trial(1, seconds=None, train_flops=None))
         assert "None" not in text
         assert "seconds" not in text
 
     def test_is_escaped(self):
-        text = hover(trial(1, params={EVIL: EVIL}, reference=EVIL, state="pruned", reason=EVIL))
+        text = hover(
+            INFO, trial(1, params={EVIL: EVIL}, reference=EVIL, state="pruned", reason=EVIL)
+        )
         assert "<script" not in text
         assert text.count("&lt;script&gt;") == 4
 
@@ -278,15 +289,15 @@ class TestAxes:
     def test_x_holds_all_with_a_margin_and_has_two_ticks_at_least(self, values):
         bounds = x_bounds(values)
         assert all(bounds[0] < value < bounds[1] for value in values)
-        ticks = x_ticks(bounds)
+        ticks = log_ticks(bounds)
         assert len(ticks) >= 2
         assert all(bounds[0] <= math.log10(tick) <= bounds[1] for tick in ticks)
         assert all(float(text) == pytest.approx(tick) for tick, text in ticks.items())
         assert not any("e" in text or text.endswith(".") for text in ticks.values())
 
-    def test_x_ticks_are_readable(self):
-        assert list(x_ticks((-2.1, 0.1)).values()) == ["0.01", "0.03", "0.1", "0.3", "1"]
-        assert list(x_ticks((-5.2, 0.2)).values())[:2] == ["0.00001", "0.0001"]
+    def test_log_ticks_are_readable(self):
+        assert list(log_ticks((-2.1, 0.1)).values()) == ["0.01", "0.03", "0.1", "0.3", "1"]
+        assert list(log_ticks((-5.2, 0.2)).values())[:2] == ["0.00001", "0.0001"]
 
     def test_areas_are_in_proportion_to_wall_time(self):
         times = [10, 20, 30, 40, 5000, 0.001]
@@ -316,22 +327,22 @@ class Page(HTMLParser):
 
 class TestHtml:
     def test_needs_no_network(self, tmp_path):
-        write_html(pareto_figure(search(), "digits"), tmp_path / "front.html")
+        write_html(search(), "digits", tmp_path / "front.html")
         text = (tmp_path / "front.html").read_text(encoding="utf-8")
         page = Page(text)
         assert page.loads == []
         assert "iframe" not in page.tags
-        assert page.title == "digits"
-        assert "Plotly.newPlot" in text
+        assert page.title == "digits: accuracy against training FLOPs"
+        assert "Plotly.react" in text
         assert len(text) > 1_000_000
 
     def test_escapes_what_records_and_titles_hold(self, tmp_path):
         trials = [trial(0, params={"x": EVIL}, reference=EVIL), trial(1, 0.95, 0.5)]
         figure = pareto_figure(trials, EVIL)
-        write_html(figure, tmp_path / "front.html")
+        write_html(trials, EVIL, tmp_path / "front.html")
         text = (tmp_path / "front.html").read_text(encoding="utf-8")
         assert "<script>alert" not in text
-        assert Page(text).title == EVIL
+        assert Page(text).title.startswith(EVIL)
         shown = [figure.layout.title.text, *(trace.name or "" for trace in figure.data)]
         shown += [text for trace in drawn(figure) for text in trace.text]
         assert not any("<script" in each for each in shown)
@@ -339,13 +350,13 @@ class TestHtml:
     def test_takes_the_place_of_the_page_before(self, tmp_path):
         path = tmp_path / "plots" / "front.html"
         for title in ("first", "second"):
-            write_html(pareto_figure([], title), path)
-        assert Page(path.read_text(encoding="utf-8")).title == "second"
+            write_html([], title, path)
+        assert Page(path.read_text(encoding="utf-8")).title.startswith("second: ")
         assert [each.name for each in path.parent.iterdir()] == ["front.html"]
 
     def test_is_the_same_for_the_same_search(self, tmp_path):
         for name in ("one.html", "other.html"):
-            write_html(pareto_figure(search(), "t"), tmp_path / name)
+            write_html(search(), "t", tmp_path / name)
         assert (tmp_path / "one.html").read_bytes() == (tmp_path / "other.html").read_bytes()
 
 
@@ -353,7 +364,7 @@ class TestPng:
     @every_search
     def test_is_an_image_of_every_search(self, trials, tmp_path):
         path = tmp_path / "front.png"
-        write_png(trials, "digits", path)
+        write_png(pareto_chart(search_info(name="digits"), trials), path)
         image = matplotlib.image.imread(path)
         assert image.shape[:2] == (750, 1200)
         assert 0.5 < image[..., :3].mean() < 0.995
@@ -362,7 +373,9 @@ class TestPng:
 
     def test_shows_names_with_dollars_as_they_are(self, tmp_path):
         trials = [trial(0, reference=r"$\frac{"), trial(1, 0.95, 0.5, reference="a$b$c")]
-        write_png(trials, r"$\undefined$ " * 30, tmp_path / "front.png")
+        trials += [trial(2, 0.96, 0.6, reference="名前 \x00\u2028 <b>" + "x" * 300)]
+        info = search_info(name=r"$\undefined$ " * 30)
+        write_png(pareto_chart(info, trials), tmp_path / "front.png")
         assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
 
     def test_shows_what_the_page_shows(self, tmp_path, monkeypatch):
@@ -375,9 +388,10 @@ class TestPng:
 
         monkeypatch.setattr(renderer, "Figure", Kept)
         trials = search()
-        write_png(trials, "digits", tmp_path / "front.png")
+        chart = pareto_chart(search_info(), trials)
+        write_png(chart, tmp_path / "front.png")
         (axes,) = made[0].axes
-        page = pareto_figure(trials, "digits")
+        page = figure(chart)
         still = sorted(tuple(spot) for each in axes.collections for spot in each.get_offsets())
         assert still == sorted(
             spot for trace in drawn(page) for spot in zip(trace.x, trace.y, strict=True)

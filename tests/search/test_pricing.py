@@ -11,7 +11,7 @@ import pytest
 from search import pricing
 from search.pricing import SAMPLES, Pace, after_halving, bill, foresee_search, price_search
 from search.sampler import sample
-from search.study import HalvingConfig
+from search.study import HalvingConfig, parse_study
 from swast.calibration import Speed
 from swast.data import load_data
 from swast.errors import ConfigError
@@ -69,6 +69,32 @@ def test_a_search_costs_its_references_and_the_mean_for_all_others(outlook, draw
     first = list(found.references.values())[:budget]
     others = max(budget - 2, 0) * math.fsum(drawn_prices) / SAMPLES
     assert found.expected == pytest.approx(sum(first) + others, rel=1e-12)
+
+
+SHARED = """
+[fixed]
+data = "digits"
+model = "mlp-small"
+epochs = 4
+[space]
+warmup_epochs = [1, 3]
+seed = [0, 1]
+"""
+
+
+def test_of_trials_that_begin_alike_all_but_the_longest_warm_up_is_shared(data):
+    """Every trial of a search is drawn here, so that the sum can be made by hand."""
+    outlook = foresee_search(parse_study("shared", SHARED), data, seed=0)
+    epoch = dense_flops(parse_study("shared", SHARED).fixed, data) / 4
+    first = [course.config for course in outlook.drawn[:10]]
+    longest = {each.seed: 0 for each in first}
+    for each in first:
+        longest[each.seed] = max(longest[each.seed], each.warmup_epochs)
+    saved = epoch * (sum(each.warmup_epochs for each in first) - sum(longest.values()))
+    assert price_search(outlook, 10, bill).shared == pytest.approx(saved, rel=1e-12)
+    assert saved > 0
+    alone = foresee_search(parse_study("shared", SHARED), data, seed=0, separate_warmups=True)
+    assert price_search(alone, 10, bill).shared == 0
 
 
 def test_least_median_and_most_are_of_what_was_drawn(found, drawn_prices):

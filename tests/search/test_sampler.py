@@ -439,3 +439,13 @@ class TestSample:
         assert len(set(drawn)) == 20
         assert sample(space, 20, seed=1) == drawn
         assert sample(space, 20, seed=2) != drawn
+
+
+def test_a_trial_gets_the_run_that_mlflow_made_for_it_after_its_end(tmp_path):
+    """It had ended while MLflow was away."""
+    trials = new_search(tmp_path)
+    finish(trials, (0.9, 0.1), (0.8, 0.05))
+    trials.complete_runs({0: "late"}.get)
+    trials.complete_runs({0: "another", 1: "later"}.get)
+    kept = SearchTrials.load(database(tmp_path), "trip").records()
+    assert [record.run_id for record in kept] == ["late", "later"]

@@ -57,6 +57,33 @@ class TestSharingWarmups:
         assert find_study("digits").shares_warmups
 
 
+class TestWhatAllTrialsShare:
+    """A search loads one data set: trials that asked for another would be trained on it."""
+
+    @pytest.mark.parametrize(
+        ("source", "problem"),
+        [
+            ('[space]\ndata = ["digits", "cifar10"]', "space.data"),
+            (
+                "[space]\nloading.val_fraction = { low = 0.1, high = 0.2 }",
+                "space.loading.val_fraction",
+            ),
+            ('[space]\ndevice = ["cpu", "cuda"]', "space.device"),
+            (f'{BARE}\n[references.other]\ndata = "cifar10"', "references.other.data"),
+            (
+                '[space]\nprune.method = ["rigl", "none"]\n'
+                '[[branch]]\nwhen.prune.method = "none"\nfixed.data = "cifar10"',
+                "branch[0].fixed.data",
+            ),
+        ],
+    )
+    def test_cannot_be_varied(self, source, problem):
+        (told,) = problems(source)
+        assert told == (
+            f"{problem} is the same for all trials of a search, and belongs in [fixed] alone"
+        )
+
+
 class TestAGoodFile:
     def test_says_what_is_fixed_what_is_searched_and_what_it_is_measured_against(self):
         study = parse_study("tiny", TINY)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import dataclasses
 import io
+import json
 import math
 import random
 import time
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +20,11 @@ import pytest
 from search.errors import RequestError
 from search.histories import Histories
 from search.records import hypervolume_of
-from search.tracking.notes import MOST_ROWS, describe, front_table
-from search.tracking.tracker import PUBLISH_SECONDS, Tracker
+from search.study import read_study, shipped
+from search.tracking.notes import MOST_TEXT, describe, front_table
+from search.tracking.removal import remove_search
+from search.tracking.tracker import PUBLISH_SECONDS, RANK_SECONDS, Tracker
+from search.tracking.view import envelope
 from swast.config import flatten, parse_toml
 from tests.search.support import epoch, record, search_info, study, tree
 from tests.search.tracking.stories import CONFIG, Story, new_store
@@ -459,6 +466,7 @@ class TestGoingOn:
             story.end(number, 0.9 - number / 100, 0.5)
         story.publish(now=True)
         story.tracker.end_search("finished")
+        assert story.tracker.close(0)
         before, calls = story.picture(), []
 
         def count(name, call):
@@ -529,10 +537,17 @@ def test_a_mistake_of_ours_is_raised(story):
 
 
 def test_a_description_of_many_members_is_cut_short():
-    members = [record(number, number / 1000, number / 1000) for number in range(300)]
-    text = describe(search_info(), members)
-    assert len(text) < 8000
-    assert f"{300 - MOST_ROWS} more" in text
+    members = [
+        record(number, number / 1000, number / 1000, reference="<" * number)
+        for number in range(300)
+    ]
+    for count in (0, 3, 40, 300):
+        text = describe(search_info(), members[:count], "7", "ab")
+        assert len(text) <= MOST_TEXT
+        listed = sum(line.startswith("| #") for line in text.splitlines())
+        assert listed == count or f"| and {count - listed} more |" in text
+        assert text.endswith("`swast-search export trip --pick knee --out best`")
+    assert listed > 15
 
 
 class TestAStoreThatCannotBeUsed:
@@ -574,3 +589,64 @@ def test_the_table_of_the_front_has_objectives_and_settings():
     assert [row["train_flops"] for row in rows] == ["1000000000", "5000000000"]
     assert rows[1]["reference"] == "a,b"
     assert [(row["interval"], row["coreset.scorer"]) for row in rows] == [("3", ""), ("", "el2n")]
+
+
+class TestTheSavedView:
+    def read(self, story):
+        """The state of the search's view, as MLflow unpacks it."""
+        tags = story.client.get_experiment(story.info.experiment_id).tags
+        kept = json.loads(tags[f"mlflow.sharedViewState.{story.info.run_id}"])
+        assert kept["name"] == story.info.name
+        kind, packed = kept["state"].split(";")
+        assert kind == "deflate"
+        return json.loads(zlib.decompress(base64.b64decode(packed)))
+
+    def test_shows_the_searchs_trials_and_what_was_searched(self, tale):
+        view, client = self.read(tale.story), tale.client
+        found = client.search_runs([tale.story.info.experiment_id], view["searchFilter"])
+        assert {run.info.run_id for run in found} == set(tale.runs)
+        scatter, parallel = view["compareRunCharts"]
+        shown = [scatter["xaxis"]["key"], scatter["yaxis"]["key"]]
+        assert shown == ["log10_train_flops", "val_accuracy"]
+        assert parallel["selectedParams"] == [each.path for each in study().space]
+        logged = client.get_run(tale.runs[0]).data
+        assert set(parallel["selectedParams"]) <= set(logged.params)
+        assert {*shown, *parallel["selectedMetrics"]} <= set(logged.metrics)
+
+    def test_of_many_settings_is_kept_whole(self):
+        path = shipped()["imagenet-resnet50"]
+        info = dataclasses.replace(search_info(), study=read_study(path))
+        assert len(envelope(info, "f" * 32, 1_700_000_000_000)) < 5000
+
+    def test_that_a_user_changed_stays_so(self, story):
+        tag = f"mlflow.sharedViewState.{story.info.run_id}"
+        story.client.set_experiment_tag(story.info.experiment_id, tag, "mine")
+        story.driver()
+        story.begin()
+        assert story.client.get_experiment(story.info.experiment_id).tags[tag] == "mine"
+
+    def test_goes_with_the_search(self, story):
+        other = Story(story.uri, story.home, name="other-view")
+        other.begin()
+        remove_search(story.uri, story.info)
+        tags = story.client.get_experiment(story.info.experiment_id).tags
+        assert f"mlflow.sharedViewState.{story.info.run_id}" not in tags
+        assert f"mlflow.sharedViewState.{other.info.run_id}" in tags
+
+
+class TestRanks:
+    def test_are_those_of_the_front_at_once_and_of_the_rest_within_a_minute(self, story):
+        def shown():
+            runs = sorted(story.children(), key=lambda run: int(run.data.tags["trial"]))
+            return [run.data.tags.get("rank") for run in runs]
+
+        for number, point in enumerate([(0.6, 0.3), (0.5, 0.4), (0.4, 0.5), (0.9, 0.2)]):
+            story.start(number)
+            story.end(number, *point)
+            story.publish(now=True)
+        story.start(4)
+        story.end(4, 0.99, 0.01, state="failed", epochs=1)
+        assert shown() == ["1", "1", "2", "0", None]
+        story.time.time += RANK_SECONDS + 1
+        story.publish(now=True)
+        assert shown() == ["1", "2", "3", "0", None]

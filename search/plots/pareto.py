@@ -1,32 +1,42 @@
-"""What is in the Pareto plot: composed once, so that its two renderers cannot disagree."""
+"""The Pareto plot: accuracy against training FLOPs, of every trial."""
 
 from __future__ import annotations
 
 import math
-import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from search.info import SearchInfo
+from search.plots.axes import Array, log_ticks, place_labels, x_bounds, y_bounds
+from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points, Range, Symbol
+from search.plots.scales import colouring, scales
+from search.plots.theme import (
+    BLACK,
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    YELLOW,
+)
+from search.plots.words import count_words, heading, hover, point, short
 from search.records import TrialRecord, finished, front_of, knee_of
 
-# Okabe and Ito's colours, which the colour-blind tell apart.
-BLUE, SKY, VERMILLION, BLACK = "#0072B2", "#56B4E9", "#D55E00", "#000000"
-GREEN, ORANGE, PURPLE, YELLOW = "#009E73", "#E69F00", "#CC79A7", "#F0E442"
-INK, FADED, GRID, PAPER = "#222222", "#5F5F5F", "#E8E8E8", "#FFFFFF"
-REFERENCES = (("diamond", GREEN), ("star", ORANGE), ("square", PURPLE), ("triangle-up", YELLOW))
+REFERENCES: tuple[tuple[Symbol, str], ...] = (
+    ("diamond", GREEN),
+    ("star", ORANGE),
+    ("square", PURPLE),
+    ("triangle-up", YELLOW),
+)
 FRONT, KNEE, DOMINATED, STOPPED = "Pareto front", "Knee", "Dominated", "Stopped early"
 X_TITLE, Y_TITLE = "Training FLOPs relative to dense training", "Validation accuracy (%)"
 EMPTY = "No trial has finished yet"
-PLACES = [f"{row} {column}" for row in ("top", "bottom", "middle") for column in ("left", "right")]
-PLACES += ["top center", "bottom center"]
-"""Of a label around its marker, the best first: nothing is to the top left of a front."""
-SIDES = {"left": -1, "center": 0, "right": 1, "bottom": -1, "middle": 0, "top": 1}
-
-Array = NDArray[np.float64]
-Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -36,7 +46,7 @@ class Series:
     name: str
     trials: list[TrialRecord]
     colour: str
-    symbol: str = "circle"
+    symbol: Symbol = "circle"
     edge: str = PAPER
     opacity: float = 1.0
     diameter: float | None = None
@@ -79,23 +89,61 @@ class Picture:
     hidden: int
 
 
-def point(trial: TrialRecord) -> Range:
-    """Where a trial is: log10 of its relative FLOPs, and per cent; NaN where it cannot be."""
-    flops, accuracy = trial.relative_flops, trial.accuracy
-    if flops is None or accuracy is None or not 0 < flops < math.inf:
-        return math.nan, math.nan
-    return math.log10(flops), 100 * accuracy
+def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
+    """The plot; its trials tell their settings under the pointer and can be coloured by them."""
+    picture = compose(trials)
+    marks: list[Mark] = []
+    x, y = [float(each) for each in 10 ** picture.line[:, 0]], list(picture.line[:, 1])
+    if x:
+        marks.append(Line(x=x, y=y, name=FRONT, dotted=True))
+    marks += [_points(info, each, picture) for each in reversed(picture.series)]
+    frame = picture.frame
+    shown = [trial for each in picture.series for trial in each.trials]
+    return Chart(
+        key="pareto",
+        title=heading(info, "accuracy against training FLOPs"),
+        note=picture.note,
+        advice="double-click to see all" if picture.hidden else "",
+        panels=[
+            Panel(
+                marks=marks,
+                x=Axis(title=X_TITLE, log=True, bounds=frame.x, ticks=log_ticks(frame.x)),
+                y=Axis(title=Y_TITLE, bounds=frame.y),
+            )
+        ],
+        empty="" if x else EMPTY,
+        runs={trial.number: trial.run_id for trial in shown if trial.run_id},
+        colourings=[colouring(each, shown) for each in scales(info.study, shown)],
+    )
+
+
+def _points(info: SearchInfo, series: Series, picture: Picture) -> Points:
+    """A series as markers; the front's name in the legend is with its line."""
+    trials = series.trials
+    return Points(
+        x=[trial.relative_flops or math.nan for trial in trials],
+        y=[point(trial)[1] for trial in trials],
+        name="" if series.name == FRONT else series.name,
+        colour=series.colour,
+        symbol=series.symbol,
+        edge=series.edge,
+        opacity=series.opacity,
+        sizes=[picture.sizes[trial.number] for trial in trials],
+        labels=[picture.labels.get(trial.number, ("", "top left")) for trial in trials],
+        hover=[hover(info, trial) for trial in trials],
+        trials=[trial.number for trial in trials],
+    )
 
 
 def compose(trials: Sequence[TrialRecord]) -> Picture:
     """Decide all that the plot shows."""
-    placed = [trial for trial in trials if all(map(math.isfinite, point(trial)))]
+    placed = [trial for trial in priced(trials) if all(map(math.isfinite, point(trial)))]
     series, shown = sort_out(placed), finished(placed)
     drawn = [trial for each in series for trial in each.trials]
-    names = {trial.number: trial.reference for trial in shown if trial.reference}
+    names = {trial.number: short(trial.reference) for trial in shown if trial.reference}
     if shown:
         knee = knee_of(shown)
-        names[knee.number] = f"{knee.reference or knee.label} (knee)"
+        names[knee.number] = f"{short(knee.reference or knee.label)} (knee)"
     named = [point(trial)[1] for trial in shown if trial.number in names]
     frame = Frame(
         x_bounds([point(trial)[0] for trial in drawn]),
@@ -115,6 +163,29 @@ def compose(trials: Sequence[TrialRecord]) -> Picture:
     )
 
 
+def priced(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials, those that were stopped at the relative FLOPs of their whole schedule.
+
+    What dense training costs is known from a trial of the same network, data and length.
+    """
+    dense = {
+        _scope(trial): trial.train_flops / trial.relative_flops
+        for trial in finished(trials)
+        if trial.train_flops and trial.relative_flops and math.isfinite(trial.relative_flops)
+    }
+    return [
+        replace(trial, relative_flops=trial.predicted_flops / dense[_scope(trial)])
+        if trial.state == "pruned" and trial.predicted_flops and _scope(trial) in dense
+        else trial
+        for trial in trials
+    ]
+
+
+def _scope(trial: TrialRecord) -> tuple[object, ...]:
+    """What dense training's cost hangs on."""
+    return tuple(trial.config.get(name) for name in ("data", "model", "epochs"))
+
+
 def sort_out(trials: Sequence[TrialRecord]) -> list[Series]:
     """Give every finished trial to one series, and the stopped ones to one of their own."""
     done = finished(trials)
@@ -131,7 +202,7 @@ def sort_out(trials: Sequence[TrialRecord]) -> list[Series]:
         symbol, colour = REFERENCES[turn % len(REFERENCES)]
         same = [trial for trial in done if trial.reference == name]
         size = 20 if symbol == "star" else 14
-        series.append(Series(name, same, colour, symbol, edge=INK, diameter=size))
+        series.append(Series(short(name), same, colour, symbol, edge=INK, diameter=size))
     series += [
         Series(DOMINATED, [t for t in own if t.number not in best], SKY, opacity=0.6),
         Series(STOPPED, stopped, BLACK, "x", opacity=0.35, diameter=8),
@@ -155,77 +226,6 @@ def diameters(series: Sequence[Series]) -> dict[int, float]:
     return sizes
 
 
-def x_bounds(values: Sequence[float]) -> Range:
-    """Ends of the x axis around values: at least 0.6 decades, and a margin."""
-    low, high = (min(values), max(values)) if values else (-2.0, 0.0)
-    margin = max(0.07 * (high - low), (0.6 - (high - low)) / 2)
-    return low - margin, high + margin
-
-
-def y_bounds(values: Sequence[float], kept: Sequence[float]) -> Range:
-    """Ends of the y axis around values in per cent, without what is far below the others.
-
-    Far is three times the distance between the quartiles below the lower one, Tukey's outer
-    fence; the distance counts as at least one per cent. What is in ``kept`` stays in any case.
-    """
-    if not values:
-        return 0.0, 100.0
-    lower, upper = np.percentile(values, [25, 75])
-    fence = min([lower - 3 * max(upper - lower, 1.0), *kept])
-    low, high = min(value for value in values if value >= fence), max(values)
-    margin = max(0.07 * (high - low), 0.3)
-    return low - margin, high + 1.5 * margin
-
-
-def x_ticks(bounds: Range) -> dict[float, str]:
-    """Where the x axis is labelled (relative FLOPs), and how: 1, 0.3, 0.1, never 1e-05."""
-    decades = bounds[1] - bounds[0]
-    digits = [1] if decades > 4.5 else [1, 3] if decades > 1.5 else [1, 1.5, 2, 3, 5, 7]
-    powers = range(math.floor(bounds[0]), math.ceil(bounds[1]))
-    ticks = [digit * 10.0**power for power in powers for digit in digits]
-    return {
-        tick: np.format_float_positional(tick, precision=2, fractional=False, trim="-")
-        for tick in ticks
-        if bounds[0] <= math.log10(tick) <= bounds[1]
-    }
-
-
-def place_labels(
-    names: Mapping[int, str], at: Mapping[int, Array], sizes: Mapping[int, float], line: Array
-) -> dict[int, tuple[str, str]]:
-    """Put each label, in turn, where it hides the least.
-
-    Args:
-        names: texts by trial number.
-        at: positions of all markers in shares of the axes, by trial number.
-        sizes: their diameters in pixels.
-        line: positions that labels should not hide either, n × 2.
-    """
-    labels: dict[int, tuple[str, str]] = {}
-    taken: list[tuple[Array, Array]] = []
-    radii = {number: sizes[number] / np.array([1600, 800]) for number in at}
-
-    def clutter(middle: Array, half: Array) -> int:
-        hidden = sum(
-            bool((np.abs(at[each] - middle) < half + radii[each]).all()) for each in at
-        ) + int((np.abs(line - middle) < half).all(axis=1).sum())
-        over = sum(bool((np.abs(middle - it) < half + its).all()) for it, its in taken)
-        return hidden + 100 * over + 10_000 * bool((np.abs(middle - 0.5) + half > 0.5).any())
-
-    for number, text in names.items():
-        half = np.array([0.0048 * len(text) + 0.003, 0.03])
-        reach = 1.01 * (half + radii[number])
-        boxes = {
-            place: (at[number] + reach * [SIDES[column], SIDES[row]], half)
-            for place in PLACES
-            for row, column in [place.split()]
-        }
-        best = min(boxes, key=lambda place: clutter(*boxes[place]))
-        taken.append(boxes[best])
-        labels[number] = text, best
-    return labels
-
-
 def _along(line: Array) -> Array:
     """Many positions on a line, from its corners."""
     if len(line) == 0:
@@ -239,15 +239,11 @@ def _note(trials: Sequence[TrialRecord], series: Sequence[Series], hidden: int, 
     times = [
         t.seconds for each in series if each.diameter is None for t in each.trials if t.seconds
     ]
-    started = sum(not trial.rejected for trial in trials)
-    parts = [f"{len(finished(trials))} of {started} trials finished"]
-    if times:
+    parts = [count_words(trials)]
+    if times and f"{min(times):,.1f}" == f"{max(times):,.1f}":
+        parts.append(f"each took {min(times):,.1f} s")
+    elif times:
         parts.append(f"circle area: wall time, {min(times):,.1f} to {max(times):,.1f} s")
     if hidden:
         parts.append(f"{hidden} below {low:.1f} % not shown")
     return " · ".join(parts)
-
-
-def one_line(title: str) -> str:
-    """A title on one line."""
-    return textwrap.shorten(title, 80, placeholder=" …")

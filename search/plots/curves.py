@@ -1,0 +1,145 @@
+"""How trials learned, and where halving stopped them or let them go on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from search.histories import Epoch
+from search.info import SearchInfo
+from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points
+from search.plots.theme import BLACK, BLUE, FADED, GREEN, PAPER, SKY
+from search.plots.words import escape, heading
+from search.records import TrialRecord, front_of, stopped
+
+STOPPED = Line(x=(), y=(), name="Stopped at a rung", colour=FADED, width=1.0, opacity=0.45)
+DOMINATED = Line(x=(), y=(), name="Dominated", colour=SKY, width=1.2, opacity=0.6)
+REFERENCE = Line(x=(), y=(), name="Reference", colour=GREEN, width=1.8)
+FRONT = Line(x=(), y=(), name="Pareto front", colour=BLUE, width=2.2)
+WENT_ON = Points(x=(), y=(), name="Went on", colour=PAPER, edge=BLUE)
+ENDED = Points(x=(), y=(), name="Stopped", colour=BLACK, symbol="x")
+
+MOST = 10_000
+"""Epochs of all trials together beyond which some are left out, so that the page stays small."""
+
+Curve = tuple[Sequence[float], Sequence[float]]
+
+
+def curves_chart(
+    info: SearchInfo, trials: Sequence[TrialRecord], epochs: Mapping[int, Sequence[Epoch]]
+) -> Chart:
+    """Validation accuracy by epoch of every trial, with what was decided at the rungs.
+
+    Args:
+        info: the search.
+        trials: of it.
+        epochs: that they made, by trial number.
+    """
+    stride = -(-sum(map(len, epochs.values())) // MOST) or 1
+    curves = {trial.number: _curve(epochs.get(trial.number, ()), stride) for trial in trials}
+    shown = [trial for trial in trials if curves[trial.number][0]]
+    lines: list[Mark] = [
+        _drawn(info, curves, group, look) for look, group in _groups(shown) if group
+    ]
+    values = [accuracy for number in curves for accuracy in curves[number][1]]
+    low = float(np.percentile(values, 3)) if values else 0.0
+    bounds = (low - 1.0, max(values, default=100.0) + 1.0)
+    last = max((epoch for number in curves for epoch in curves[number][0]), default=1)
+    rungs = sorted({epoch for trial in shown for epoch in trial.rungs})
+    posts: list[Mark] = [_post(rung, bounds) for rung in rungs]
+    return Chart(
+        key="curves",
+        title=heading(info, "how the trials learned"),
+        note=_note(rungs, shown) + (f" · one epoch in {stride}" if stride > 1 else ""),
+        panels=[
+            Panel(
+                marks=[*posts, *lines, *_decisions(info, shown)],
+                x=Axis(title="Epoch", bounds=(0.5, last + 0.5)),
+                y=Axis(title="Validation accuracy (%)", bounds=bounds),
+            )
+        ],
+        height=560,
+        empty="" if shown else "No trial has made an epoch yet",
+        runs={trial.number: trial.run_id for trial in shown if trial.run_id},
+    )
+
+
+def _groups(shown: Sequence[TrialRecord]) -> list[tuple[Line, list[TrialRecord]]]:
+    """The trials that share a look."""
+    members = {trial.number for trial in front_of(shown)}
+    others = [trial for trial in shown if trial.number not in members]
+    searched = [trial for trial in others if not trial.reference]
+    return [
+        (STOPPED, stopped(searched)),
+        (DOMINATED, [trial for trial in searched if trial.stopped_at is None]),
+        (REFERENCE, [trial for trial in others if trial.reference]),
+        (FRONT, [trial for trial in shown if trial.number in members]),
+    ]
+
+
+def _curve(epochs: Sequence[Epoch], stride: int) -> Curve:
+    """Epochs, and accuracy in per cent after each: the first, some on the way, and the last."""
+    kept = [*epochs[:-1:stride], *epochs[-1:]]
+    told = [(each["epoch"], each["val_accuracy"]) for each in kept]
+    known = [(at, 100 * value) for at, value in told if value is not None and math.isfinite(value)]
+    return [at for at, _ in known], [accuracy for _, accuracy in known]
+
+
+def _drawn(
+    info: SearchInfo, curves: Mapping[int, Curve], trials: Sequence[TrialRecord], look: Line
+) -> Line:
+    """The curves of trials of one look."""
+    x: list[float] = []
+    y: list[float] = []
+    told: list[str] = []
+    for trial in trials:
+        at, accuracies = curves[trial.number]
+        x += [*at, math.nan]
+        y += [*accuracies, math.nan]
+        told += [*(_hover(info, trial, *spot) for spot in zip(at, accuracies, strict=True)), ""]
+    return replace(look, x=x, y=y, hover=told)
+
+
+def _post(rung: int, bounds: tuple[float, float]) -> Line:
+    """A rung."""
+    return Line(x=[rung, rung], y=bounds, name="Rung", colour=FADED, width=1.0, dash="dot")
+
+
+def _decisions(info: SearchInfo, trials: Sequence[TrialRecord]) -> list[Points]:
+    """Where trials went on at a rung, and where they were stopped."""
+    reached = [(t, epoch) for t in trials for epoch in t.rungs]
+    went_on = [(t, epoch) for t, epoch in reached if epoch != t.stopped_at]
+    ended = [(t, epoch) for t, epoch in reached if epoch == t.stopped_at]
+    return [
+        replace(
+            look,
+            x=[epoch for _, epoch in group],
+            y=[100 * t.rungs[epoch] for t, epoch in group],
+            hover=[_verdict(info, t, epoch) for t, epoch in group],
+            trials=[t.number for t, _ in group],
+        )
+        for look, group in ((WENT_ON, went_on), (ENDED, ended))
+        if group
+    ]
+
+
+def _verdict(info: SearchInfo, trial: TrialRecord, epoch: int) -> str:
+    """What a rung said of a trial."""
+    reason = f"<br>{escape(trial.reason)}" if epoch == trial.stopped_at and trial.reason else ""
+    return _hover(info, trial, epoch, 100 * trial.rungs[epoch]) + reason
+
+
+def _hover(info: SearchInfo, trial: TrialRecord, epoch: float, accuracy: float) -> str:
+    name = escape(info.run_name(trial.label))
+    return f"<b>{name}</b><br>epoch {epoch:g}: {accuracy:.2f} %"
+
+
+def _note(rungs: Sequence[int], shown: Sequence[TrialRecord]) -> str:
+    if not rungs:
+        return f"{len(shown)} trials · no trial was compared on the way"
+    listed = ", ".join(map(str, rungs))
+    word = "rung at epoch" if len(rungs) == 1 else "rungs at epochs"
+    return f"{len(shown)} trials, {len(stopped(shown))} stopped early · {word} {listed}"

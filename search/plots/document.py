@@ -1,0 +1,225 @@
+"""The report: a search on one page, with its summary, front, plots and every trial."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+
+import tomli_w
+
+from search.info import SearchInfo
+from search.plots.chart import Chart
+from search.plots.page import Page, figure_of
+from search.records import (
+    TrialRecord,
+    finished,
+    flops_spent,
+    front_of,
+    hypervolume_of,
+    knee_of,
+    stopped,
+)
+
+BODY = """<h1>{name}</h1>
+<p class="lead">{lead}</p>
+<dl>
+{facts}
+</dl>
+<h2 id="front">The front</h2>
+{front}
+<p>Take one home: <code>swast-search export {name} --pick knee --out best</code></p>
+<h2 id="plots">Plots</h2>
+{plots}
+<h2 id="trials">All trials</h2>
+<p class="lead">A column's name sorts by it. Shaded: on the front.</p>
+{trials}"""
+TABLE = """<div class="scroll" tabindex="0" role="region" aria-label="{label}">
+<table>
+<thead><tr>{heads}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</div>"""
+
+THE_SAME = frozenset({"state", "front", "epochs"})
+"""Columns in which the front's members do not differ, or hardly."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a table: as it is shown, and as it is sorted by."""
+
+    text: str
+    value: float | str | None
+
+    def __str__(self) -> str:
+        """Its HTML."""
+        kind = ' class="number"' if isinstance(self.value, int | float) else ""
+        value = "" if self.value is None else html.escape(f"{self.value}")
+        return f'<td{kind} data-value="{value}">{html.escape(self.text)}</td>'
+
+
+def report(
+    info: SearchInfo,
+    trials: Sequence[TrialRecord],
+    charts: Sequence[Chart],
+    tracking: str = "",
+) -> Page:
+    """A search on one page.
+
+    Args:
+        info: the search.
+        trials: of it.
+        charts: its plots.
+        tracking: MLflow's URI; where it is a server, the page links to it.
+    """
+    members = front_of(trials)
+    begun = [trial for trial in trials if not trial.rejected]
+    body = BODY.format(
+        name=html.escape(info.name),
+        lead=html.escape(info.study.description),
+        facts="\n".join(
+            f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>"
+            for name, text in facts(info, trials).items()
+        ),
+        front=_table("The front", members, members, THE_SAME)
+        if members
+        else "<p>Nothing finished yet.</p>",
+        plots="\n".join(map(figure_of, charts)),
+        trials=_table("All trials", begun, members) if begun else "<p>Nothing started yet.</p>",
+    )
+    configs = {trial.number: tomli_w.dumps(trial.config) for trial in begun if trial.config}
+    title = f"{info.name}: report"
+    return Page(
+        info=info,
+        title=title,
+        body=body,
+        kind="report",
+        charts=charts,
+        configs=configs,
+        tracking=tracking,
+    )
+
+
+def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
+    """A search in a few figures."""
+    done, times = finished(trials), sorted(trial.ended for trial in trials if trial.ended)
+    begun = [trial for trial in trials if not trial.rejected]
+    told = {
+        "Study": info.study.name,
+        "Trials": f"{len(begun)} of {info.budget}",
+        "Finished": f"{len(done)}, {len(front_of(trials))} on the front",
+        "Stopped early": f"{len(stopped(trials))}",
+        "Failed": f"{sum(trial.state == 'failed' for trial in begun)}",
+        "Hypervolume": f"{hypervolume_of(trials, info.study.objectives):.4f}",
+        "Training FLOPs of all trials": f"{flops_spent(trials):.4g}",
+        "Training time of all trials": _duration(sum(trial.seconds or 0 for trial in trials)),
+        "Sampler": f"{info.sampler}, seed {info.seed}",
+        "Device": info.device,
+    }
+    if front_of(trials):
+        knee = knee_of(trials)
+        told["Knee"] = f"{knee.label}: {knee.accuracy:.2%} at {knee.relative_flops:.4g} of dense"
+    if times:
+        told["First trial ended"], told["Last trial ended"] = map(_moment, (times[0], times[-1]))
+    return told
+
+
+def _table(
+    label: str,
+    rows: Sequence[TrialRecord],
+    members: Sequence[TrialRecord],
+    left_out: Set[str] = frozenset(),
+) -> str:
+    """Trials as a table that sorts by any column, some columns left out."""
+    on_front = {member.number for member in members}
+    names = list(dict.fromkeys(name for trial in rows for name in trial.params))
+    cells = {trial.number: _row(trial, on_front) | _settings(trial, names) for trial in rows}
+    first, *heads = (head for head in cells[rows[0].number] if head not in left_out)
+    shown = [
+        "".join(
+            [
+                '<tr class="member">' if trial.number in on_front else "<tr>",
+                f"{cells[trial.number][first]}<td>{_copier(trial)}</td>",
+                *(str(cells[trial.number][head]) for head in heads),
+                "</tr>",
+            ]
+        )
+        for trial in rows
+    ]
+    buttons = [_sorter(first), "<th>configuration</th>", *map(_sorter, heads)]
+    return TABLE.format(label=label, heads="".join(buttons), rows="\n".join(shown))
+
+
+def _sorter(head: str) -> str:
+    """A column's head, a button that sorts by it."""
+    return f'<th><button type="button">{html.escape(head)}</button></th>'
+
+
+def _row(trial: TrialRecord, on_front: set[int]) -> dict[str, Cell]:
+    """A trial beside its settings, by column."""
+    return {
+        "trial": Cell(trial.label, trial.number),
+        "state": Cell(trial.state, trial.state),
+        "front": Cell("yes", 1) if trial.number in on_front else Cell("", None),
+        "accuracy": _percent(trial.accuracy),
+        "test": _percent(trial.test_accuracy),
+        "FLOPs / dense": _number(trial.relative_flops, "#.4g"),
+        "training FLOPs": _number(trial.train_flops, ".4g"),
+        "epochs": _number(trial.epochs, "d"),
+        "seconds": _number(trial.seconds, ".1f"),
+    }
+
+
+def _percent(value: float | None) -> Cell:
+    return Cell("", None) if value is None else _finite(Cell(f"{value:.2%}", value))
+
+
+def _number(value: float | None, form: str) -> Cell:
+    return Cell("", None) if value is None else _finite(Cell(format(value, form), value))
+
+
+def _finite(cell: Cell) -> Cell:
+    """A number that is none is shown, and sorted as unknown."""
+    known = isinstance(cell.value, int | float) and math.isfinite(cell.value)
+    return cell if known else Cell(cell.text, None)
+
+
+def _settings(trial: TrialRecord, names: Sequence[str]) -> dict[str, Cell]:
+    """A trial's searched settings, by column."""
+    return {name: _setting(trial.params.get(name)) for name in names}
+
+
+def _setting(value: object) -> Cell:
+    if isinstance(value, float):
+        return Cell(f"{value:.4g}", value)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return Cell("" if value is None else f"{value}", value)
+    return Cell(str(value), str(value))
+
+
+def _copier(trial: TrialRecord) -> str:
+    """A button that copies a trial's configuration."""
+    if not trial.config:
+        return ""
+    label = html.escape(f"Copy the configuration of {trial.label} as TOML")
+    return (
+        f'<button type="button" class="copy" data-trial="{trial.number}" '
+        f'aria-label="{label}">Copy TOML</button>'
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a reader takes them."""
+    minutes, hours = seconds / 60, seconds / 3600
+    if hours >= 2:
+        return f"{hours:.1f} hours"
+    return f"{minutes:.1f} minutes" if minutes >= 2 else f"{seconds:.1f} s"
+
+
+def _moment(ended: str) -> str:
+    """A time in ISO 8601 to the minute."""
+    return ended[:16].replace("T", " ")

@@ -1,0 +1,76 @@
+"""What the front was worth at every FLOP that the search had spent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from search.info import SearchInfo
+from search.plots.axes import flops_unit
+from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points
+from search.plots.theme import FADED
+from search.plots.words import escape, heading
+from search.records import Progress, TrialRecord, progress
+
+
+def hypervolume_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
+    """Hypervolume against training FLOPs of all trials, as they ended."""
+    told = progress(trials, info.study.objectives)
+    factor, unit = flops_unit(max((each.flops_spent for each in told), default=0))
+    spent = [each.flops_spent / factor for each in told]
+    volume = [each.hypervolume for each in told]
+    steps_x = [0.0, *(x for x in spent for _ in (0, 1))]
+    steps_y = [0.0, 0.0, *(y for y in volume for _ in (0, 1))][: len(steps_x)]
+    rises = [now > before for before, now in pairwise([0.0, *volume])]
+    hovers = _hovers(info, trials, told, spent, unit)
+
+    def dots(look: Points, *, grew: bool) -> Points:
+        chosen = [place for place, rise in enumerate(rises) if rise is grew]
+        return replace(
+            look,
+            x=[spent[place] for place in chosen],
+            y=[volume[place] for place in chosen],
+            hover=[hovers[place] for place in chosen],
+            trials=[told[place].trial for place in chosen],
+        )
+
+    ended = Points(x=(), y=(), name="Trial ended", colour=FADED, opacity=0.6, sizes=6)
+    raised = Points(x=(), y=(), name="Trial raised it", sizes=10)
+    marks: list[Mark] = [
+        Line(x=steps_x, y=steps_y),
+        dots(ended, grew=False),
+        dots(raised, grew=True),
+    ]
+    end = f"{volume[-1]:.4f} after {spent[-1]:.3g} {unit} and {len(told)} trials" if told else ""
+    return Chart(
+        key="hypervolume",
+        title=heading(info, "hypervolume against FLOPs spent"),
+        note=end,
+        panels=[
+            Panel(
+                marks=marks if told else [],
+                x=Axis(title=f"Training FLOPs spent by all trials ({unit})"),
+                y=Axis(title="Hypervolume"),
+            )
+        ],
+        height=480,
+        empty="" if told else "No trial has ended yet",
+        runs={trial.number: trial.run_id for trial in trials if trial.run_id},
+    )
+
+
+def _hovers(
+    info: SearchInfo,
+    trials: Sequence[TrialRecord],
+    told: Sequence[Progress],
+    spent: Sequence[float],
+    unit: str,
+) -> list[str]:
+    """What each end of a trial says under the pointer."""
+    labels = {trial.number: trial.label for trial in trials}
+    return [
+        f"<b>{escape(info.run_name(labels[each.trial]))}</b>"
+        f"<br>hypervolume: {each.hypervolume:.4f}<br>spent: {flops:.4g} {unit}"
+        for each, flops in zip(told, spent, strict=True)
+    ]

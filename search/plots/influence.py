@@ -1,0 +1,69 @@
+"""Which settings decide accuracy, and which decide FLOPs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from search.importance import FEWEST, Importance, importances
+from search.info import SearchInfo
+from search.plots.chart import BLANK, Axis, Bars, Chart, Panel
+from search.plots.scales import scales
+from search.plots.theme import BLUE, ORANGE
+from search.plots.words import heading, point
+from search.records import TrialRecord, finished
+
+OBJECTIVES = (("Validation accuracy", BLUE), ("log FLOPs", ORANGE))
+
+
+def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
+    """The share of each objective's variance that each searched setting explains, by fANOVA."""
+    done = [trial for trial in finished(trials) if math.isfinite(point(trial)[1])]
+    axes = scales(info.study, done)
+    places = {axis.path: [axis.place(trial) for trial in done] for axis in axes}
+    choices = {axis.path for axis in axes if axis.places}
+    flops, accuracy = zip(*map(point, done), strict=True) if done else ((), ())
+    told = [importances(places, choices, goal) for goal in (accuracy, flops)]
+    names = sorted(told[0], key=lambda name: sum(each[name].share for each in told))
+    return Chart(
+        key="importance",
+        title=heading(info, "what decides accuracy, and what FLOPs"),
+        note=_note(done, told[0], len(axes)),
+        panels=[
+            Panel(
+                title=title,
+                marks=[_bars(each, names, colour)],
+                x=Axis(title="Share of variance explained", bounds=(0.0, 1.12)),
+                y=Axis(ticks={float(at): names[at] for at in range(len(names))}, grid=False),
+            )
+            for (title, colour), each in zip(OBJECTIVES, told, strict=True)
+        ]
+        if names
+        else [BLANK],
+        columns=2 if names else 1,
+        height=230 + 30 * max(len(names), 4),
+        empty="" if names else f"It takes {FEWEST} finished trials to tell",
+    )
+
+
+def _bars(told: Mapping[str, Importance], names: Sequence[str], colour: str) -> Bars:
+    shares = [told[name].share for name in names]
+    counts = {each.trials for each in told.values()}
+    texts = [
+        f"{told[name].share:.2f}" + (f" ({told[name].trials})" if len(counts) > 1 else "")
+        for name in names
+    ]
+    return Bars(y=list(map(float, range(len(names)))), lengths=shares, colour=colour, texts=texts)
+
+
+def _note(done: Sequence[TrialRecord], told: Mapping[str, Importance], searched: int) -> str:
+    """On how many trials it rests."""
+    counts = {each.trials for each in told.values()}
+    if not counts:
+        return f"{len(done)} trials finished"
+    if len(counts) == 1:
+        note = f"fANOVA over {counts.pop()} finished trials"
+    else:
+        note = "fANOVA; in brackets: finished trials that have the setting"
+    left = searched - len(told)
+    return note + (f" · {left} settings in fewer than {FEWEST} left out" if left else "")

@@ -1,0 +1,136 @@
+"""Every trial as a line through its settings and what they gave."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from search.info import SearchInfo
+from search.plots.axes import even_ticks, log_ticks, y_bounds
+from search.plots.chart import Axis, Chart, Line, Panel, Points
+from search.plots.scales import Scale, scales
+from search.plots.theme import BLUE, FADED, SKY, VERMILLION
+from search.plots.words import brief, count_words, heading, point
+from search.records import TrialRecord, finished, front_of, knee_of
+
+MISSING = -0.13
+"""Height at which lines pass the axes of settings that their trials do not have."""
+
+DOMINATED = Line(x=(), y=(), name="Dominated", colour=SKY, width=1.0, opacity=0.45)
+FRONT = Line(x=(), y=(), name="Pareto front", colour=BLUE, width=2.2)
+KNEE = Line(x=(), y=(), name="Knee", colour=VERMILLION, width=3.0)
+LONGEST = 10
+"""Letters of a name that stand side by side."""
+
+
+def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
+    """Parallel coordinates: searched settings and both objectives, the front before the rest."""
+    done = [trial for trial in finished(trials) if math.isfinite(point(trial)[1])]
+    axes = [*scales(info.study, done), *_objectives(done)]
+    members = {trial.number for trial in front_of(done)}
+    knee = {knee_of(done).number} if done else set()
+    looks = (
+        (DOMINATED, [t for t in done if t.number not in members]),
+        (FRONT, [t for t in done if t.number in members - knee]),
+        (KNEE, [t for t in done if t.number in knee]),
+    )
+    lines = [_through(info, axes, group, look) for look, group in looks if group]
+    lacking = any(math.isnan(axis.place(trial)) for axis in axes for trial in done)
+    bottom = MISSING - 0.05 if lacking else -0.06
+    at = {float(place): _wrapped(axis.path) for place, axis in enumerate(axes)}
+    ends = (-0.45, len(axes) - 0.4)
+    return Chart(
+        key="parallel",
+        title=heading(info, "settings and what they gave"),
+        note=count_words(trials) + " · log axes where the search was on a log scale",
+        panels=[
+            Panel(
+                marks=[*map(_spine, range(len(axes))), *lines, _ticks(axes, done)],
+                x=Axis(ticks=at, bounds=ends, grid=False),
+                y=Axis(ticks={}, bounds=(bottom, 1.06), grid=False),
+            )
+        ],
+        height=520,
+        empty="" if done else "No trial has finished yet",
+    )
+
+
+def _objectives(done: Sequence[TrialRecord]) -> list[Scale]:
+    """The axes of the objectives, as if they were settings."""
+    if not done:
+        return []
+    logs, percents = zip(*map(point, done), strict=True)
+    flops = {math.log10(tick): text for tick, text in log_ticks((min(logs), max(logs))).items()}
+    low, high = max(y_bounds(percents)[0], min(percents)), max(percents)
+    accuracies = even_ticks(low, high)
+    if low > min(percents):
+        accuracies = {
+            at: text for at, text in accuracies.items() if at > low + 0.08 * (high - low)
+        }
+        accuracies[low] = f"≤ {low:.1f}"
+    return [
+        _Objective(
+            path="FLOPs\n(relative)",
+            places={},
+            low=min(logs),
+            high=max(logs),
+            log=True,
+            ticks=flops,
+        ),
+        _Objective(path="accuracy\n(%)", places={}, low=low, high=high, ticks=accuracies),
+    ]
+
+
+class _Objective(Scale):
+    """The axis of an objective; what is far below the others is at its end."""
+
+    def place(self, trial: TrialRecord) -> float:
+        return max(point(trial)[0 if self.log else 1], self.low)
+
+
+def _through(
+    info: SearchInfo, axes: Sequence[Scale], trials: Sequence[TrialRecord], look: Line
+) -> Line:
+    """Trials of one look, each a line of its own."""
+    x: list[float] = []
+    y: list[float] = []
+    told: list[str] = []
+    for trial in trials:
+        shares = [axis.share(trial) for axis in axes]
+        x += [*map(float, range(len(axes))), math.nan]
+        y += [share if math.isfinite(share) else MISSING for share in shares] + [math.nan]
+        told += [*(brief(info, trial, axis.path) for axis in axes), ""]
+    return replace(look, x=x, y=y, hover=told)
+
+
+def _spine(place: int) -> Line:
+    """An axis itself."""
+    return Line(x=[place, place], y=[0.0, 1.0], colour=FADED, width=1.0)
+
+
+def _ticks(axes: Sequence[Scale], trials: Sequence[TrialRecord]) -> Points:
+    """The labels along all axes."""
+    spots = [
+        (float(place), axis.share_of(at), text)
+        for place, axis in enumerate(axes)
+        for at, text in axis.ticks.items()
+    ]
+    spots += [
+        (float(place), MISSING, "not set")
+        for place, axis in enumerate(axes)
+        if any(math.isnan(axis.place(trial)) for trial in trials)
+    ]
+    return Points(
+        x=[x + 0.04 for x, _, _ in spots],
+        y=[y for _, y, _ in spots],
+        labels=[(text, "middle right") for _, _, text in spots],
+        symbol="none",
+    )
+
+
+def _wrapped(path: str) -> str:
+    """A dotted path on two lines, or a long name of words."""
+    if "." in path:
+        return path.replace(".", ".\n", 1)
+    return path.replace("_", "_\n", 1) if len(path) > LONGEST else path

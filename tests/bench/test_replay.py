@@ -1,0 +1,131 @@
+"""Replayed searches: every FLOP counted once, the clock kept, the same seed the same search."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import optuna
+import pytest
+
+from bench.curves import Encoding, Table, pack
+from bench.record import drawn
+from bench.replay import Clock, Training
+from bench.strategies import Halved, Sampled, ranked
+from search.pareto import hypervolume
+from search.study import find_study
+
+EPOCHS = 30
+
+
+class World:
+    """Trainings with a bill and an accuracy that can be said by heart."""
+
+    def __init__(self):
+        self.trained = []
+
+    def price(self, config):
+        return self.training(config).flops.sum()
+
+    def training(self, config):
+        flops = np.full(EPOCHS, 100 * config.coreset.fraction)
+        flops[: config.warmup_epochs] = 100
+        return Training(
+            np.full(EPOCHS, 1 - config.prune.sparsity / 2), flops, config.warmup_epochs, 3000
+        )
+
+    def train(self, config, draw):
+        self.trained.append(config)
+        return self.training(config)
+
+
+def sampled(seed=0, **more):
+    return Sampled("digits", optuna.samplers.RandomSampler(seed=seed), **more)
+
+
+def test_a_search_costs_what_its_trials_cost_and_finds_what_they_found():
+    world = World()
+    clock = Clock(world, sampled(), workers=1, seed=0)
+    replay = clock.run(np.inf, 12)
+    trainings = [world.training(config) for config in world.trained[:12]]
+    assert (replay.finished, replay.stopped) == (12, 0)
+    assert replay.spent == pytest.approx(np.cumsum([each.flops.sum() for each in trainings]))
+    points = [(each.accuracy[-1], each.relative_flops) for each in trainings]
+    assert replay.found[-1] == hypervolume(*zip(*points, strict=True))
+    assert replay.found == sorted(replay.found)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_shared_warm_ups_cost_their_longest_alone(workers):
+    world = World()
+    replay = Clock(world, sampled(shares_warmups=True), workers, seed=0).run(np.inf, 12)
+    longest = 100 * max(config.warmup_epochs for config in world.trained)
+    if workers == 1:
+        after = [100 * c.coreset.fraction * (EPOCHS - c.warmup_epochs) for c in world.trained[:12]]
+        assert replay.spent[-1] == pytest.approx(longest + sum(after))
+    alone = Clock(World(), sampled(), workers, seed=0).run(np.inf, 12)
+    assert replay.spent[-1] < alone.spent[-1]
+
+
+def test_workers_train_side_by_side():
+    """Twice the workers, about half the time, the same FLOPs a trial."""
+    times = {}
+    for workers in (1, 4):
+        clock = Clock(World(), sampled(), workers, seed=0)
+        clock.run(np.inf, 40)
+        times[workers] = clock._now
+    assert 3 < times[1] / times[4] < 5
+
+
+def test_the_same_seed_is_the_same_search_and_another_is_another():
+    found = [Clock(World(), sampled(seed), 4, seed).run(np.inf, 20).spent for seed in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_trial_that_halving_stops_is_billed_as_far_as_it_came():
+    world = World()
+    strategy = Halved(
+        "digits", optuna.samplers.RandomSampler(seed=0), world.price, shares_warmups=False
+    )
+    replay = Clock(world, strategy, 1, seed=0).run(np.inf, 30)
+    assert replay.stopped > replay.finished > 0
+    whole = sum(world.price(config) for config in world.trained[:30])
+    rungs = sum(world.training(config).flops[:3].sum() for config in world.trained[:30])
+    assert rungs < replay.spent[-1] < whole
+
+
+def test_sorted_places_are_made_ranks():
+    order = np.array([2, 0, 3, 1])  # the best is at place 2
+    assert ranked(order).tolist() == [1, 3, 0, 2]
+
+
+def test_a_table_holds_the_configurations_that_were_recorded_with_every_seed(tmp_path):
+    lines = [
+        {
+            "config": place,
+            "seed": seed,
+            "hits": list(range(place, place + EPOCHS)),
+            "flops": list(range(1, EPOCHS + 1)),
+            "test_hits": 7,
+            "relative_flops": 0.5,
+            "seconds": 1.0,
+        }
+        for place, seed in [(0, 0), (0, 1), (1, 0), (2, 1), (2, 0)]
+    ]
+    recorded = tmp_path / "lines"
+    recorded.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    pack(recorded, "digits", tmp_path / "digits.npz")
+    table = Table.load("digits", tmp_path)
+    configs = drawn("digits", 3)
+    assert table.configs == [configs[0], configs[2]]
+    assert table.hits[:, 0, 0].tolist() == [0, 2]
+    assert table.sizes == (288, 360)
+
+
+def test_configurations_become_points_of_the_unit_cube():
+    encode = Encoding(find_study("digits"))
+    points = np.stack([encode(config) for config in drawn("digits", 50)])
+    assert points.shape == (50, 2 + 4 + 1 + 2 + 5 + 1 + 2 + 2)
+    assert points.min() >= 0
+    assert points.max() <= 1
+    assert len(np.unique(points, axis=0)) == 50

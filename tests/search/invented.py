@@ -1,0 +1,92 @@
+"""Searches that were never trained: trials told to Optuna's storage, and from there to MLflow."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+
+from search.histories import Histories
+from search.home import Home
+from search.kept import outcome_of
+from search.records import TrialRecord
+from search.sampler import draw
+from search.tracking import Tracker
+from search.trials import SearchTrials
+from tests.search.support import BARE, epoch, new_search, record
+
+
+def record_search(home: Path, count: int, source: str = BARE, **info: Any) -> SearchTrials:
+    """A search of so many finished trials, the references first, as its driver leaves it."""
+    name = info.get("name", "trip")
+    trials = new_search(home, source, **{"budget": count, "uid": f"uid-{name}"} | info)
+    histories = Histories(Home(home).search(name) / "histories")
+    chance = random.Random(count)
+    for number in range(len(trials.info.study.references)):
+        ended = outcome(trials.ask().number, chance)
+        trials.settle(ended)
+        histories.extend(number, [epoch(1, ended.accuracy)])
+    drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=count))
+    for number in range(len(trials.info.study.references), count):
+        asked = drawn.ask()
+        config = draw(asked, trials.info.study)
+        ended = outcome(number, chance)
+        trials._study.add_trial(_finished(asked, config.to_dict(), ended))
+        histories.extend(number, [epoch(1, ended.accuracy)])
+    return trials
+
+
+def outcome(number: int, chance: random.Random) -> TrialRecord:
+    """How a trial went: dearer ones are better on the whole."""
+    relative = 10 ** chance.uniform(-2, 0)
+    accuracy = 0.98 + 0.1 * math.log10(relative) - chance.expovariate(20)
+    return record(number, round(accuracy, 4), relative, epochs=1)
+
+
+def _finished(
+    asked: optuna.Trial, config: dict[str, Any], ended: TrialRecord
+) -> optuna.trial.FrozenTrial:
+    """A trial as the storage keeps it at its end; much quicker than to ask for it and tell it."""
+    return optuna.trial.create_trial(
+        params=asked.params,
+        distributions=asked.distributions,
+        values=[ended.accuracy, ended.train_flops],
+        user_attrs={"config": config, "begun": {}, "outcome": outcome_of(ended)},
+    )
+
+
+def publish(home: Path, trials: SearchTrials, uri: str | None = None) -> str:
+    """Tell MLflow of a search as a driver does that finds it whole; the id of its run."""
+    place = Home(home)
+    folder, records = place.search(trials.info.name), trials.records()
+    tracker = Tracker(
+        uri or place.tracking, place.artifacts, folder, Histories(folder / "histories")
+    )
+    experiment_id, run_id = tracker.begin(trials.info, records)
+    trials.remember(experiment_id=experiment_id, run_id=run_id)
+    tracker.publish(trials.info, records, now=True)
+    tracker.end_search("finished")
+    assert tracker.close(600)
+    trials.complete_runs(tracker.run_of)
+    return run_id
+
+
+@contextlib.contextmanager
+def hasty() -> Iterator[None]:
+    """SQLite does not wait for the disk: what is written need not outlive the machine."""
+
+    def relax(connection: Any, _: Any) -> None:
+        if type(connection).__module__.startswith("sqlite3"):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    sqlalchemy.event.listen(sqlalchemy.engine.Engine, "connect", relax)
+    try:
+        yield
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.engine.Engine, "connect", relax)
