@@ -12,6 +12,8 @@ import random
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import optuna
