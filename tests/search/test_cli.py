@@ -534,7 +534,7 @@ class TestHelp:
             assert f"{command}: " in " ".join(out.split())
 
     def test_loads_nothing_that_takes_time(self):
-        """The least of some processes, as others may be at work: it took 0.16 s of the CPU."""
+        """The least of some processes, as others may be at work: it took 0.14 s of the CPU."""
         command = "from search.cli import main; main(['--help'])"
 
         def seconds() -> float:
