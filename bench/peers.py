@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 CACHE = Path(tempfile.gettempdir()) / "swast-bench-peers"
-VERSIONS = {"cords": "0.0.4", "syne-tune": "0.16.0"}
+VERSIONS = {"cords": "0.0.4", "optuna-integration": "5.0.0", "syne-tune": "0.16.0"}
 
 
 def unpacked(package: str) -> Path:

@@ -23,7 +23,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -33,14 +32,17 @@ import numpy as np
 import torch
 
 from bench.peers import from_file
+from swast.calibration import now
 from swast.config import CoresetConfig
 from swast.coresets import SCORERS, make_groups
 from swast.coresets.base import GroupSize
 from swast.coresets.gradmatch import RIDGE, match
+from swast.data.samples import CHUNK
 from swast.features import Features, evaluating
 from swast.memory import Memory
 from swast.models import build_model
 
+CPU = torch.device("cpu")
 CLASSES, WIDTH = 10, 512
 PICKS = {10: 10, 50: 8, 100: 15}
 """Picks a class, and how many times faster than the faster of CORDS' two ours is to be."""
@@ -59,7 +61,7 @@ def synthetic(per_class: int, seed: int = 0) -> Features:
     hidden = (torch.randn(len(labels), WIDTH, generator=draw) + 0.3 * centres[labels]).relu()
     logits = hidden @ centres.T * (3 / WIDTH**0.5) * 0.3
     logits += torch.randn(len(labels), CLASSES, generator=draw)
-    return Features(hidden, logits, labels, Memory(len(labels), torch.device("cpu")))
+    return Features(hidden, logits, labels, Memory(len(labels), CPU))
 
 
 def groups_of(features: Features, picks: int) -> list[Any]:
@@ -75,11 +77,11 @@ def gradients(features: Features) -> list[torch.Tensor]:
     return [flat[features.labels == label] for label in range(CLASSES)]
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds of some work, and what it gives."""
-    started = time.perf_counter()
+def timed(work: Callable[[], Any], device: torch.device = CPU) -> tuple[float, Any]:
+    """Seconds of some work on a device, and what it gives."""
+    started = now(device)
     found = work()
-    return time.perf_counter() - started, found
+    return now(device) - started, found
 
 
 def ours(features: Features, picks: int) -> list[torch.Tensor]:
@@ -178,21 +180,42 @@ def large() -> dict[str, float]:
     }
 
 
-def scorers() -> dict[str, Any]:
-    """Part 3."""
-    features = synthetic(5000)
-    groups = groups_of(features, 500)
-    model = build_model("resnet18", (3, 32, 32), CLASSES, 0)
-    images = torch.randn(PICTURES, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-    with evaluating(model):
-        model(images)
-        seconds = statistics.median(timed(lambda: model(images))[0] for _ in range(3))
-    found: dict[str, Any] = {"forward": seconds * len(features.labels) / PICTURES, "scorers": {}}
-    for name, scorer in SCORERS.items():
+def scorers(
+    device: torch.device, model: str = "resnet18", side: int = 32, per_class: int = 5000
+) -> dict[str, Any]:
+    """Part 3, on a device; on a GPU the forward pass is in bf16.
+
+    Args:
+        device: where all is computed.
+        model: the network whose forward pass is beside the scorers.
+        side: of its images, in pixels.
+        per_class: samples of each of the 10 classes.
+    """
+    seen = synthetic(per_class)
+    placed = (each.to(device) for each in (seen.hidden, seen.logits, seen.labels))
+    features = Features(*placed, Memory(len(seen.labels), device))
+    groups = groups_of(features, max(1, per_class // 10))
+    network = build_model(model, (3, side, side), CLASSES, 0).to(device)
+    draw = torch.Generator().manual_seed(0)
+    on_gpu = device.type == "cuda"
+    images = torch.randn(CHUNK if on_gpu else PICTURES, 3, side, side, generator=draw).to(device)
+    with evaluating(network), torch.autocast(device.type, torch.bfloat16, enabled=on_gpu):
+        seconds = statistics.median(timed(lambda: network(images), device)[0] for _ in range(4))
+    forward = seconds * len(features.labels) / len(images)
+    return {
+        "forward": forward,
+        "scorers": {name: selecting(name, features, groups, device) for name in SCORERS},
+    }
+
+
+def selecting(name: str, features: Features, groups: list[Any], device: torch.device) -> float:
+    """Seconds of a scorer's choice; on a GPU of the second, as the first loads what it runs."""
+
+    def select() -> object:
         draw = torch.Generator().manual_seed(0)
-        taken, _ = timed(lambda: scorer.select(features, groups, draw, CoresetConfig()))  # noqa: B023
-        found["scorers"][name] = taken
-    return found
+        return SCORERS[name].select(features, groups, draw, CoresetConfig())
+
+    return [timed(select, device)[0] for _ in range(1 + (device.type == "cuda"))][-1]
 
 
 def apart(part: str, threads: int) -> dict[str, Any]:
@@ -239,7 +262,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     warnings.simplefilter("ignore")
     if options.part:
-        print(json.dumps({"large": large, "scorers": scorers}[options.part]()))
+        print(json.dumps(large() if options.part == "large" else scorers(CPU)))
         return
     found: dict[str, Any] = {"threads": options.threads, "cords": against_cords(options.repeats)}
     found |= {part: apart(part, options.threads) for part in ("large", "scorers")}

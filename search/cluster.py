@@ -25,11 +25,21 @@ from search.errors import RequestError
 from search.scratch import scratch_folder
 
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
+TRAINING = ["search.runner", "torch._dynamo"]
+"""What workers import to train; the last is what torch imports for the first optimiser."""
 
 
 @contextmanager
-def ray_running(address: str | None, gpus: int) -> Iterator[tuple[float, int]]:
+def ray_running(
+    address: str | None, gpus: int, *, ready: bool = False
+) -> Iterator[tuple[float, int]]:
     """Ray, joined at an address or started here with some GPUs, and left without a trace.
+
+    Args:
+        address: of a cluster; None starts one here.
+        gpus: that one started here has.
+        ready: have the worker of each CPU, which Ray starts at once, import what training needs
+            while this process goes on with what it has to do.
 
     Yields:
         CPUs and GPUs that there are.
@@ -39,17 +49,23 @@ def ray_running(address: str | None, gpus: int) -> Iterator[tuple[float, int]]:
     """
     with scratch_folder() as folder:
         try:
-            _start_ray(address, gpus, folder)
+            _start_ray(address, gpus, folder, ready=ready)
             there = ray.cluster_resources()
             yield there.get("CPU", 0.0), int(there.get("GPU", 0))
         finally:
             ray.shutdown()
 
 
-def _start_ray(address: str | None, gpus: int, folder: Path) -> None:
+def _start_ray(address: str | None, gpus: int, folder: Path, *, ready: bool) -> None:
     """Join a cluster, or start Ray here with its files in a folder."""
     if address is None:
-        ray.init(num_gpus=gpus, include_dashboard=False, _temp_dir=str(folder), **QUIET)
+        ray.init(
+            num_gpus=gpus,
+            include_dashboard=False,
+            _temp_dir=str(folder),
+            _system_config={"preload_python_modules": TRAINING} if ready else None,
+            **QUIET,
+        )
         return
     try:
         ray.init(address=address, **QUIET)

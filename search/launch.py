@@ -120,7 +120,6 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         RequestError: it cannot be run here as it is asked for.
     """
     from search.cluster import ray_running
-    from search.runner import Workers
 
     with ExitStack() as stack:
         present, where = prepare.present_gpus(request), "this machine"
@@ -134,9 +133,13 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if request.resume is not None:
             stack.enter_context(lock)
         data = prepare.load(info.study, request, home)
-        if not request.address:
-            cpus, _ = stack.enter_context(ray_running(None, gpus))
         resources = prepare.choose_resources(request, info.study, gpus)
+        if not request.address:
+            all_at_work = resources.cpus_per_trial <= 1 and info.budget >= (os.cpu_count() or 1)
+            ready = all_at_work and not gpus
+            cpus, _ = stack.enter_context(ray_running(None, gpus, ready=ready))
+        from search.runner import Workers  # seconds, in which workers get ready
+
         shares = info.study.shares_warmups and not request.separate_warmups
         warmups = home.warmups if shares else None
         workers = Workers(data, resources, resources.concurrency(cpus, gpus), warmups)

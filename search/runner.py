@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from ray import tune
 from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
@@ -29,6 +30,10 @@ from swast.data import ArrayData
 
 Answer = TypeVar("Answer")
 logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search tells what failed
+# Tune gives actors variables of their own, which nothing here reads. For such actors Ray does not
+# take the workers that it has ready (see `search.cluster`), and starts others.
+class_cache.DEFAULT_ENV_VARS = {}
+class_cache.ENV_VARS_TO_PROPAGATE = set()
 
 
 class JobActor(tune.Trainable):  # type: ignore[misc]

@@ -136,10 +136,8 @@ def make_groups(labels: torch.Tensor, sizes: Sequence[GroupSize]) -> list[Group]
     """The groups themselves: one a class where there are several sizes, else all samples."""
     if len(sizes) == 1:
         return [Group(torch.arange(len(labels), device=labels.device), sizes[0].quota)]
-    return [
-        Group((labels == label).nonzero().flatten(), size.quota)
-        for label, size in enumerate(sizes)
-    ]
+    members = labels.argsort(stable=True).split([size.size for size in sizes])
+    return [Group(indices, size.quota) for indices, size in zip(members, sizes, strict=True)]
 
 
 def keep_lowest(scores: torch.Tensor, groups: Sequence[Group]) -> Coreset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -21,13 +22,16 @@ class Colours:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """(x − mean) / std by channel, as float32, n × channels × height × width."""
+    def normaliser(self, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
+        """(x − mean) / std by channel, as float32, of n × channels × height × width on a device.
+
+        Made once for many batches: what it takes to a GPU, the GPU is waited for.
+        """
         mean, std = (
-            torch.tensor(values, device=images.device).view(1, -1, 1, 1)
+            torch.tensor(values, device=device).view(1, -1, 1, 1)
             for values in (self.mean, self.std)
         )
-        return images.float().sub_(mean).div_(std)
+        return lambda images: images.float().sub_(mean).div_(std)
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ class Samples(ABC):
         self, parts: Iterable[torch.Tensor], augmentation: Augmentation | None = None
     ) -> Iterator[torch.Tensor]:
         """The images at the indices of each part, a batch a part, in that order."""
+        normalised = self.colours and self.colours.normaliser(self.labels.device)
         for indices, images in self.stored(parts):
-            batch = images if self.colours is None else self.colours.normalise(images)
+            batch = normalised(images) if normalised else images
             yield batch if augmentation is None else augmentation(batch, indices)
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:

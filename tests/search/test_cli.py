@@ -12,6 +12,8 @@ import random
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 
 import optuna
@@ -530,6 +532,18 @@ class TestHelp:
         assert (code, err) == (0, "")
         for command in COMMANDS:
             assert f"{command}: " in " ".join(out.split())
+
+    def test_loads_nothing_that_takes_time(self):
+        """The least of some processes, as others may be at work: it took 0.16 s of the CPU."""
+        command = "from search.cli import main; main(['--help'])"
+
+        def seconds() -> float:
+            before = os.times()
+            subprocess.run([sys.executable, "-c", command], check=True, capture_output=True)
+            after = os.times()
+            return sum(after[2:4]) - sum(before[2:4])
+
+        assert min(seconds() for _ in range(4)) < 0.3
 
     @pytest.mark.parametrize("command", sorted(COMMANDS))
     def test_is_there_for_every_command(self, swast_search, command):

@@ -176,7 +176,9 @@ class TestTheIntake:
         if kind == np.uint8:
             assert np.allclose(samples(data), images[:9] / 255)
             assert "pixels in [0, 1], bytes divided by 255" in str(Intake.of(data))
-            expected = data.colours.normalise(torch.tensor(data.val_images)).numpy()
+            expected = data.colours.normaliser(torch.device("cpu"))(
+                torch.tensor(data.val_images)
+            ).numpy()
         else:
             assert np.allclose(samples(data), images[:9], atol=1e-3)
             expected = data.val_images
