@@ -99,6 +99,7 @@ class Run:
         self.num_weights = sum(weight.numel() for weight in prunable.values())
         self.widths = channel.widths(self.model)
         self.masks = Masks({} if self._shrinks else prunable, self.optimizer)
+        self._counted: tuple[Mapping[str, int] | None, int] = None, 0
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
@@ -168,8 +169,11 @@ class Run:
 
     @property
     def forward_flops(self) -> int:
-        """Forward FLOPs of one sample under the masks in force."""
-        return self.cost.forward(self.masks.survivors())
+        """Forward FLOPs of one sample under the masks in force; counted when these change."""
+        living = self.masks.survivors()
+        if living is not self._counted[0]:
+            self._counted = living, self.cost.forward(living)
+        return self._counted[1]
 
     @property
     def seconds(self) -> float:

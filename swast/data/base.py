@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -23,11 +24,14 @@ class Colours:
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
         """(x − mean) / std by channel, as float32, n × channels × height × width."""
-        mean, std = (
-            torch.tensor(values, device=images.device).view(1, -1, 1, 1)
-            for values in (self.mean, self.std)
-        )
+        mean, std = (_by_channel(values, images.device) for values in (self.mean, self.std))
         return images.float().sub_(mean).div_(std)
+
+
+@lru_cache
+def _by_channel(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """A value a channel, to be combined with images on a device; brought there once."""
+    return torch.tensor(values, device=device).view(1, -1, 1, 1)
 
 
 @dataclass(frozen=True)
