@@ -84,7 +84,7 @@ class Work:
 WORKS = {
     "cnn-small": Work(lambda: load_data("digits"), 32, 16, 61),
     "mlp-small": Work(lambda: load_data("digits"), 32, 41, 101),
-    "resnet20": Work(lambda: random_images(1280), 128, 4, 16),
+    "resnet20": Work(lambda: random_images(640), 128, 3, 11),
 }
 
 

@@ -126,6 +126,29 @@ def front_of(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return [done[place] for place in front(*objectives(done))]
 
 
+class StandingFront:
+    """The front of a search whose trials finish one by one, to which each is compared once.
+
+    Args:
+        trials: that there are already; those that are not finished count for nothing.
+    """
+
+    def __init__(self, trials: Sequence[TrialRecord]) -> None:
+        self._members = front_of(trials)
+
+    @property
+    def members(self) -> tuple[TrialRecord, ...]:
+        """Those on it, cheapest first."""
+        return tuple(self._members)
+
+    def add(self, trial: TrialRecord) -> list[TrialRecord]:
+        """Compare a trial that ended; returns who is not on the front for it: it, or others."""
+        contenders = [*self._members, trial]
+        self._members = front_of(contenders)
+        kept = {member.number for member in self._members}
+        return [each for each in contenders if each.number not in kept]
+
+
 def knee_of(trials: Sequence[TrialRecord]) -> TrialRecord:
     """The knee of the front of at least one finished trial."""
     done = finished(trials)

@@ -9,7 +9,14 @@ from typing import Any
 
 from search.info import SearchInfo
 from search.pareto import front, reference_point
-from search.records import TrialRecord, flops_spent, front_of, hypervolume_of, stopped
+from search.records import (
+    StandingFront,
+    TrialRecord,
+    flops_spent,
+    front_of,
+    hypervolume_of,
+    stopped,
+)
 from search.status import End
 
 
@@ -83,12 +90,14 @@ class SearchResult:
     @property
     def history(self) -> list[Progress]:
         """The search as its trials ended, in that order."""
-        axes = self.info.study.objectives
-        ended = sorted((t for t in self.trials if t.ended), key=lambda trial: trial.ended or "")
-        return [
-            Progress(trial.number, flops_spent(upto), hypervolume_of(upto, axes))
-            for trial, upto in ((t, ended[: place + 1]) for place, t in enumerate(ended))
-        ]
+        axes, standing, spent = self.info.study.objectives, StandingFront(()), 0
+        found: list[Progress] = []
+        for trial in sorted((t for t in self.trials if t.ended), key=lambda t: t.ended or ""):
+            standing.add(trial)
+            spent += flops_spent([trial])
+            reached = hypervolume_of(standing.members, axes)
+            found.append(Progress(trial.number, spent, reached))
+        return found
 
     @property
     def confirmed(self) -> tuple[Confirmed, ...]:

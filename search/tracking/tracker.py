@@ -42,7 +42,8 @@ from search.tracking.takeover import parent_of, sort_out
 FLUSH_SECONDS = 2.0
 """Epochs of so many seconds are sent together."""
 PUBLISH_SECONDS = 5.0
-"""The front is shown at most so often."""
+DRAWING_SHARE = 0.05
+"""The front is shown at most so often, and of the time of a large search not more than so much."""
 REAL = Clock()
 
 
@@ -74,7 +75,7 @@ class Tracker:
         self._runs: dict[int, Mirror] = {}
         self._records: Sequence[TrialRecord] = ()
         self._front: set[int] = set()
-        self._drawn, self._is_stale, self._can_draw = -math.inf, False, True
+        self._due, self._is_stale, self._can_draw = -math.inf, False, True
 
     def begin(self, info: SearchInfo, records: Sequence[TrialRecord]) -> tuple[str, str]:
         """Find or make the search's parent run, open it, and bring its trials' runs up to date.
@@ -149,9 +150,10 @@ class Tracker:
             now: do not wait until `PUBLISH_SECONDS` have passed since the last time.
         """
         self._info, self._records, self._is_stale = info, tuple(records), True
+        members = front_of(records)
         values = {
-            "hypervolume": hypervolume_of(records, info.study.objectives),
-            "front_size": len(front_of(records)),
+            "hypervolume": hypervolume_of(members, info.study.objectives),
+            "front_size": len(members),
             "flops_spent": flops_spent(records),
         }
         if any(self._parent.values.get(name) != value for name, value in values.items()):
@@ -216,13 +218,13 @@ class Tracker:
 
     def _turn(self, *, now: bool = False) -> None:
         """What every call ends with: a front held back is shown if it is time, and calls sent."""
-        if self._is_stale and (now or self._clock.now() >= self._drawn + PUBLISH_SECONDS):
+        if self._is_stale and (now or self._clock.now() >= self._due):
             self._draw()
         self._backlog.drain()
 
     def _draw(self) -> None:
         """Write the front's files, and let its artifacts, description and tags wait."""
-        self._drawn, self._is_stale = self._clock.now(), False
+        began, self._is_stale = self._clock.now(), False
         try:
             write_front(self._folder, self._info.name, self._records)
         except OSError as error:
@@ -230,6 +232,8 @@ class Tracker:
                 say(f"the plots in {self._folder} cannot be written yet: {error.strerror}")
             self._is_stale = True
         self._can_draw = not self._is_stale
+        took = self._clock.now() - began
+        self._due = began + max(PUBLISH_SECONDS, took / DRAWING_SHARE)
         members = front_of(self._records)
         self._parent.tags[NOTE] = describe(self._info, members)
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
