@@ -43,7 +43,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "el2n": ({}, SIZES),
     "moderate": ({}, SIZES),
     "glister": ({}, SIZES),
-    "gradmatch, 100 a class": ({"picks": 100}, SIZES),
+    "gradmatch, 100 a class": ({"picks": 100}, SIZES[1:]),
     "gradmatch": ({}, FEW),
     "craig": ({}, FEW),
     "k-center": ({}, FEW),
