@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -201,8 +200,8 @@ class Run:
             },
             "ledger": self.ledger.to_dict(),
             "shared_flops": self.shared_flops,
-            "history": [dataclasses.asdict(record) for record in self.history],
-            "rounds": [dataclasses.asdict(record) for record in self.rounds],
+            "history": [dict(vars(record)) for record in self.history],
+            "rounds": [dict(vars(record)) for record in self.rounds],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
