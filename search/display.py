@@ -39,9 +39,13 @@ class Lines(Quiet):
 
     def __init__(self) -> None:
         self._told: set[int] | None = None
+        self._finished = 0
 
     def update(self, status: Status) -> None:
         """Print what has ended since the last time; what had before the session stays untold."""
+        if self._told is not None and status.finished_here == self._finished:
+            return
+        self._finished = status.finished_here
         ended = {t.number: t for t in status.trials if t.state in ENDED and not t.rejected}
         if self._told is None:
             self._told = set(ended) if status.finished_here == 0 else set()

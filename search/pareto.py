@@ -68,8 +68,15 @@ def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
         flops: n numbers, less is better.
     """
     up, down = np.asarray(accuracy, dtype=float), np.asarray(flops, dtype=float)
-    rank = ranks(up, down)
-    return [int(place) for place in np.lexsort((-up, down)) if rank[place] == 0]
+    order = np.lexsort((-up, down))
+    order = order[np.isfinite(up[order]) & np.isfinite(down[order])]
+    if not len(order):
+        return []
+    up, down = up[order], down[order]
+    better = np.append(True, up[1:] > np.maximum.accumulate(up)[:-1])  # than all that is cheaper
+    leader = np.maximum.accumulate(np.where(better, np.arange(len(order)), 0))
+    equal = (up == up[leader]) & (down == down[leader])
+    return [int(place) for place in order[equal]]
 
 
 def hypervolume(

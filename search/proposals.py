@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -38,6 +39,10 @@ class Proposals:
         self._trials, self._records, self._rules = trials, records, rules
         self._again = [each for each in orphans if each.begun]
         self._asked = [each for each in orphans if not each.begun]
+        self._alike: dict[TrainConfig, list[int]] = defaultdict(list)
+        for record in records.values():
+            if record.config:
+                self._alike[TrainConfig.from_dict(record.config)].append(record.number)
         self._held: Proposal | None = None
         self.exhausted = False
 
@@ -94,17 +99,18 @@ class Proposals:
 
     def _ask(self, *, at_random: bool) -> Proposal:
         """What was asked for and not begun when the search last ended, else something new."""
-        return self._asked.pop(0) if self._asked else self._trials.ask(at_random=at_random)
+        found = self._asked.pop(0) if self._asked else self._trials.ask(at_random=at_random)
+        self._alike[found.config].append(found.number)
+        return found
 
     def _repeats(self, proposal: Proposal) -> bool:
         """Whether a proposal was trained before, to its end or to a rung; if so it is settled.
 
         It is told FAIL, which no sampler learns from: PRUNED would make a good place look bad.
         """
-        config = proposal.config.to_dict()
-        for record in self._records.values():
-            tried = record.state == "complete" or record.stopped_at is not None
-            if tried and record.config == config and proposal.reference is None:
+        alike = [self._records.get(number) for number in self._alike[proposal.config]]
+        for record in alike if proposal.reference is None else ():
+            if record and (record.state == "complete" or record.stopped_at is not None):
                 self._reject(proposal, "failed", f"the same configuration as {record.label}")
                 return True
         return False

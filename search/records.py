@@ -148,6 +148,29 @@ def ranks_of(trials: Sequence[TrialRecord]) -> dict[int, int]:
     return {trial.number: int(rank) for trial, rank in zip(done, found, strict=True)}
 
 
+class StandingFront:
+    """The front of a search whose trials finish one by one, to which each is compared once.
+
+    Args:
+        trials: that there are already; those that are not finished count for nothing.
+    """
+
+    def __init__(self, trials: Sequence[TrialRecord]) -> None:
+        self._members = front_of(trials)
+
+    @property
+    def members(self) -> tuple[TrialRecord, ...]:
+        """Those on it, cheapest first."""
+        return tuple(self._members)
+
+    def add(self, trial: TrialRecord) -> list[TrialRecord]:
+        """Compare a trial that ended; returns who is not on the front for it: it, or others."""
+        contenders = [*self._members, trial]
+        self._members = front_of(contenders)
+        kept = {member.number for member in self._members}
+        return [each for each in contenders if each.number not in kept]
+
+
 def knee_of(trials: Sequence[TrialRecord]) -> TrialRecord:
     """The knee of the front of at least one finished trial."""
     done = finished(trials)
@@ -184,8 +207,10 @@ def flops_spent(trials: Sequence[TrialRecord]) -> int:
 
 def progress(trials: Sequence[TrialRecord], axes: Objectives = STANDARD) -> list[Progress]:
     """A search as its trials ended, in that order."""
-    ended = sorted((t for t in trials if t.ended), key=lambda trial: trial.ended or "")
-    return [
-        Progress(trial.number, flops_spent(upto), hypervolume_of(upto, axes))
-        for trial, upto in ((t, ended[: place + 1]) for place, t in enumerate(ended))
-    ]
+    standing, spent = StandingFront(()), 0
+    found: list[Progress] = []
+    for trial in sorted((t for t in trials if t.ended), key=lambda trial: trial.ended or ""):
+        standing.add(trial)
+        spent += flops_spent([trial])
+        found.append(Progress(trial.number, spent, hypervolume_of(standing.members, axes)))
+    return found

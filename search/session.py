@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from search import checkpoints
 from search.histories import Epoch, Histories
 from search.proposals import Proposals, new_record
-from search.records import TrialRecord, front_of
+from search.records import StandingFront, TrialRecord
 from search.rules import Rules
 from search.status import Display, Status
 from search.trials import Proposal, SearchTrials
@@ -54,7 +54,8 @@ class Session:
         self._paused = False
         if rules.stopping is not None:
             rules.stopping.restore(self._records.values())
-        checkpoints.sweep(folder, self._wanted())
+        checkpoints.sweep(folder, checkpoints.wanted(tuple(self._records.values())))
+        self._front = StandingFront(tuple(self._records.values()))
         self._started = time.monotonic()
         self._ended_here = 0
 
@@ -163,20 +164,13 @@ class Session:
     def _settle(self, record: TrialRecord) -> None:
         """Tell everybody how a trial ended."""
         record = replace(record, run_id=self._tracker.run_of(record.number))
-        members = {each.number for each in front_of(tuple(self._records.values()))}
         self._records[record.number] = record
         self._ended_here += 1
         self._trials.settle(record)
         self._tracker.end_trial(record)
-        records = tuple(self._records.values())
-        self._tracker.publish(self._trials.info, records)
-        left = members - {each.number for each in front_of(records)}
-        for number in left | ({record.number} - self._wanted()):
-            checkpoints.remove(self._folder, number)
-
-    def _wanted(self) -> set[int]:
-        """The trials whose checkpoints are of use: those not ended, and the front's."""
-        return checkpoints.wanted(tuple(self._records.values()))
+        self._tracker.publish(self._trials.info, tuple(self._records.values()))
+        for each in self._front.add(record):
+            checkpoints.remove(self._folder, each.number)
 
     def _pause(self, record: TrialRecord) -> None:
         """Leave a trial to be gone on with when the search is resumed."""

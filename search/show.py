@@ -72,8 +72,9 @@ def show(options: Namespace) -> None:
         f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}"
     )
     members = front_of(records)
+    numbers = {member.number for member in members}
     for record in records:
-        mark = "*" if record in members else " "
+        mark = "*" if record.number in numbers else " "
         console.print(f" {mark} {outcome(record)}", markup=False, soft_wrap=True)
     console.print(front_table(members))
 

@@ -48,11 +48,12 @@ def autocast(device: torch.device, settings: ComputeConfig) -> torch.autocast:
 def training_forward(model: nn.Module, device: torch.device, settings: ComputeConfig) -> Forward:
     """The forward pass of training steps: images in, fp32 logits out."""
     call = _compiled(model) if settings.compile else model
+    block = autocast(device, settings)  # entered again and again: making it takes longer
 
     def forward(images: torch.Tensor) -> torch.Tensor:
         if settings.channels_last and images.dim() == 4:
             images = images.contiguous(memory_format=torch.channels_last)
-        with autocast(device, settings):
+        with block:
             logits: torch.Tensor = call(images)
         return logits.float()
 

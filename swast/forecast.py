@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from itertools import accumulate
 
 from torch import nn
 
@@ -173,12 +174,11 @@ class Forecast:
         sizes = plan.batch_sizes(samples, config.optim.batch_size)
         self.passes.steps += len(sizes)
         self.passes.training += samples
-        seen = 0
+        seen, ends = 0, list(accumulate(sizes))
         for step in self._updates(epoch):
             place = step - plan.steps_before(config, num_train, epoch)
-            upto = sum(sizes[: place + 1])
-            self._step(epoch, upto - seen)
-            seen = upto
+            self._step(epoch, ends[place] - seen)
+            seen = ends[place]
             self._update(epoch, step, sizes[place])
         self._step(epoch, samples - seen)
 

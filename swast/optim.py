@@ -109,8 +109,9 @@ def paced(
 ) -> Iterator[torch.Tensor]:
     """The parts of an epoch, a step each; the learning rate is set as each is taken."""
     for place, part in enumerate(parts):
+        rate = learning_rate(config, epoch, place, len(parts))
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, epoch, place, len(parts))
+            group["lr"] = rate
         yield part
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import accumulate
 
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, coreset_size
@@ -112,13 +113,19 @@ def update_interval(config: TrainConfig) -> int:
     return max(LEAST_UPDATE_INTERVAL, int(BASE_UPDATE_INTERVAL * config.coreset.fraction + 0.5))
 
 
-@lru_cache(maxsize=1024)
 def steps_before(config: TrainConfig, num_train: int, epoch: int) -> int:
     """Steps from the first prune step to the start of an epoch."""
-    return sum(
+    return _starts(config, num_train)[max(0, epoch - prune_start(config))]
+
+
+@lru_cache(maxsize=1024)
+def _starts(config: TrainConfig, num_train: int) -> tuple[int, ...]:
+    """`steps_before` of every epoch from the first prune step to the end."""
+    steps = (
         num_steps(epoch_samples(config, num_train, each), config.optim.batch_size)
-        for each in range(prune_start(config), epoch)
+        for each in range(prune_start(config), config.epochs)
     )
+    return tuple(accumulate(steps, initial=0))
 
 
 def update_end(config: TrainConfig, num_train: int) -> int:
@@ -137,6 +144,13 @@ def update_steps(config: TrainConfig, num_train: int, epoch: int) -> range:
     first, interval = steps_before(config, num_train, epoch), update_interval(config)
     end = min(steps_before(config, num_train, epoch + 1), update_end(config, num_train))
     return range(max(interval, math.ceil(first / interval) * interval), end, interval)
+
+
+def is_update(config: TrainConfig, num_train: int, epoch: int, step: int) -> bool:
+    """Whether masks change on line at a step of an epoch; most steps are told in a moment."""
+    if step % update_interval(config):
+        return False
+    return step in update_steps(config, num_train, epoch)
 
 
 def epoch_at(config: TrainConfig, num_train: int, epoch: int, step: int) -> float:

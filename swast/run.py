@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,6 +98,7 @@ class Run:
         self.num_weights = sum(weight.numel() for weight in prunable.values())
         self.widths = channel.widths(self.model)
         self.masks = Masks({} if self._shrinks else prunable, self.optimizer)
+        self._counted: tuple[Mapping[str, int] | None, int] = None, 0
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
@@ -168,8 +168,11 @@ class Run:
 
     @property
     def forward_flops(self) -> int:
-        """Forward FLOPs of one sample under the masks in force."""
-        return self.cost.forward(self.masks.survivors())
+        """Forward FLOPs of one sample under the masks in force; counted when these change."""
+        living = self.masks.survivors()
+        if living is not self._counted[0]:
+            self._counted = living, self.cost.forward(living)
+        return self._counted[1]
 
     @property
     def seconds(self) -> float:
@@ -197,8 +200,8 @@ class Run:
             },
             "ledger": self.ledger.to_dict(),
             "shared_flops": self.shared_flops,
-            "history": [dataclasses.asdict(record) for record in self.history],
-            "rounds": [dataclasses.asdict(record) for record in self.rounds],
+            "history": [dict(vars(record)) for record in self.history],
+            "rounds": [dict(vars(record)) for record in self.rounds],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -254,8 +257,9 @@ class Run:
         self.epoch = state["epoch"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        remembered = state["memory"]
         if self.memory is not None:
-            self.memory.load_state_dict(state["memory"])
+            self.memory.load_state_dict(remembered)
         self.ledger = Ledger(**state["ledger"])
         self.history = [EpochRecord(**record) for record in state["history"]]
 

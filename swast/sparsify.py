@@ -103,7 +103,7 @@ def is_due(run: Run) -> bool:
     pruner = None if method == "none" else PRUNERS[method]
     if pruner is None or pruner.grow is None or (run.masks.is_dense() and not pruner.on_line):
         return False
-    return run.step in plan.update_steps(run.config, run.data.num_train, run.epoch)
+    return plan.is_update(run.config, run.data.num_train, run.epoch, run.step)
 
 
 def dense_gradient_flops(run: Run) -> int:

@@ -52,7 +52,8 @@ def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     order = torch.randperm(size, generator=draw).to(run.device)
     parts = order.split(plan.batch_sizes(size, run.config.optim.batch_size))
     paces = paced(run.optimizer, run.config, run.epoch, parts)
-    images = run.train_set.batches(map(run.indices, parts), run.augmentation())
+    chosen = run.indices(order).split([len(part) for part in parts])
+    images = run.train_set.batches(chosen, run.augmentation())
     return zip(paces, images, strict=True)
 
 
@@ -90,7 +91,7 @@ def _loss(
         absolute=held.coreset.absolute,
         smoothing=smoothing,
     )
-    loss = settings.cross_entropy * wrong
+    loss = wrong if settings.cross_entropy == 1 else settings.cross_entropy * wrong
     recorded = held.recorded_at(places)
     if recorded is not None and settings.weight > 0:
         drift = preservation_loss(logits, recorded, settings.reduction)

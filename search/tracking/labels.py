@@ -97,9 +97,10 @@ def search_values(
     info: SearchInfo, records: Sequence[TrialRecord]
 ) -> tuple[dict[str, float], int]:
     """The metrics of a search so far, and their step: how many trials are finished."""
+    members = front_of(records)
     values = {
-        "hypervolume": hypervolume_of(records, info.study.objectives),
-        "front_size": len(front_of(records)),
+        "hypervolume": hypervolume_of(members, info.study.objectives),
+        "front_size": len(members),
         "flops_spent": flops_spent(records),
     }
     return values, len(finished(records))

@@ -45,7 +45,8 @@ from search.tracking.view import save_view
 FLUSH_SECONDS = 2.0
 """Epochs of so many seconds are sent together."""
 PUBLISH_SECONDS = 5.0
-"""The front is shown at most so often."""
+DRAWING_SHARE = 0.05
+"""The front is shown at most so often, and of the time of a large search not more than so much."""
 RANK_SECONDS = 60.0
 """A change of the rank of a trial that was and is behind the front is told after so long."""
 REAL = Clock()
@@ -79,7 +80,7 @@ class Tracker:
         self._runs: dict[int, Mirror] = {}
         self._records: Sequence[TrialRecord] = ()
         self._ranks: dict[int, int] = {}
-        self._drawn, self._is_stale, self._can_draw = -math.inf, False, True
+        self._due, self._is_stale, self._can_draw = -math.inf, False, True
 
     def begin(self, info: SearchInfo, records: Sequence[TrialRecord]) -> tuple[str, str]:
         """Find or make the search's parent run, open it, and bring its trials' runs up to date.
@@ -221,13 +222,13 @@ class Tracker:
 
     def _turn(self, *, now: bool = False) -> None:
         """What every call ends with: a front held back is shown if it is time, and calls sent."""
-        if self._is_stale and (now or self._clock.now() >= self._drawn + PUBLISH_SECONDS):
+        if self._is_stale and (now or self._clock.now() >= self._due):
             self._draw()
         self._backlog.drain()
 
     def _draw(self) -> None:
         """Write the front's files, and let its artifacts, description and tags wait."""
-        self._drawn, self._is_stale = self._clock.now(), False
+        began, self._is_stale = self._clock.now(), False
         try:
             write_front(self._folder, self._info, self._records, self.uri)
         except OSError as error:
@@ -235,6 +236,8 @@ class Tracker:
                 say(f"the plots in {self._folder} cannot be written yet: {error.strerror}")
             self._is_stale = True
         self._can_draw = not self._is_stale
+        took = self._clock.now() - began
+        self._due = began + max(PUBLISH_SECONDS, took / DRAWING_SHARE)
         members, place = front_of(self._records), self._parent.experiment_id
         self._parent.tags[NOTE] = describe(self._info, members, place, str(self._parent.run_id))
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))

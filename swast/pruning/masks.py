@@ -59,6 +59,14 @@ def keep_largest(scores: torch.Tensor, count: int) -> torch.Tensor:
     return mask.view_as(scores)
 
 
+def counted(masks: Mapping[str, torch.Tensor]) -> dict[str, int]:
+    """How many are True in each mask; asked of the device once for all."""
+    if not masks:
+        return {}
+    counts = torch.stack([mask.sum() for mask in masks.values()]).tolist()
+    return dict(zip(masks, counts, strict=True))
+
+
 class Masks:
     """Masks over the prunable weights of one network, all alive at first.
 
@@ -92,9 +100,9 @@ class Masks:
         """The mask of a layer: True where a weight lives."""
         return self._alive[name]
 
-    def survivors(self) -> dict[str, int]:
-        """Living weights of each layer, counted when the masks last changed."""
-        return dict(self._survivors)
+    def survivors(self) -> Mapping[str, int]:
+        """Living weights of each layer: the same object until the masks change."""
+        return self._survivors
 
     def is_dense(self) -> bool:
         """Whether every weight lives."""
@@ -105,13 +113,14 @@ class Masks:
 
         A newborn weight starts at 0, where its mask has held it, with no momentum.
         """
+        living = counted(masks)
+        self._survivors = self._survivors | living
         for name, mask in masks.items():
             weight = self.weights[name]
             staying = (self._alive[name] & mask).to(weight.dtype)
             self._alive[name] = mask.clone()
-            self._survivors[name] = int(mask.sum())
             self._factors.pop(name, None)
-            if self._survivors[name] < mask.numel():
+            if living[name] < mask.numel():
                 self._factors[name] = mask.to(weight.dtype)
             with torch.no_grad():
                 weight.mul_(staying)
@@ -121,10 +130,10 @@ class Masks:
 
     def mask_gradients(self) -> None:
         """Zero the gradients of masked weights; call between backward and the optimiser step."""
-        for name, factor in self._factors.items():
-            gradient = self.weights[name].grad
-            if gradient is not None:
-                gradient.mul_(factor)
+        pairs = [(self.weights[name].grad, factor) for name, factor in self._factors.items()]
+        reached = [(gradient, factor) for gradient, factor in pairs if gradient is not None]
+        if reached:
+            torch._foreach_mul_(*map(list, zip(*reached, strict=True)))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """The masks, by layer name."""

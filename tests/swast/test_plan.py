@@ -121,6 +121,14 @@ def test_updates_come_every_interval_but_not_at_the_start_nor_from_the_end_on():
     assert list(plan.update_steps(config, 100, 4)) == [6]
 
 
+def test_an_update_is_due_at_the_updates_steps_alone():
+    for values in ({}, {"prune.start": "init"}, {"prune.update_interval": 7}):
+        config = TrainConfig().with_values({"epochs": 12, "coreset.fraction": 0.3} | values)
+        for epoch in range(config.epochs):
+            due = [step for step in range(400) if plan.is_update(config, 900, epoch, step)]
+            assert due == list(plan.update_steps(config, 900, epoch))
+
+
 def test_pruning_at_initialisation_counts_steps_from_the_first_epoch_on():
     """Two epochs of 10 steps on all data, then 3 a coreset: T_end is 20 + 6 · 3 = 38."""
     config = TrainConfig().with_values(

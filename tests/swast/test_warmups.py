@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
-import os
-import signal
-import time
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import zip_longest
 
 import pytest
@@ -170,33 +169,32 @@ def test_where_nothing_can_be_written_a_run_trains_alone(tmp_path):
     assert_same_run(train(config, data=few_digits()), result)
 
 
-def run_in_process(folder, halt, ended):
-    """Train with shared warm-ups; halt for ever in the middle of the second epoch, if asked."""
-    config, real = tiny(LONG), checkpoint.save
-
-    def save(place, state):
-        if halt and place.name == "2":
-            ended.put("halted")
-            time.sleep(600)
-        real(place, state)
-
-    warmups.checkpoint.save = save
-    ended.put(told(Run(config, few_digits()), folder))
+HOLD = """
+import fcntl, sys, time
+file = open(sys.argv[1], "a")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(600)
+"""
 
 
 def test_a_writer_that_is_killed_holds_nobody_up(tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    ended = spawn.Queue()
-    writer = spawn.Process(target=run_in_process, args=(tmp_path, True, ended))
-    writer.start()
-    assert ended.get(timeout=60) == "halted"
-    waiter = spawn.Process(target=run_in_process, args=(tmp_path, False, ended))
-    waiter.start()
-    time.sleep(0.5)
-    os.kill(writer.pid, signal.SIGKILL)
-    assert ended.get(timeout=60) == [2, 3, 4, 5, 6, 7]
-    waiter.join()
-    assert told(Run(tiny(LONG), few_digits()), tmp_path) == [5, 6, 7]
+    """One that has the lock of a warm-up's second epoch, and dies before its state is there."""
+    run = Run(tiny(LONG), few_digits())
+    shared = Warmups(tmp_path, few_digits())
+    steps = epochs(run, shared)
+    assert next(steps).epoch == 1
+    (lock,) = tmp_path.glob("*/lock")
+    writer = subprocess.Popen([sys.executable, "-c", HOLD, lock], stdout=subprocess.PIPE)
+    assert writer.stdout.readline() == b"held\n"
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, steps)
+        assert not wait([waiting], timeout=0.5).done
+        writer.kill()
+        assert waiting.result(timeout=60).epoch == 2
+    writer.communicate()
+    assert [record.epoch for record in steps] == [3, 4, 5, 6, 7]
+    assert made(tmp_path) == {1, 2, 3, 4}
 
 
 def test_runs_at_the_same_time_train_each_epoch_once(tmp_path, monkeypatch):

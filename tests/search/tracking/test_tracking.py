@@ -21,9 +21,10 @@ from search.errors import RequestError
 from search.histories import Histories
 from search.records import hypervolume_of
 from search.study import read_study, shipped
+from search.tracking import tracker
 from search.tracking.notes import MOST_TEXT, describe, front_table
 from search.tracking.removal import remove_search
-from search.tracking.tracker import PUBLISH_SECONDS, RANK_SECONDS, Tracker
+from search.tracking.tracker import DRAWING_SHARE, PUBLISH_SECONDS, RANK_SECONDS, Tracker
 from search.tracking.view import envelope
 from swast.config import flatten, parse_toml
 from tests.search.support import epoch, record, search_info, study, tree
@@ -291,6 +292,27 @@ class TestPublishing:
         member.time.time += 0.2
         member.train(2, 2)
         assert self.shown(member) == 1
+
+    def test_takes_no_more_than_its_share_of_the_time_where_drawing_takes_long(
+        self, member, monkeypatch
+    ):
+        plain = tracker.write_front
+
+        def slowly(*arguments):
+            member.time.time += 1
+            plain(*arguments)
+
+        monkeypatch.setattr(tracker, "write_front", slowly)
+        member.publish(now=True)
+        assert self.shown(member) == 1
+        member.end(2, 0.95, 0.01)
+        member.publish()
+        member.time.time += 1 / DRAWING_SHARE - 1.1
+        member.publish()
+        assert self.shown(member) == 1
+        member.time.time += 0.2
+        member.publish()
+        assert self.shown(member) == 2
 
     def test_loses_no_point_of_the_curves(self, member):
         member.publish(now=True)

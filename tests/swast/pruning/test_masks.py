@@ -160,6 +160,24 @@ class TestMasks:
         masks.mask_gradients()
         assert all(weight.grad is None for weight in masks.weights.values())
 
+    def test_gradients_may_be_absent_of_some_layers(self):
+        *_, masks = masked_network()
+        masks.replace(half(masks))
+        weight = masks.weights["3"]
+        weight.grad = torch.ones_like(weight)
+        masks.mask_gradients()
+        assert torch.equal(weight.grad != 0, masks.alive("3"))
+
+    def test_survivors_are_another_object_whenever_the_masks_change(self):
+        """So that who counts by them may count once a change."""
+        *_, masks = masked_network()
+        before = masks.survivors()
+        assert masks.survivors() is before
+        masks.replace({"3": half(masks)["3"]})
+        assert masks.survivors() is not before
+        assert before == {"0": 18, "3": 24}
+        assert masks.survivors() == {"0": 18, "3": 12}
+
     def test_saved_masks_come_back(self):
         *_, masks = masked_network()
         masks.replace(half(masks))

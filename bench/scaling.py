@@ -1,0 +1,194 @@
+"""FLOPs, seconds and memory of one trial, against its samples and against its network's size.
+
+    python -m bench.scaling [--most 1000000] [--json FILE]
+
+A trial is `swast.train` with a selection in each of two rounds, on one thread: three epochs of a
+perceptron of one narrow hidden layer on random vectors, the coreset a tenth of them. Selection is
+`swast.training.select`, its forward pass included. Where a scorer's definition takes more than
+n log n, sizes end where a trial would take minutes; gradmatch is there twice, the second time with
+100 picks a class whatever the size.
+
+Each trial has a process of its own, forked from one that has imported PyTorch. Seconds are those
+that it computed; memory is its peak beyond what it held, data included, when the training began.
+A slope is that of a line through the logarithms of the last two sizes: 1 is proportional.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import math
+import multiprocessing
+import resource
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from bench.loop import Watch
+from swast import TrainConfig, train
+from swast.data import ArrayData
+from swast.run import Run
+
+TRAINING = importlib.import_module("swast.training")
+CLASSES, SHAPE, HELD_OUT = 10, (1, 4, 4), 1000
+SIZES, FEW = (1_000, 10_000, 100_000, 1_000_000), (1_000, 3_000, 10_000)
+CASES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
+    "random": ({}, SIZES),
+    "el2n": ({}, SIZES),
+    "moderate": ({}, SIZES),
+    "glister": ({}, SIZES),
+    "gradmatch, 100 a class": ({"picks": 100}, SIZES[1:]),
+    "gradmatch": ({}, FEW),
+    "craig": ({}, FEW),
+    "k-center": ({}, FEW),
+    "herding": ({}, FEW),
+}
+"""Scorers, how they are asked, and how many samples they choose from."""
+NARROW, WIDTHS, SAMPLES = 16, (64, 256, 1024, 2048), 2_000
+FIELDS = ("flops", "seconds", "selection", "mib")
+Point = dict[str, float]
+
+
+def perceptron(width: int, shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Two hidden layers of one width; the network grows with its square."""
+    layers = [nn.Flatten(), nn.Linear(math.prod(shape), width), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(width, width), nn.ReLU(), nn.Linear(width, classes))
+
+
+# Networks by the names that a configuration can give them, as bench.scaling:width_64.
+globals().update({f"width_{each}": partial(perceptron, each) for each in (NARROW, *WIDTHS)})
+
+
+def vectors(samples: int) -> ArrayData:
+    """Random vectors in ten classes, as small images."""
+    random = np.random.default_rng(0)
+    labels = np.arange(samples) % CLASSES
+    images = random.standard_normal((samples, *SHAPE), dtype=np.float32)
+    held, held_labels = images[:HELD_OUT].copy(), labels[:HELD_OUT].copy()
+    both = (held, held_labels)
+    return ArrayData(CLASSES, images, labels, labels, *both, *both)
+
+
+def asked(width: int, scorer: str, fraction: float) -> TrainConfig:
+    """What a trial trains."""
+    return TrainConfig().with_values(
+        {
+            "model": f"bench.scaling:width_{width}",
+            "device": "cpu",
+            "epochs": 3,
+            "warmup_epochs": 1,
+            "interval": 1,
+            "coreset.scorer": scorer,
+            "coreset.fraction": fraction,
+            "optim.batch_size": 256,
+        }
+    )
+
+
+def prepare() -> None:
+    """Import what a training imports on its way, so that no trial takes time or memory for it.
+
+    Without a backward pass, after which PyTorch trains in no forked process.
+    """
+    torch.set_num_threads(1)
+    config, data = asked(NARROW, "gradmatch", 0.1), vectors(SIZES[0])
+    run = Run(config, data)
+    TRAINING.select(run)
+    run.optimizer.zero_grad()
+    TRAINING.price(config, data)
+
+
+def trial(samples: int, width: int, scorer: str, picks: int | None) -> Point:
+    """One trial, in the process that calls it."""
+    torch.set_num_threads(1)
+    data, watch = vectors(samples), Watch()
+    config = asked(width, scorer, 0.1 if picks is None else picks * CLASSES / samples)
+    TRAINING.select = watch.on("select", TRAINING.select)
+    before = resident()
+    result = watch.on("train", train)(config, data=data)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "weights": sum(value.numel() for value in result.state.values()),
+        "flops": result.train_flops,
+        "seconds": watch.seconds["train"][0],
+        "selection": sum(watch.seconds["select"]),
+        "mib": peak - before,
+    }
+
+
+def resident() -> float:
+    """MiB that this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def apart(*arguments: Any) -> Point:  # noqa: ANN401
+    """A trial in a process of its own."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply(trial, arguments)
+
+
+def slope(xs: list[float], ys: list[float]) -> float:
+    """Of a line through the logarithms of the last two."""
+    return math.log(ys[-1] / ys[-2]) / math.log(xs[-1] / xs[-2])
+
+
+def by_samples(most: int) -> dict[str, dict[int, Point]]:
+    """Trials by scorer and number of samples."""
+    return {
+        name: {
+            size: apart(size, NARROW, name.partition(",")[0], asked.get("picks"))
+            for size in sizes
+            if size <= most
+        }
+        for name, (asked, sizes) in CASES.items()
+    }
+
+
+def by_width() -> dict[str, dict[int, Point]]:
+    """Trials by scorer and width of the network."""
+    scorers = ("random", "el2n", "gradmatch")
+    return {
+        name: {width: apart(SAMPLES, width, name, None) for width in WIDTHS} for name in scorers
+    }
+
+
+def show(found: dict[str, dict[int, Point]], title: str, x: Callable[[int, Point], float]) -> None:
+    """Print the rows of a table, and its slopes."""
+    print(f"\n| scorer | {title} | FLOPs | seconds | of that selection | MiB |")
+    print("|---" * 6 + "|")
+    for name, points in found.items():
+        for size, each in points.items():
+            print(
+                f"| {name} | {x(size, each):,} | {each['flops']:.3g} | {each['seconds']:.2f} "
+                f"| {each['selection']:.3f} | {each['mib']:.0f} |"
+            )
+        if len(points) > 1:
+            at = [x(size, each) for size, each in points.items()]
+            cells = (f"{slope(at, [each[k] for each in points.values()]):.2f}" for k in FIELDS)
+            print(f"| {name} | slope | " + " | ".join(cells) + " |")
+
+
+def main() -> None:
+    """Measure, print tables, write JSON."""
+    parser = argparse.ArgumentParser(description="how a trial grows")
+    parser.add_argument("--most", type=int, default=SIZES[-1])
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    prepare()
+    samples, widths = by_samples(options.most), by_width()
+    show(samples, "samples", lambda size, _: size)
+    show(widths, "weights", lambda _, point: point["weights"])
+    if options.json:
+        found = {"samples": samples, "widths": widths}
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
