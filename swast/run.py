@@ -257,8 +257,9 @@ class Run:
         self.epoch = state["epoch"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        remembered = state["memory"]
         if self.memory is not None:
-            self.memory.load_state_dict(state["memory"])
+            self.memory.load_state_dict(remembered)
         self.ledger = Ledger(**state["ledger"])
         self.history = [EpochRecord(**record) for record in state["history"]]
 
