@@ -120,6 +120,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         RequestError: it cannot be run here as it is asked for.
     """
     from search.cluster import ray_running
+    from search.runner import Workers  # before there is a lock: an import may swallow an interrupt
 
     with ExitStack() as stack:
         present, where = prepare.present_gpus(request), "this machine"
@@ -138,8 +139,6 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= (os.cpu_count() or 1)
             ready = all_at_work and not gpus
             cpus, _ = stack.enter_context(ray_running(None, gpus, ready=ready))
-        from search.runner import Workers  # seconds, in which workers get ready
-
         shares = info.study.shares_warmups and not request.separate_warmups
         warmups = home.warmups if shares else None
         workers = Workers(data, resources, resources.concurrency(cpus, gpus), warmups)

@@ -120,10 +120,10 @@ def steps_before(config: TrainConfig, num_train: int, epoch: int) -> int:
 
 @lru_cache(maxsize=1024)
 def _starts(config: TrainConfig, num_train: int) -> tuple[int, ...]:
-    """`steps_before` of every epoch from the first prune step to the end."""
+    """`steps_before` of every epoch from the first prune step to one after the end."""
     steps = (
         num_steps(epoch_samples(config, num_train, each), config.optim.batch_size)
-        for each in range(prune_start(config), config.epochs)
+        for each in range(prune_start(config), config.epochs + 1)
     )
     return tuple(accumulate(steps, initial=0))
 

@@ -21,6 +21,7 @@ from tests import services
 from tests.e2e.support import Place, ended, only, search, tagged, undominated, until
 from tests.search.faulty import GONE
 from tests.search.support import BARE, TINY
+from tests.search.tracking.stories import new_store
 
 pytestmark = [
     pytest.mark.e2e,
@@ -54,8 +55,10 @@ nan.optim.lr = 1e6
 
 @pytest.fixture
 def place(tmp_path):
-    """A folder to run commands in."""
+    """A folder to run commands in, with a home whose MLflow has its tables."""
     made = Place(tmp_path)
+    made.home.mkdir()
+    new_store(made.home)
     made.environment |= {"PYTHONPATH": str(ROOT), "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
     for name, source in [("tiny", TINY), ("slow", SLOW), ("faults", FAULTS)]:
         (tmp_path / f"{name}.toml").write_text(source)
@@ -175,12 +178,14 @@ def test_trials_that_go_wrong_fail_alone_and_say_why(place):
 
 
 def test_two_interrupts_stop_a_search_in_the_middle_of_an_epoch_and_it_can_be_resumed(place):
-    """An epoch takes 18 s; it would be waited for after the first."""
+    """An epoch of the warm-up takes 18 s; it would be waited for after the first interrupt."""
     source = FAULTS.partition("[references]")[0].replace(":sound", ":slow")
+    source = source.replace("warmup_epochs = 1", "warmup_epochs = 3")
     (place.folder / "slow.toml").write_text(source)
     driver = place.start(*search("--budget", "2", study="slow.toml"))
     assert until(lambda: len([state for _, state, _ in place.states()]) == 2, process=driver)
-    assert until(lambda: any("JobActor" in line for line in place.processes()), process=driver)
+    warmups = place.home / "cache" / "warmups"
+    assert until(lambda: list(warmups.glob("*/lock")), process=driver)  # its first epoch is begun
     os.killpg(driver.pid, signal.SIGINT)
     time.sleep(1)
     began = time.monotonic()

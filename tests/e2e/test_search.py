@@ -31,6 +31,7 @@ from tests.e2e.support import (
     until,
 )
 from tests.search.support import TINY, tree
+from tests.search.tracking.stories import new_store
 
 pytestmark = [
     pytest.mark.e2e,
@@ -183,6 +184,9 @@ def stories(request, tmp_path_factory):
                 places[name] = Place(tmp_path_factory.mktemp(name))
                 for study, source in SOURCES.items():
                     (places[name].folder / f"{study}.toml").write_text(source)
+                if name != "whole":  # that one makes its home itself
+                    places[name].home.mkdir()
+                    new_store(places[name].home)
                 told[name] = pool.submit(STORIES[name], places[name])
         yield told
     for place in places.values():
