@@ -24,6 +24,7 @@ import numpy as np
 import optuna
 
 from bench.curves import Table, errors, unseen
+from bench.record import mend
 from bench.replay import Clock, Replay, World
 from bench.strategies import make
 
@@ -174,6 +175,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    mend(options.out)
     run(options)
     done = read(options.out)
     rows = summary(done)
