@@ -5,8 +5,9 @@
 
 Every line of the file is one training: its configuration's place in the draw, its seed, how many
 validation samples it classified rightly after each epoch, its bill up to each epoch, and how many
-test samples it had right at the end. Trainings that are in the file are not run again, so a
-recording goes on where it was interrupted. `bench.curves` packs the lines and reads them.
+test samples it had right at the end. One that diverged guesses from then on. Trainings that are in
+the file are not run again, so a recording goes on where it was interrupted. `bench.curves` packs
+the lines and reads them.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import argparse
 import json
 import multiprocessing
 import os
+import tempfile
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -24,8 +27,13 @@ from typing import Any
 
 from search.sampler import sample
 from search.study import find_study
-from swast import TrainConfig, train
+from swast import TrainConfig
 from swast.data import load_data
+from swast.errors import DivergedError
+from swast.forecast import dense_flops
+from swast.run import Run
+from swast.training import epochs, foresee, result
+from swast.warmups import Warmups
 
 DRAW_SEED = 0
 AHEAD = 4
@@ -37,19 +45,26 @@ def drawn(study: str, count: int) -> list[TrainConfig]:
     return sample(find_study(study), count, DRAW_SEED)
 
 
-def training(place: int, config: TrainConfig) -> dict[str, Any]:
-    """Train a configuration; returns its line."""
+def training(place: int, config: TrainConfig, warmups: Path) -> dict[str, Any]:
+    """Train a configuration from a shared warm-up; returns its line."""
     data = load_data(config.data, config.loading)
-    result = train(config, data=data, test=True)
-    validated, tested = len(data.val_labels), len(data.test_labels)
+    run = Run(config, data)
+    guessed = 1 / data.num_classes
+    try:
+        deque(epochs(run, Warmups(warmups, run.clean_data)), maxlen=0)
+        tested = result(run, test=True).test_accuracy or 0.0
+    except DivergedError:
+        tested = guessed
+    accuracies = [epoch.val_accuracy for epoch in run.history]
+    accuracies += [guessed] * (config.epochs - len(accuracies))
+    bill = [mark.ledger.total for mark in foresee(config, data).marks]
     return {
         "config": place,
         "seed": config.seed,
-        "hits": [round(epoch.val_accuracy * validated) for epoch in result.history],
-        "flops": [epoch.train_flops for epoch in result.history],
-        "test_hits": round((result.test_accuracy or 0.0) * tested),
-        "relative_flops": result.relative_flops,
-        "seconds": round(result.seconds, 3),
+        "hits": [round(each * len(data.val_labels)) for each in accuracies],
+        "flops": bill,
+        "test_hits": round(tested * len(data.test_labels)),
+        "relative_flops": bill[-1] / dense_flops(config, data),
     }
 
 
@@ -84,12 +99,19 @@ def main() -> None:
     mend(options.out)
     left = missing(options)
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.workers, spawn) as pool, options.out.open("a") as file:
-        waiting = {pool.submit(training, *each) for each in islice(left, AHEAD * options.workers)}
+    with (
+        tempfile.TemporaryDirectory() as warmups,
+        ProcessPoolExecutor(options.workers, spawn) as pool,
+        options.out.open("a") as file,
+    ):
+
+        def begin(count: int) -> set[Future[dict[str, Any]]]:
+            return {pool.submit(training, *each, Path(warmups)) for each in islice(left, count)}
+
+        waiting = begin(AHEAD * options.workers)
         while waiting:
             ended = next(as_completed(waiting))
-            waiting.remove(ended)
-            waiting |= {pool.submit(training, *each) for each in islice(left, 1)}
+            waiting = (waiting - {ended}) | begin(1)
             file.write(json.dumps(ended.result()) + "\n")
             file.flush()
             os.fsync(file.fileno())
