@@ -35,13 +35,15 @@ import numpy as np
 from search.display import Lines
 from search.histories import Histories
 from search.info import SearchInfo
-from search.records import TrialRecord, flops_spent, front_of, hypervolume_of
+from search.records import TrialRecord, front_of
 from search.result import SearchResult
 from search.rules import Rules
 from search.sampler import make_sampler
 from search.session import Session
+from search.standing import Standing
 from search.status import end_of
 from search.study import find_study
+from search.tracking.labels import search_values
 from search.tracking.notes import write_front
 from search.trials import SearchTrials
 from search.work import Report
@@ -68,7 +70,7 @@ class Unheard:
     def end_trial(self, record: TrialRecord) -> None:
         """Nothing to tell."""
 
-    def publish(self, info: SearchInfo, records: Sequence[TrialRecord]) -> None:
+    def publish(self, info: SearchInfo, trials: Standing) -> None:
         """Nothing to tell."""
 
 
@@ -157,7 +159,8 @@ class Driver:
         loaded = SearchTrials.load(self.url, NAME)
         found["read"], records = clocked(loaded.records)
         found["front"] = statistics.median(clocked(lambda: front_of(records))[0] for _ in range(5))
-        found["publish"], _ = clocked(lambda: published(records))
+        standing = Standing(records)
+        found["publish"], _ = clocked(lambda: search_values(loaded.info, standing))
         write_front(self.folder, NAME, records[:2])  # imports what draws
         found["draw"], _ = clocked(lambda: write_front(self.folder, NAME, records))
         result = SearchResult(loaded.info, tuple(records), end_of(records))
@@ -174,11 +177,6 @@ class Driver:
             taken.append(seconds)
             other.settle(TrialRecord(number=proposal.number, state="failed", rejected=True))
         return statistics.median(taken)
-
-
-def published(records: Sequence[TrialRecord]) -> tuple[float, int]:
-    """What MLflow is told of the whole search after each trial."""
-    return hypervolume_of(front_of(records)), flops_spent(records)
 
 
 def told(epoch: int, accuracy: float) -> dict[str, Any]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.records import TrialRecord, front_of
-from search.status import ENDED, Status
+from search.records import TrialRecord
+from search.status import Status
 from swast.config import setting_paths
 from swast.errors import printable
 
@@ -38,20 +39,17 @@ class Lines(Quiet):
     """A line for every trial that ends, for logs and pipes."""
 
     def __init__(self) -> None:
-        self._told: set[int] | None = None
-        self._finished = 0
+        self._told: int | None = None
 
     def update(self, status: Status) -> None:
         """Print what has ended since the last time; what had before the session stays untold."""
-        if self._told is not None and status.finished_here == self._finished:
-            return
-        self._finished = status.finished_here
-        ended = {t.number: t for t in status.trials if t.state in ENDED and not t.rejected}
+        trials = status.standing
         if self._told is None:
-            self._told = set(ended) if status.finished_here == 0 else set()
-        for number in ended.keys() - self._told:
-            self._told.add(number)
-            self.say(f"{progress(status)}  {outcome(ended[number])}")
+            self._told = trials.ended if status.finished_here == 0 else 0
+        if self._told < trials.ended:
+            for number in trials.endings[self._told :]:
+                self.say(f"{progress(status)}  {outcome(trials[number])}")
+            self._told = trials.ended
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -71,7 +69,7 @@ class LiveTable(Quiet):
         if time.monotonic() - self._drawn > REFRESH_SECONDS:
             self._drawn = time.monotonic()
             line = Text(f"{status.name}: {progress(status)}")
-            table = front_table(front_of(status.trials))
+            table = front_table(status.standing.members)
             self._live.update(Group(line, table), refresh=True)
 
     def say(self, text: str) -> None:
@@ -98,12 +96,11 @@ def choose(*, quiet: bool) -> Quiet | Lines | LiveTable:
 
 def progress(status: Status) -> str:
     """Finished, running, budget, front, elapsed and remaining time."""
-    running = f"{status.count('running')} running"
-    text = f"[{status.ended}/{status.budget}]  {running}  {clock(status.seconds)}"
+    running = f"{status.standing.count('running')} running"
+    text = f"[{status.standing.ended}/{status.budget}]  {running}  {clock(status.seconds)}"
     if status.remaining_seconds is not None:
         text += f", about {clock(status.remaining_seconds)} left"
-    members = len(front_of(status.trials))
-    return f"{text}  front of {members}"
+    return f"{text}  front of {len(status.standing.members)}"
 
 
 def outcome(trial: TrialRecord) -> str:
@@ -123,7 +120,7 @@ def _outcome(trial: TrialRecord) -> str:
     return f"{text}: {trial.reason}" if trial.reason else text
 
 
-def front_table(members: list[TrialRecord]) -> Table:
+def front_table(members: Sequence[TrialRecord]) -> Table:
     """The front, cheapest first, as a table; with test accuracies once there are any."""
     table = Table(title="Pareto front", title_justify="left", title_style="bold")
     read = any(trial.test_accuracy is not None for trial in members)

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from search.records import State, TrialRecord, flops_promised
+from search.records import State, TrialRecord
 from search.rules import Rules
+from search.standing import Standing
 from search.study import Study
 from search.trials import Proposal, SearchTrials
 from swast.config import TrainConfig
@@ -25,7 +26,7 @@ class Proposals:
     Args:
         trials: the search in its storage.
         orphans: trials that were left running when the search last ended.
-        records: of its trials, by number; proposals that are not started are added.
+        standing: its trials; proposals that are not started are added.
         rules: what keeps trials from being started.
     """
 
@@ -33,14 +34,14 @@ class Proposals:
         self,
         trials: SearchTrials,
         orphans: Sequence[Proposal],
-        records: dict[int, TrialRecord],
+        standing: Standing,
         rules: Rules,
     ) -> None:
-        self._trials, self._records, self._rules = trials, records, rules
+        self._trials, self._standing, self._rules = trials, standing, rules
         self._again = [each for each in orphans if each.begun]
         self._asked = [each for each in orphans if not each.begun]
         self._alike: dict[TrainConfig, list[int]] = defaultdict(list)
-        for record in records.values():
+        for record in standing.values():
             if record.config:
                 self._alike[TrainConfig.from_dict(record.config)].append(record.number)
         self._held: Proposal | None = None
@@ -49,8 +50,7 @@ class Proposals:
     @property
     def remaining(self) -> int:
         """Trials that the budget still allows to start."""
-        started = sum(not record.rejected for record in self._records.values())
-        return self._trials.info.budget - started + len(self._asked)
+        return self._trials.info.budget - self._standing.started + len(self._asked)
 
     def retry(self, record: TrialRecord) -> None:
         """Let a running trial come again."""
@@ -108,7 +108,7 @@ class Proposals:
 
         It is told FAIL, which no sampler learns from: PRUNED would make a good place look bad.
         """
-        alike = [self._records.get(number) for number in self._alike[proposal.config]]
+        alike = [self._standing.get(number) for number in self._alike[proposal.config]]
         for record in alike if proposal.reference is None else ():
             if record and (record.state == "complete" or record.stopped_at is not None):
                 self._reject(proposal, "failed", f"the same configuration as {record.label}")
@@ -136,13 +136,12 @@ class Proposals:
         budget = self._rules.flops_budget
         if budget is None:
             return True
-        others = [self._records[number] for number in self._records if number != proposal.number]
-        left = budget - flops_promised(others)
+        left = budget - self._standing.promised(without=proposal.number)
         price = self._rules.price(proposal.config)
         if price <= left:
             return True
         self._held = proposal
-        if not any(record.state == "running" for record in others):
+        if not self._standing.running(without=proposal.number):
             self._held = None
             reason = f"costs {price:.3g} FLOPs, more than the {left:.3g} left of the budget"
             self._reject(proposal, "failed", reason)
@@ -157,7 +156,7 @@ class Proposals:
             rejected=True,
             reason=reason,
         )
-        self._records[proposal.number] = record
+        self._standing.put(record)
         self._trials.settle(record)
 
 

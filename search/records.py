@@ -14,6 +14,8 @@ from search.pareto import front, hypervolume, knee, ranks
 from search.tables import STANDARD, Objectives
 
 State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
+ENDED: tuple[State, ...] = ("complete", "pruned", "failed")
+"""How a trial may have ended."""
 
 
 @dataclass(frozen=True)
@@ -110,21 +112,6 @@ class TrialRecord:
         return dataclasses.asdict(self) | {"test_accuracy": self.test_accuracy}
 
 
-@dataclass(frozen=True)
-class Progress:
-    """A search when a trial ended.
-
-    Attributes:
-        trial: number of that trial.
-        flops_spent: by the trials that had ended, in all.
-        hypervolume: of those that were complete.
-    """
-
-    trial: int
-    flops_spent: int
-    hypervolume: float
-
-
 def finished(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The trials that made every epoch."""
     return [trial for trial in trials if trial.state == "complete"]
@@ -146,29 +133,6 @@ def ranks_of(trials: Sequence[TrialRecord]) -> dict[int, int]:
     done = finished(trials)
     found = ranks(*objectives(done))
     return {trial.number: int(rank) for trial, rank in zip(done, found, strict=True)}
-
-
-class StandingFront:
-    """The front of a search whose trials finish one by one, to which each is compared once.
-
-    Args:
-        trials: that there are already; those that are not finished count for nothing.
-    """
-
-    def __init__(self, trials: Sequence[TrialRecord]) -> None:
-        self._members = front_of(trials)
-
-    @property
-    def members(self) -> tuple[TrialRecord, ...]:
-        """Those on it, cheapest first."""
-        return tuple(self._members)
-
-    def add(self, trial: TrialRecord) -> list[TrialRecord]:
-        """Compare a trial that ended; returns who is not on the front for it: it, or others."""
-        contenders = [*self._members, trial]
-        self._members = front_of(contenders)
-        kept = {member.number for member in self._members}
-        return [each for each in contenders if each.number not in kept]
 
 
 def knee_of(trials: Sequence[TrialRecord]) -> TrialRecord:
@@ -203,14 +167,3 @@ def flops_spent(trials: Sequence[TrialRecord]) -> int:
     A warm-up that trials share is counted once.
     """
     return sum(trial.flops_spent - trial.shared_flops for trial in trials)
-
-
-def progress(trials: Sequence[TrialRecord], axes: Objectives = STANDARD) -> list[Progress]:
-    """A search as its trials ended, in that order."""
-    standing, spent = StandingFront(()), 0
-    found: list[Progress] = []
-    for trial in sorted((t for t in trials if t.ended), key=lambda trial: trial.ended or ""):
-        standing.add(trial)
-        spent += flops_spent([trial])
-        found.append(Progress(trial.number, spent, hypervolume_of(standing.members, axes)))
-    return found

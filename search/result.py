@@ -10,14 +10,13 @@ from typing import Any
 from search.info import SearchInfo
 from search.pareto import front, reference_point
 from search.records import (
-    Progress,
     TrialRecord,
     flops_spent,
     front_of,
     hypervolume_of,
-    progress,
     stopped,
 )
+from search.standing import Progress, progress
 from search.status import End
 
 

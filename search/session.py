@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from search import checkpoints
 from search.histories import Epoch, Histories
 from search.proposals import Proposals, new_record
-from search.records import StandingFront, TrialRecord
+from search.records import TrialRecord
 from search.rules import Rules
+from search.standing import Standing
 from search.status import Display, Status
 from search.trials import Proposal, SearchTrials
 from search.work import Failure, Job, Report
@@ -49,13 +50,12 @@ class Session:
         self._trials, self._tracker, self._display = trials, tracker, display
         self._histories, self._folder, self._rules = histories, folder, rules
         orphans = trials.orphans()
-        self._records = {record.number: record for record in trials.records()}
-        self._proposals = Proposals(trials, orphans, self._records, rules)
+        self._standing = Standing(trials.records())
+        self._proposals = Proposals(trials, orphans, self._standing, rules)
         self._paused = False
         if rules.stopping is not None:
-            rules.stopping.restore(self._records.values())
-        checkpoints.sweep(folder, checkpoints.wanted(tuple(self._records.values())))
-        self._front = StandingFront(tuple(self._records.values()))
+            rules.stopping.restore(self._standing.values())
+        checkpoints.sweep(folder, checkpoints.wanted(self._standing.trials))
         self._started = time.monotonic()
         self._ended_here = 0
 
@@ -65,7 +65,7 @@ class Session:
         return Status(
             name=self._trials.info.name,
             budget=self._trials.info.budget,
-            trials=tuple(self._records.values()),
+            standing=self._standing,
             seconds=time.monotonic() - self._started,
             finished_here=self._ended_here,
             interrupted=self._paused,
@@ -79,7 +79,7 @@ class Session:
     def propose(self) -> Job | None:
         """The next trial to start, or None if there is none now."""
         while not self._paused and (proposal := self._proposals.next()):
-            record = self._records.get(proposal.number)
+            record = self._standing.get(proposal.number)
             if record is None or record.stopped_at is None:
                 return self._start(proposal)
             self._settle(replace(record, state="pruned"))
@@ -88,12 +88,13 @@ class Session:
     def _start(self, proposal: Proposal) -> Job:
         """Give a proposal its run and show that it starts."""
         number = proposal.number
-        record = self._records.get(number) or new_record(self._trials.info.study, proposal)
+        record = self._standing.get(number) or new_record(self._trials.info.study, proposal)
         if self._rules.ask_price and record.predicted_flops is None:
             record = replace(record, predicted_flops=self._rules.price(proposal.config))
         self._trials.note(number, begun={"predicted_flops": record.predicted_flops}, paused=False)
-        self._records[number] = replace(record, state="running")
-        self._tracker.start_trial(self._records[number])
+        record = replace(record, state="running")
+        self._standing.put(record)
+        self._tracker.start_trial(record)
         self._display.update(self.status)
         return Job(number, proposal.config, checkpoints.folder_of(self._folder, number))
 
@@ -103,20 +104,21 @@ class Session:
         Returns:
             Whether the trial goes on.
         """
-        self._records[number] = replace(
-            self._records[number], flops=dict(report.flops), shared_flops=report.shared_flops
+        record = replace(
+            self._standing[number], flops=dict(report.flops), shared_flops=report.shared_flops
         )
         for epoch in report.epochs:
-            if self._records[number].stopped_at is None:
-                self._on_epoch(number, epoch)
+            if record.stopped_at is None:
+                record = self._after(record, epoch)
+        self._standing.put(record)
         self._tracker.log_epochs(number, self._histories.extend(number, report.epochs))
         self._display.update(self.status)
-        return not self._paused and self._records[number].stopped_at is None
+        return not self._paused and record.stopped_at is None
 
-    def _on_epoch(self, number: int, epoch: Epoch) -> None:
-        """Take note of an epoch; at a rung, see whether the trial is stopped."""
+    def _after(self, record: TrialRecord, epoch: Epoch) -> TrialRecord:
+        """A trial's record after an epoch; at a rung, it is seen whether it is stopped."""
         record = replace(
-            self._records[number],
+            record,
             accuracy=epoch["val_accuracy"],
             epochs=epoch["epoch"],
             seconds=epoch["seconds"],
@@ -125,8 +127,8 @@ class Session:
         if stopping is not None and stopping.at_rung(record):
             record = stopping.judge(record)
             verdict = {"stopped_at": record.stopped_at, "reason": record.reason}
-            self._trials.note(number, verdict={"rungs": record.rungs} | verdict)
-        self._records[number] = record
+            self._trials.note(record.number, verdict={"rungs": record.rungs} | verdict)
+        return record
 
     def on_end(self, number: int, outcome: Mapping[str, Any] | Failure | None) -> None:
         """Settle a trial, or let it wait to be retried or resumed.
@@ -138,7 +140,7 @@ class Session:
             outcome: `swast.TrainResult.to_dict` of the finished training, or why it failed; None
                 where it was stopped on the way.
         """
-        record = self._records[number]
+        record = self._standing[number]
         if isinstance(outcome, Failure):
             self._fail(record, outcome)
         elif outcome is not None and math.isfinite(outcome["val_accuracy"]):
@@ -157,25 +159,25 @@ class Session:
             self._settle(replace(record, state="failed", reason=failure.reason))
             return
         record = replace(record, retries=record.retries + 1, reason=failure.reason)
-        self._records[record.number] = record
+        self._standing.put(record)
         self._trials.note(record.number, retries=record.retries)
         self._proposals.retry(record)
 
     def _settle(self, record: TrialRecord) -> None:
         """Tell everybody how a trial ended."""
         record = replace(record, run_id=self._tracker.run_of(record.number))
-        self._records[record.number] = record
+        left = self._standing.put(record)
         self._ended_here += 1
         self._trials.settle(record)
         self._tracker.end_trial(record)
-        self._tracker.publish(self._trials.info, tuple(self._records.values()))
-        for each in self._front.add(record):
+        self._tracker.publish(self._trials.info, self._standing)
+        for each in left:
             checkpoints.remove(self._folder, each.number)
 
     def _pause(self, record: TrialRecord) -> None:
         """Leave a trial to be gone on with when the search is resumed."""
         record = replace(record, state="paused", run_id=self._tracker.run_of(record.number))
-        self._records[record.number] = record
+        self._standing.put(record)
         self._trials.pause(record)
         self._tracker.end_trial(record)
 
@@ -186,11 +188,10 @@ class Session:
     def close(self) -> None:
         """Leave what was cut off paused, and close the parent run."""
         for number in self._trials.running():
-            if self._records[number].state != "paused":
+            if self._standing[number].state != "paused":
                 self.on_end(number, None)
-        status = self.status
-        self._tracker.publish(self._trials.info, status.trials, now=True)
-        self._tracker.end_search(status.end)
+        self._tracker.publish(self._trials.info, self._standing, now=True)
+        self._tracker.end_search(self.status.end)
 
 
 def _completed(record: TrialRecord, result: Mapping[str, Any]) -> TrialRecord:

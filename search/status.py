@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from search.records import TrialRecord
+from search.standing import Standing
 
 Ending = Literal["paused", "finished", "failed"]
 End = Literal["running", "paused", "finished", "failed"]
-ENDED = ("complete", "pruned", "failed")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Status:
     Attributes:
         name: of the search.
         budget: trials asked for.
-        trials: every trial started.
+        standing: its trials.
         seconds: since this session started.
         finished_here: trials that ended in this session.
         interrupted: whether it was told to pause.
@@ -28,19 +28,15 @@ class Status:
 
     name: str
     budget: int
-    trials: tuple[TrialRecord, ...]
+    standing: Standing
     seconds: float
     finished_here: int
     interrupted: bool = False
 
-    def count(self, *states: str) -> int:
-        """Number of trials in some states."""
-        return sum(trial.state in states for trial in self.trials)
-
     @property
-    def ended(self) -> int:
-        """Number of trials that ended, without those that were never started."""
-        return sum(trial.state in ENDED and not trial.rejected for trial in self.trials)
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """Every trial."""
+        return self.standing.trials
 
     @property
     def end(self) -> Ending:
@@ -53,7 +49,7 @@ class Status:
         """An estimate from the trials that ended here, or None before the first."""
         if not self.finished_here:
             return None
-        left = self.budget - self.ended
+        left = self.budget - self.standing.ended
         return self.seconds / self.finished_here * left
 
 
@@ -67,7 +63,7 @@ class Display(Protocol):
         """Show a line."""
 
 
-def end_of(trials: Sequence[TrialRecord]) -> End:
+def end_of(trials: Iterable[TrialRecord]) -> End:
     """How a search stands by its trials; one whose driver was killed looks as if it ran."""
     states = {trial.state for trial in trials}
     open_states: tuple[End, ...] = ("running", "paused")

@@ -13,7 +13,8 @@ from search.home import Home
 from search.lock import is_held
 from search.records import TrialRecord
 from search.show import open_home
-from search.status import ENDED, Status
+from search.standing import Standing
+from search.status import Status
 from search.trials import SearchTrials
 
 LOOK_SECONDS = 1.0
@@ -28,26 +29,23 @@ def watch(options: Namespace) -> None:
     """
     trials = SearchTrials.load(open_home(options), options.name)
     folder, began = Home.find(options.home).search(options.name), time.monotonic()
-    known = len(ended(trials))
+    standing = Standing(trials.records())
+    known = standing.ended
     with display.choose(quiet=False) as shown:
         while True:
             runs = is_held(
                 folder
             )  # asked first, so that nothing is missed that comes before its end
-            records = tuple(with_epochs(trials.records(), folder))
-            here = sum(record.state in ENDED for record in records) - known
-            seconds = time.monotonic() - began
+            for record in with_epochs(trials.records(), folder):
+                if standing.get(record.number) != record:
+                    standing.put(record)
+            here, seconds = standing.ended - known, time.monotonic() - began
             info = trials.info
-            shown.update(Status(info.name, info.budget, records, seconds, here))
+            shown.update(Status(info.name, info.budget, standing, seconds, here))
             if not runs:
                 shown.say(f"no process runs {info.name!r}")
                 return
             time.sleep(LOOK_SECONDS)
-
-
-def ended(trials: SearchTrials) -> list[TrialRecord]:
-    """The trials that have ended."""
-    return [record for record in trials.records() if record.state in ENDED]
 
 
 def with_epochs(records: list[TrialRecord], folder: Path) -> list[TrialRecord]:

@@ -11,7 +11,8 @@ from search.plots.axes import flops_unit
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points
 from search.plots.theme import FADED
 from search.plots.words import escape, heading
-from search.records import Progress, TrialRecord, progress
+from search.records import TrialRecord
+from search.standing import Progress, progress
 
 
 def hypervolume_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:

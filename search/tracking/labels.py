@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 import tomli_w
 
 from search.info import SearchInfo
-from search.records import TrialRecord, finished, flops_spent, front_of, hypervolume_of
+from search.records import ENDED, TrialRecord, hypervolume_of
+from search.standing import Standing
 from search.tracking.mirror import PARENT, SOURCE, Fixed
 from swast.config import flatten
 
@@ -21,7 +21,6 @@ STATUSES = {
     "failed": "FAILED",
 }
 """MLflow's status of a trial's run, by the trial's state."""
-ENDED = {"complete", "pruned", "failed"}
 Ending = Literal["finished", "failed", "paused"]
 ENDINGS: dict[Ending, str] = {"finished": "FINISHED", "failed": "FAILED", "paused": "KILLED"}
 """MLflow's status of a search's run, by how the search ended."""
@@ -93,17 +92,14 @@ def standing(rank: int | None) -> dict[str, str]:
     return {"rank": str(rank)} | ({"pareto": "true"} if rank == 0 else {})
 
 
-def search_values(
-    info: SearchInfo, records: Sequence[TrialRecord]
-) -> tuple[dict[str, float], int]:
+def search_values(info: SearchInfo, trials: Standing) -> tuple[dict[str, float], int]:
     """The metrics of a search so far, and their step: how many trials are finished."""
-    members = front_of(records)
     values = {
-        "hypervolume": hypervolume_of(members, info.study.objectives),
-        "front_size": len(members),
-        "flops_spent": flops_spent(records),
+        "hypervolume": hypervolume_of(trials.members, info.study.objectives),
+        "front_size": len(trials.members),
+        "flops_spent": trials.flops_spent,
     }
-    return values, len(finished(records))
+    return values, trials.count("complete")
 
 
 def final_values(record: TrialRecord) -> dict[str, float]:

@@ -15,10 +15,10 @@ from pathlib import Path
 from search.histories import Epoch, Histories
 from search.home import shown
 from search.info import SearchInfo
-from search.records import TrialRecord, front_of, ranks_of
+from search.records import ENDED, TrialRecord, ranks_of
+from search.standing import Standing
 from search.tracking.backlog import Backlog, Clock
 from search.tracking.labels import (
-    ENDED,
     ENDINGS,
     STATUSES,
     Ending,
@@ -78,7 +78,7 @@ class Tracker:
         self._client = open_store(uri)
         self._backlog = Backlog(is_outage, self._tell, clock)
         self._runs: dict[int, Mirror] = {}
-        self._records: Sequence[TrialRecord] = ()
+        self._trials = Standing()
         self._ranks: dict[int, int] = {}
         self._due, self._is_stale, self._can_draw = -math.inf, False, True
 
@@ -98,7 +98,7 @@ class Tracker:
         Raises:
             RequestError: MLflow does not answer, or not as it should.
         """
-        self._info, self._records = info, tuple(records)
+        self._info, self._trials = info, Standing(records)
         self._ranks = ranks_of(records)
         for leftover in self._folder.glob(".*.partial"):  # of a driver that died
             leftover.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class Tracker:
         self._reconcile(runs)
         self._put_call("view", partial(save_view, self._client, info, experiment_id, parent))
         if self._ranks:
-            self.publish(info, records, now=True)
+            self.publish(info, self._trials, now=True)
         self._backlog.drain()
         return experiment_id, parent
 
@@ -145,18 +145,16 @@ class Tracker:
         self._put(number)
         self._turn()
 
-    def publish(
-        self, info: SearchInfo, records: Sequence[TrialRecord], *, now: bool = False
-    ) -> None:
+    def publish(self, info: SearchInfo, trials: Standing, *, now: bool = False) -> None:
         """Bring the front up to date: plots, table and metrics of the parent, members' tags.
 
         Args:
             info: what the search is.
-            records: all its trials.
+            trials: of it, as they stand when they are shown.
             now: do not wait until `PUBLISH_SECONDS` have passed since the last time.
         """
-        self._info, self._records, self._is_stale = info, tuple(records), True
-        values, step = search_values(info, records)
+        self._info, self._trials, self._is_stale = info, trials, True
+        values, step = search_values(info, trials)
         if any(self._parent.values.get(name) != value for name, value in values.items()):
             self._parent.add_values(values, step)
         self._turn(now=now)
@@ -187,7 +185,7 @@ class Tracker:
 
     def _reconcile(self, runs: Sequence[Run]) -> None:
         """Compare the runs that there are with the trials, and let wait what is amiss."""
-        records = {record.number: record for record in self._records if not record.rejected}
+        records = {n: trial for n, trial in self._trials.items() if not trial.rejected}
         found = sort_out(runs, set(records))
         for run_id in found.doubles:
             self._put_call(run_id, partial(self._client.delete_run, run_id))
@@ -230,7 +228,7 @@ class Tracker:
         """Write the front's files, and let its artifacts, description and tags wait."""
         began, self._is_stale = self._clock.now(), False
         try:
-            write_front(self._folder, self._info, self._records, self.uri)
+            write_front(self._folder, self._info, self._trials.trials, self.uri)
         except OSError as error:
             if self._can_draw:
                 say(f"the plots in {self._folder} cannot be written yet: {error.strerror}")
@@ -238,7 +236,7 @@ class Tracker:
         self._can_draw = not self._is_stale
         took = self._clock.now() - began
         self._due = began + max(PUBLISH_SECONDS, took / DRAWING_SHARE)
-        members, place = front_of(self._records), self._parent.experiment_id
+        members, place = self._trials.members, self._parent.experiment_id
         self._parent.tags[NOTE] = describe(self._info, members, place, str(self._parent.run_id))
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
         self._backlog.put("plots", lambda: self._upload(FILES))
@@ -246,7 +244,7 @@ class Tracker:
 
     def _tag_ranks(self) -> None:
         """Let the ranks of trials wait that changed; those of the front's trials go first."""
-        before, self._ranks = self._ranks, ranks_of(self._records)
+        before, self._ranks = self._ranks, ranks_of(self._trials.trials)
         for number, rank in self._ranks.items():
             if (was := before.get(number)) != rank:
                 tags = self._runs[number].tags

@@ -17,6 +17,7 @@ from search.home import Home
 from search.kept import outcome_of
 from search.records import TrialRecord
 from search.sampler import draw
+from search.standing import Standing
 from search.tracking import Tracker
 from search.trials import SearchTrials
 from tests.search.support import BARE, epoch, new_search, record
@@ -70,7 +71,7 @@ def publish(home: Path, trials: SearchTrials, uri: str | None = None) -> str:
     )
     experiment_id, run_id = tracker.begin(trials.info, records)
     trials.remember(experiment_id=experiment_id, run_id=run_id)
-    tracker.publish(trials.info, records, now=True)
+    tracker.publish(trials.info, Standing(records), now=True)
     tracker.end_search("finished")
     assert tracker.close(600)
     trials.complete_runs(tracker.run_of)

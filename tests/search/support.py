@@ -14,6 +14,7 @@ import optuna
 
 from search.info import SearchInfo
 from search.records import TrialRecord
+from search.standing import Standing
 from search.status import Status
 from search.study import Study, parse_study
 from search.trials import Proposal, SearchTrials
@@ -185,11 +186,9 @@ class Listener:
         """Note how a trial ended."""
         self.calls.append(("end", record))
 
-    def publish(
-        self, info: SearchInfo, records: Sequence[TrialRecord], *, now: bool = False
-    ) -> None:
+    def publish(self, info: SearchInfo, trials: Standing, *, now: bool = False) -> None:
         """Note who is said to be on the front."""
-        self.calls.append(("front", tuple(records)))
+        self.calls.append(("front", trials.trials))
 
     def log_reading(self, number: int, values: Mapping[str, float], step: int = 0) -> None:
         """Note what a trial gave on the test set."""
@@ -211,7 +210,7 @@ class Listener:
 def status(*trials: TrialRecord, **more: Any) -> Status:
     """How a search of ten trials stands."""
     given = {"name": "trip", "budget": 10, "seconds": 65.0, "finished_here": len(trials)}
-    return Status(trials=trials, **(given | more))
+    return Status(standing=Standing(trials), **(given | more))
 
 
 def renumbered(trial: TrialRecord, **more: Any) -> TrialRecord:

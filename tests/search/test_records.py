@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from search.pareto import dominates, hypervolume
 from search.records import (
     Reading,
-    StandingFront,
     State,
     TrialRecord,
     finished,
@@ -135,18 +134,6 @@ class TestFlopsSpent:
     def test_is_the_bill_so_far_and_not_the_schedule(self):
         stopped = TrialRecord(number=0, state="pruned", train_flops=10**12, flops={"forward": 7})
         assert flops_spent([stopped]) == 7
-
-
-class TestAStandingFront:
-    @given(searches(), st.integers(0, 15))
-    def test_is_the_front_of_all_that_was_added_and_tells_who_is_not_on_it(self, search, begun):
-        front = StandingFront(search[:begun])
-        for count in range(begun, len(search)):
-            before, added = {each.number for each in front.members}, search[count]
-            left = {each.number for each in front.add(added)}
-            now = {each.number for each in front.members}
-            assert now == {each.number for each in front_of(search[: count + 1])}
-            assert left == (before | {added.number}) - now
 
 
 class TestTrialRecord:

@@ -87,7 +87,7 @@ class TestATrial:
         assert (shown.number, shown.state, shown.reference) == (job.number, "running", "small")
         assert shown.config == job.config.to_dict()
         assert scene.tracker.told("start") == [shown]
-        assert scene.display.told("status")[-1].count("running") == 1
+        assert scene.display.told("status")[-1].standing.count("running") == 1
 
     def test_logs_every_epoch_as_it_is_made(self, scene):
         scene.session.propose()
@@ -523,7 +523,7 @@ class TestARepetition:
         trained = [each for each in scene.trials.records() if not each.rejected]
         assert sorted(each.params["interval"] for each in trained) == [1, 2]
         assert scene.session.propose() is None
-        assert scene.session.status.ended == 2
+        assert scene.session.status.standing.ended == 2
 
     def test_is_told_and_kept_as_what_was_not_started(self, tmp_path):
         scene = self.few(tmp_path, 1, budget=2)
@@ -552,9 +552,8 @@ class TestARepetition:
         trials = new_search(tmp_path, "[space]\ninterval = [1]", budget=3)
         scene = halved(tmp_path, trials)
         scene.session.propose()
-        scene.session._records[0] = renumbered(
-            scene.session._records[0], state="pruned", stopped_at=2
-        )
+        begun = scene.session._standing[0]
+        scene.session._standing.put(renumbered(begun, state="pruned", stopped_at=2))
         assert scene.session.propose().number == 1 + 2 * MOST_REPEATS
 
     def test_of_a_reference_is_trained_as_every_reference(self, tmp_path):
@@ -678,9 +677,8 @@ class TestARung:
         first.report(number, 1, 0.0)
         second = first.again()
         assert [second.session.propose().number for _ in range(2)] == [0, number]
-        second.session._records[number] = renumbered(
-            second.session._records[number], predicted_flops=10**9
-        )
+        kept = second.session._standing
+        kept.put(renumbered(kept[number], predicted_flops=10**9))
         made = [epoch(each, 0.01) for each in (1, 2, 3)]
         assert not second.session.on_report(number, Report(made, {"warmup": 3}))
         assert second.session.status.trials[number].stopped_at == 2
@@ -728,15 +726,17 @@ class TestStatus:
         scene.session.on_end(1, Failure("broken"))
         shown = scene.session.status
         assert (shown.name, shown.budget, shown.finished_here) == ("trip", 5, 2)
-        counts = {state: shown.count(state) for state in ("complete", "failed", "running")}
+        counts = {
+            state: shown.standing.count(state) for state in ("complete", "failed", "running")
+        }
         assert counts == {"complete": 1, "failed": 1, "running": 2}
-        assert shown.count("complete", "failed", "pruned") == 2
+        assert shown.standing.count("complete", "failed", "pruned") == 2
 
     def test_does_not_count_what_ended_before_as_finished_here(self, tmp_path):
         first = Scene(tmp_path)
         first.train(first.session.propose().number)
         shown = first.again().session.status
-        assert (shown.count("complete"), shown.finished_here) == (1, 0)
+        assert (shown.standing.count("complete"), shown.finished_here) == (1, 0)
 
     def test_estimates_the_time_left_from_what_ended_here(self):
         two = [record(0), record(1, state="failed")]

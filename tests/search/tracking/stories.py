@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 from search.histories import Histories
 from search.info import SearchInfo
 from search.records import TrialRecord
+from search.standing import Standing
 from search.tracking.backlog import Clock
 from search.tracking.tracker import Tracker
 from tests.search.support import epoch, record, renumbered, search_info, study
@@ -127,7 +128,7 @@ class Story:
         self.tracker.end_trial(self.records[number])
 
     def publish(self, *, now: bool = False) -> None:
-        self.tracker.publish(self.info, list(self.records.values()), now=now)
+        self.tracker.publish(self.info, Standing(self.records.values()), now=now)
 
     @functools.cached_property
     def client(self) -> MlflowClient:
