@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.special import expit, logit
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.model_selection import KFold
@@ -27,6 +30,7 @@ from search.space import Choices, Domain, Range
 from search.study import Study, find_study
 from swast import TrainConfig
 from swast.data import load_data
+from swast.environment import environment
 
 Array = NDArray[np.float64]
 TABLES = Path(__file__).parent / "tables"
@@ -49,6 +53,7 @@ class Table:
         flops: the bill up to each epoch, n × T.
         relative_flops: the whole bill over that of dense training, n.
         sizes: numbers of validation and of test samples.
+        environment: where it was recorded, and with which versions.
     """
 
     study: str
@@ -58,6 +63,7 @@ class Table:
     flops: NDArray[np.int64]
     relative_flops: Array
     sizes: tuple[int, int]
+    environment: dict[str, str]
 
     @classmethod
     def load(cls, study: str, folder: Path = TABLES) -> Table:
@@ -71,6 +77,7 @@ class Table:
                 file["flops"],
                 file["relative_flops"],
                 tuple(int(size) for size in file["sizes"]),
+                json.loads(str(file["environment"])),
             )
 
     @cached_property
@@ -106,6 +113,7 @@ def pack(recorded: Path, study: str, path: Path) -> None:
         flops=_column(found, whole, seeds[:1], "flops")[:, 0],
         relative_flops=_column(found, whole, seeds[:1], "relative_flops")[:, 0],
         sizes=np.array([len(data.val_labels), len(data.test_labels)]),
+        environment=json.dumps(environment(torch.device("cpu"))),
     )
 
 
@@ -166,7 +174,9 @@ class Surrogate:
             kernel + WhiteKernel(0.1), normalize_y=True, random_state=0
         )
         last = curves[:, -1:]
-        fitted = fitting.fit(points[:FITTED], last[:FITTED]).kernel_
+        with warnings.catch_warnings():  # a setting that does not matter has no length scale
+            warnings.filterwarnings("ignore", "The optimal value found", ConvergenceWarning)
+            fitted = fitting.fit(points[:FITTED], last[:FITTED]).kernel_
         self._process = GaussianProcessRegressor(fitted, optimizer=None, normalize_y=True)
         self._process.fit(points, curves)
         warmups = [table.configs[place].warmup_epochs for place in chosen]

@@ -56,10 +56,8 @@ STRATEGIES = (
 @cache
 def world(study: str) -> World:
     """The study's recorded curves, made continuous, once a process."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        table = Table.load(study)
-        return World(table, unseen(table))
+    table = Table.load(study)
+    return World(table, unseen(table))
 
 
 def replay(study: str, name: str, workers: int, seed: int, flops: float) -> dict[str, Any]:
