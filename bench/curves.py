@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 from sklearn.model_selection import KFold
 
 from bench.record import drawn
@@ -76,7 +76,7 @@ class Table:
                 file["test_hits"].astype(np.int64),
                 file["flops"],
                 file["relative_flops"],
-                tuple(int(size) for size in file["sizes"]),
+                (int(file["sizes"][0]), int(file["sizes"][1])),
                 json.loads(str(file["environment"])),
             )
 
@@ -162,22 +162,22 @@ class Surrogate:
 
     Args:
         table: what was recorded; curves of the first seed are what is answered.
+        places: of the configurations to learn from; all of them by default.
+        kernel: with its length scales; by default they are fitted.
     """
 
-    def __init__(self, table: Table, places: NDArray[np.intp] | None = None) -> None:
+    def __init__(
+        self,
+        table: Table,
+        places: NDArray[np.intp] | None = None,
+        kernel: Kernel | None = None,
+    ) -> None:
         chosen = np.arange(len(table.params)) if places is None else places
         self._encode = Encoding(find_study(table.study))
         points = np.stack([self._encode(table.configs[place]) for place in chosen])
         curves = logits(table.hits[chosen, 0], table.sizes[0])
-        kernel = ConstantKernel() * Matern(np.ones(points.shape[1]), (0.05, 1e3), nu=2.5)
-        fitting = GaussianProcessRegressor(
-            kernel + WhiteKernel(0.1), normalize_y=True, random_state=0
-        )
-        last = curves[:, -1:]
-        with warnings.catch_warnings():  # a setting that does not matter has no length scale
-            warnings.filterwarnings("ignore", "The optimal value found", ConvergenceWarning)
-            fitted = fitting.fit(points[:FITTED], last[:FITTED]).kernel_
-        self._process = GaussianProcessRegressor(fitted, optimizer=None, normalize_y=True)
+        self.kernel = kernel or _fitted(points[:FITTED], curves[:FITTED, -1:])
+        self._process = GaussianProcessRegressor(self.kernel, optimizer=None, normalize_y=True)
         self._process.fit(points, curves)
         warmups = [table.configs[place].warmup_epochs for place in chosen]
         self._warmup = curves[int(np.argmax(warmups))][: max(warmups)]
@@ -190,21 +190,34 @@ class Surrogate:
         return found
 
 
+def _fitted(points: Array, values: Array) -> Kernel:
+    """The kernel under which some values are the likeliest."""
+    kernel = ConstantKernel() * Matern(np.ones(points.shape[1]), (0.05, 1e3), nu=2.5)
+    process = GaussianProcessRegressor(kernel + WhiteKernel(0.1), normalize_y=True, random_state=0)
+    with warnings.catch_warnings():  # a setting that does not matter has no length scale
+        warnings.filterwarnings("ignore", "The optimal value found", ConvergenceWarning)
+        return process.fit(points, values).kernel_
+
+
 def logits(hits: NDArray[np.int64], samples: int) -> Array:
     """Logits of accuracies, drawn in from 0 and 1 by half a sample."""
     found: Array = logit((hits + OFFSET) / (samples + 2 * OFFSET))
     return found
 
 
-def unseen(table: Table) -> Array:
-    """What the surrogate's curves miss of recorded ones that it has not learnt from, n × T.
+def unseen(table: Table, kernel: Kernel) -> Array:
+    """What surrogates' curves miss of recorded ones that they have not learnt from, n × T.
 
-    In logits. Drawn again and added to its curves, they make up for what it smooths away: the
-    roughness of one seed and its own error.
+    In logits. Drawn again and added to a surrogate's curves, they make up for what it smooths
+    away: the roughness of one seed and its own error.
+
+    Args:
+        table: what was recorded; a fifth of it at a time is held back.
+        kernel: the length scales of all of it.
     """
     curves, found = logits(table.hits[:, 0], table.sizes[0]), np.empty(table.hits[:, 0].shape)
     for learnt, held in KFold(FOLDS, shuffle=True, random_state=0).split(curves):
-        surrogate = Surrogate(table, learnt)
+        surrogate = Surrogate(table, learnt, kernel)
         for place in held:
             found[place] = curves[place] - surrogate.curve(table.configs[place])
     return found
@@ -212,8 +225,8 @@ def unseen(table: Table) -> Array:
 
 def errors(table: Table) -> dict[str, float]:
     """How far the surrogate is from unseen curves at the last epoch, in points of accuracy."""
-    true = table.accuracy[:, 0, -1]
-    said = expit(logits(table.hits[:, 0, -1], table.sizes[0]) - unseen(table)[:, -1])
+    true, missed = table.accuracy[:, 0, -1], unseen(table, Surrogate(table).kernel)
+    said = expit(logits(table.hits[:, 0, -1], table.sizes[0]) - missed[:, -1])
     miss = 100 * (said - true)
     again = 100 * (table.accuracy[:, 1, -1] - true)
     return {

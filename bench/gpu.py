@@ -134,7 +134,7 @@ def synthetic(size: Size) -> ArrayData:
 def graphs(*, on: bool) -> Iterator[None]:
     """A block in which what is compiled runs as CUDA graphs, if asked."""
     plain = torch.compile
-    torch.compile = functools.partial(plain, mode="reduce-overhead") if on else plain  # type: ignore[assignment]
+    torch.compile = functools.partial(plain, mode="reduce-overhead") if on else plain
     try:
         yield
     finally:

@@ -35,11 +35,8 @@ TABLE = re.compile(r"^\[halving\]\n(?:[^\[\n].*\n|\n)*", re.MULTILINE)
 
 def best(summary: dict[str, Any]) -> float:
     """Accuracy of the most accurate trial that was sampled and finished."""
-    return max(
-        trial["accuracy"]
-        for trial in summary["trials"]
-        if trial["state"] == "complete" and not trial["reference"]
-    )
+    done = (t for t in summary["trials"] if t["state"] == "complete" and not t["reference"])
+    return max(float(trial["accuracy"]) for trial in done)
 
 
 def arm_files(study: str, grace: int, reduction: int, folder: Path) -> dict[str, Path]:

@@ -45,7 +45,7 @@ from swast.features import evaluating
 from swast.models import build_model
 from swast.run import Run
 
-TRAINING = importlib.import_module("swast.training")
+TRAINING: Any = importlib.import_module("swast.training")
 PARTS = ("select", "record", "open_round", "prune", "train_epoch", "evaluate", "close_round")
 """What an epoch of `swast.training` is made of."""
 INTERVAL = 5

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from bench.curves import Surrogate, Table
+from bench.curves import Surrogate, Table, unseen
 from search.pareto import hypervolume
 from swast import TrainConfig
 from swast.data import load_data
@@ -58,11 +58,11 @@ class World:
 
     Args:
         table: what was recorded.
-        missed: what the surrogate misses of curves that it has not seen, n × T.
     """
 
-    def __init__(self, table: Table, missed: Array) -> None:
-        self._surrogate, self._missed, self._samples = Surrogate(table), missed, table.sizes[0]
+    def __init__(self, table: Table) -> None:
+        self._surrogate, self._samples = Surrogate(table), table.sizes[0]
+        self._missed = unseen(table, self._surrogate.kernel)
         config = table.configs[0]
         self._data = load_data(config.data, config.loading)
         self.foreseen = lru_cache(maxsize=None)(self._foresee)
@@ -149,7 +149,7 @@ class Clock:
         for _ in range(workers):
             self._start()
 
-    def run(self, flops: float, trials: int) -> Replay:
+    def run(self, flops: float, trials: float) -> Replay:
         """Go on until so much was spent, or so many trials have ended."""
         while self._spent < flops and self.replay.finished + self.replay.stopped < trials:
             self._now, _, trial = heapq.heappop(self._events)

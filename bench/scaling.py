@@ -35,7 +35,7 @@ from swast import TrainConfig, train
 from swast.data import ArrayData
 from swast.run import Run
 
-TRAINING = importlib.import_module("swast.training")
+TRAINING: Any = importlib.import_module("swast.training")
 CLASSES, SHAPE, HELD_OUT = 10, (1, 4, 4), 1000
 SIZES, FEW = (1_000, 10_000, 100_000, 1_000_000), (1_000, 3_000, 10_000)
 CASES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {

@@ -15,7 +15,7 @@ import json
 import statistics
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,17 @@ from typing import Any
 import numpy as np
 import optuna
 
-from bench.curves import Table, errors, unseen
+from bench.curves import Table, errors
 from bench.record import mend
 from bench.replay import Clock, Replay, World
 from bench.strategies import make
 
 FULL = 200
 """Trials of random search that are the yardstick."""
-MOST = 3000
-"""Trials after which a replay ends in any case."""
 SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Of what random search spends, at which hypervolumes are told."""
+MOST, LEAST = 1.0, 0.25
+"""Of it, what a strategy may spend; those that stop trials have thousands of them by the end."""
 YARDSTICK = "optuna:random"
 STRATEGIES = (
     YARDSTICK,
@@ -56,8 +56,7 @@ STRATEGIES = (
 @cache
 def world(study: str) -> World:
     """The study's recorded curves, made continuous, once a process."""
-    table = Table.load(study)
-    return World(table, unseen(table))
+    return World(Table.load(study))
 
 
 def replay(study: str, name: str, workers: int, seed: int, flops: float) -> dict[str, Any]:
@@ -65,9 +64,9 @@ def replay(study: str, name: str, workers: int, seed: int, flops: float) -> dict
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     here = world(study)
-    most = FULL if name == YARDSTICK else MOST
+    most = FULL if name == YARDSTICK else np.inf
     clock = Clock(here, make(name, here, study, seed, FULL), workers, seed)
-    done = clock.run(flops, most)
+    done = clock.run(flops * allowed(name), most)
     found = np.array(done.found)
     better = np.flatnonzero(np.diff(found, prepend=0.0) > 0)
     return {
@@ -80,6 +79,12 @@ def replay(study: str, name: str, workers: int, seed: int, flops: float) -> dict
         "spent": [done.spent[place] for place in better],
         "found": [round(float(found[place]), 6) for place in better],
     }
+
+
+def allowed(name: str) -> float:
+    """What a strategy may spend of what random search does."""
+    stops = name.startswith(("moasha", "ours")) and not name.endswith("+sharing")
+    return LEAST if stops else MOST
 
 
 def read(path: Path) -> dict[tuple[str, int, int], dict[str, Any]]:
@@ -109,7 +114,7 @@ def run(options: argparse.Namespace) -> None:
                 for each in left
                 if (each[0] == YARDSTICK) is first
             ]
-            for job in jobs:
+            for job in as_completed(jobs):
                 file.write(json.dumps(job.result()) + "\n")
                 file.flush()
 
@@ -131,14 +136,14 @@ def summary(done: dict[tuple[str, int, int], dict[str, Any]]) -> list[dict[str, 
         replays = [Replay(line["spent"], line["found"]) for line in lines]
         costs = [each.cost_of(goal["found"]) / goal["spent"] for each in replays]
         row = {"strategy": name, "workers": workers, "seeds": len(lines)}
-        row |= dict(
-            zip(("low", "cost", "high"), np.quantile(costs, (0.25, 0.5, 0.75)), strict=True)
-        )
+        quartiles = np.quantile(costs, (0.25, 0.5, 0.75), method="higher")
+        row |= dict(zip(("low", "cost", "high"), quartiles, strict=True))
         row["reached"] = sum(np.isfinite(costs))
         for share in SHARES:
-            found = [each.at(share * goal["spent"]) for each in replays]
-            row[f"at {share:g}"] = statistics.mean(found)
-            row[f"spread at {share:g}"] = statistics.stdev(found) if len(found) > 1 else 0.0
+            if share <= allowed(name):
+                found = [each.at(share * goal["spent"]) for each in replays]
+                row[f"at {share:g}"] = statistics.mean(found)
+                row[f"spread at {share:g}"] = statistics.stdev(found) if len(found) > 1 else 0.0
         row["finished"] = statistics.mean(line["finished"] for line in lines)
         row["stopped"] = statistics.mean(line["stopped"] for line in lines)
         rows.append({key: float(v) if isinstance(v, np.floating) else v for key, v in row.items()})
@@ -153,13 +158,22 @@ def show(rows: list[dict[str, Any]]) -> None:
         f"| {' | '.join(heads)} | finished | stopped |\n{'|---' * (6 + len(heads))}|"
     )
     for row in rows:
-        found = " | ".join(f"{row[head]:.4f}" for head in heads)
+        found = " | ".join(
+            f"{row[head]:.4f} ± {row[f'spread {head}']:.4f}" if head in row else "–"
+            for head in heads
+        )
+        low, cost, high = (share_of(row, name) for name in ("low", "cost", "high"))
         print(
-            f"| {row['strategy']} | {row['workers']} "
-            f"| {row['cost']:.3f} ({row['low']:.3f} to {row['high']:.3f}) "
+            f"| {row['strategy']} | {row['workers']} | {cost} ({low} to {high}) "
             f"| {row['reached']} of {row['seeds']} | {found} "
             f"| {row['finished']:.0f} | {row['stopped']:.0f} |"
         )
+
+
+def share_of(row: dict[str, Any], name: str) -> str:
+    """A cost in a cell; of a goal that was not reached, more than what was spent."""
+    value = row[name]
+    return f"{value:.3f}" if np.isfinite(value) else f"> {allowed(row['strategy']):g}"
 
 
 def main() -> None:
@@ -181,7 +195,8 @@ def main() -> None:
     if options.json:
         table = {"yardstick": yardstick(done), "rows": rows}
         table["surrogate"] = errors(Table.load(options.study))
-        options.json.write_text(json.dumps(table, indent=2) + "\n")
+        text = json.dumps(table, indent=2).replace("Infinity", "null")
+        options.json.write_text(text + "\n")
 
 
 if __name__ == "__main__":

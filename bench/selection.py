@@ -25,6 +25,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ import torch
 
 from bench.peers import from_file
 from swast.calibration import now
-from swast.config import CoresetConfig
+from swast.config import CoresetConfig, ScorerName
 from swast.coresets import SCORERS, make_groups
 from swast.coresets.base import GroupSize
 from swast.coresets.gradmatch import RIDGE, match
@@ -136,11 +137,9 @@ def against_cords(repeats: int) -> list[dict[str, Any]]:
     ridges = [RIDGE * float(each.square().sum(1).mean()) for each in atoms]
     for picks, wanted in PICKS.items():
         ways: dict[str, Callable[[], list[torch.Tensor]]] = {
-            "ours": lambda picks=picks: ours(features, picks),
-            "torch": lambda picks=picks: theirs(
-                cords.OrthogonalMP_REG_Parallel_V1, tensors, ridges, picks
-            ),
-            "numpy": lambda picks=picks: theirs(cords.OrthogonalMP_REG, arrays, ridges, picks),
+            "ours": partial(ours, features, picks),
+            "torch": partial(theirs, cords.OrthogonalMP_REG_Parallel_V1, tensors, ridges, picks),
+            "numpy": partial(theirs, cords.OrthogonalMP_REG, arrays, ridges, picks),
         }
         seconds: dict[str, float] = {}
         found: dict[str, list[torch.Tensor]] = {}
@@ -192,8 +191,8 @@ def scorers(
         per_class: samples of each of the 10 classes.
     """
     seen = synthetic(per_class)
-    placed = (each.to(device) for each in (seen.hidden, seen.logits, seen.labels))
-    features = Features(*placed, Memory(len(seen.labels), device))
+    hidden, logits, labels = (each.to(device) for each in (seen.hidden, seen.logits, seen.labels))
+    features = Features(hidden, logits, labels, Memory(len(labels), device))
     groups = groups_of(features, max(1, per_class // 10))
     network = build_model(model, (3, side, side), CLASSES, 0).to(device)
     draw = torch.Generator().manual_seed(0)
@@ -208,7 +207,9 @@ def scorers(
     }
 
 
-def selecting(name: str, features: Features, groups: list[Any], device: torch.device) -> float:
+def selecting(
+    name: ScorerName, features: Features, groups: list[Any], device: torch.device
+) -> float:
     """Seconds of a scorer's choice; on a GPU of the second, as the first loads what it runs."""
 
     def select() -> object:

@@ -9,6 +9,7 @@ import numpy as np
 import optuna
 from numpy.typing import NDArray
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 from ray.tune.schedulers.async_hyperband import _Bracket
 from ray.tune.schedulers.trial_scheduler import TrialScheduler
@@ -39,7 +40,7 @@ class Sampled:
         self._optuna = optuna.create_study(sampler=sampler, directions=list(self.directions))
         self._asked: dict[int, Trial] = {}
 
-    directions: tuple[str, ...] = ("maximize", "minimize")
+    directions: tuple[StudyDirection, ...] = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 
     def propose(self) -> tuple[int, TrainConfig]:
         """What the sampler asks for."""
@@ -103,7 +104,7 @@ class StockAsha(Sampled):
     Tune's OptunaSearch tells a stopped trial COMPLETE, with the accuracy that it had.
     """
 
-    directions = ("maximize",)
+    directions = (StudyDirection.MAXIMIZE,)
 
     def __init__(self, study: str, seed: int) -> None:
         super().__init__(study, optuna.samplers.TPESampler(seed=seed))

@@ -161,8 +161,8 @@ class Driver:
         found["front"] = statistics.median(clocked(lambda: front_of(records))[0] for _ in range(5))
         standing = Standing(records)
         found["publish"], _ = clocked(lambda: search_values(loaded.info, standing))
-        write_front(self.folder, NAME, records[:2])  # imports what draws
-        found["draw"], _ = clocked(lambda: write_front(self.folder, NAME, records))
+        write_front(self.folder, loaded.info, records[:2], "")  # imports what draws
+        found["draw"], _ = clocked(lambda: write_front(self.folder, loaded.info, records, ""))
         result = SearchResult(loaded.info, tuple(records), end_of(records))
         found["json"], _ = clocked(result.to_dict)
         return found | {f"suggest, {name}": self._asked(name) for name in OTHERS}
