@@ -1,6 +1,7 @@
 # make search   a small search on real data, from nothing
 # make test     every check and test, from nothing
 # make lint     the checks alone          make format   mend what can be mended
+# make bench    how fast all is, beside others: tables here, JSON in docs/bench (docs/performance.md)
 # make clean    remove what these made (never a home with searches in it)
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: search test pytest lint format clean
+.PHONY: search test pytest lint format bench clean
 
 search: $(READY)
 	$(BIN)/swast-search --study digits --budget 12 --gpus 0
@@ -29,6 +30,16 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(READY)
+	$(BIN)/python -m bench.selection --json docs/bench/selection.json
+	$(BIN)/python -m bench.loop --json docs/bench/loop.json
+	$(BIN)/python -m bench.calibration --json docs/bench/calibration.json
+	$(BIN)/python -m bench.scaling --json docs/bench/scaling.json
+	$(BIN)/python -m bench.trials --marks 100 1000 --json docs/bench/trials.json
+	$(BIN)/python -m bench.overhead --repeats 1 --json docs/bench/overhead.json
+	rm -f $(VENV)/replays.jsonl
+	$(BIN)/python -m bench.search --out $(VENV)/replays.jsonl --seeds 2 --workers 4 --processes 2
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage

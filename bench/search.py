@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -96,11 +97,9 @@ def read(path: Path) -> dict[tuple[str, int, int], dict[str, Any]]:
 def missing(options: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
     """The replays that the file lacks, the yardstick's first."""
     done = read(options.out)
-    for workers in options.workers:
-        for seed in range(options.seeds):
-            for name in options.strategies:
-                if (name, workers, seed) not in done:
-                    yield name, workers, seed
+    for seed, workers, name in product(range(options.seeds), options.workers, options.strategies):
+        if (name, workers, seed) not in done:
+            yield name, workers, seed
 
 
 def run(options: argparse.Namespace) -> None:
