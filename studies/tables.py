@@ -21,6 +21,11 @@ def percent(share: float | None, digits: int = 1) -> str:
     return MISSING if share is None else f"{100 * share:.{digits}f}"
 
 
+def seconds(value: float | None) -> str:
+    """Seconds, without the unit."""
+    return MISSING if value is None else f"{value:.2f}"
+
+
 def accuracy(arm: ArmSummary) -> str:
     """Mean ± standard deviation, in per cent."""
     return f"{percent(arm.accuracy)} ± {percent(arm.spread)}"
