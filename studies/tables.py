@@ -31,9 +31,15 @@ def accuracy(arm: ArmSummary) -> str:
     return f"{percent(arm.accuracy)} ± {percent(arm.spread)}"
 
 
-def points(interval: Interval) -> str:
+def points(interval: Interval, digits: int = 1) -> str:
     """A difference in percentage points with its interval; bold where that excludes 0."""
-    text = (
-        f"{100 * interval.mean:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
-    ).replace("-", "−")
+    return plain(interval.scaled(100), digits)
+
+
+def plain(interval: Interval, digits: int = 2) -> str:
+    """A number with its interval; bold where that excludes 0."""
+    mean, low, high = (
+        f"{each:+.{digits}f}" for each in (interval.mean, interval.low, interval.high)
+    )
+    text = f"{mean} [{low}, {high}]".replace("-", "−")
     return f"**{text}**" if interval.sign else text
