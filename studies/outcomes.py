@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ class Cell:
         """What makes it the training it is, as one line of JSON."""
         parts = {"config": self.config.to_dict(), "subset": dataclasses.asdict(self.subset)}
         return json.dumps(parts, sort_keys=True)
+
+    @property
+    def key(self) -> str:
+        """A name that no other training has, 32 hexadecimal digits."""
+        return hashlib.blake2b(self.identity.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)

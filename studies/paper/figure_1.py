@@ -1,16 +1,17 @@
 """Figure 1: the transparent analysis, on polynomial regression of Runge's function.
 
-What the paper says: (a, b) the more samples a network is fitted to, above all noisy ones, the more
-its weights are tuned to them, and the more magnitude pruning hurts; (c) the larger the network,
-the harder it is to select samples for it.
+What the paper says: (a, b) the more samples a network is fitted to, above all noisy ones, the
+more its weights are tuned to them, and the more magnitude pruning hurts; (c) the larger the
+network, the harder it is to select samples for it.
 
-Protocol, fixed before looking. Polynomials of degree 10; of the 11 coefficients the 5 smallest are
-set to 0 (of an even function's fit, the odd ones, if nothing is amiss). Loss is the exact mean
-squared distance from the function. (a) 15 to 1000 samples, all exact; (b) 30 exact samples, and 5
-to 500 with normal noise of standard deviation 0.3, beside as many exact ones. (c) Of 200 exact
-samples 40 are drawn at random; I = sup |L − L̂| / L in closed form for degrees 0 to 12, and by
-sampling 2,000 θ and climbing from the best three of either sign. A hundred seeds draw samples, noise and subsets.
-Compared are log10 losses, seed by seed; the smallest effect worth the name is 0.05 (12 %).
+Protocol, fixed before looking. Polynomials of degree 10; of the 11 coefficients the 5 smallest
+are set to 0 (of an even function's fit, the odd ones, if nothing is amiss). Loss is the exact
+mean squared distance from the function. (a) 15 to 1000 samples, all exact; (b) 30 exact samples,
+and 5 to 500 with normal noise of standard deviation 0.3, beside as many exact ones. (c) Of 200
+exact samples 40 are drawn at random; I = sup |L − L̂| / L in closed form for degrees 0 to 12, and
+by sampling 2,000 θ and climbing from the best three of either sign. A hundred seeds draw samples,
+noise and subsets. Compared are log10 losses, seed by seed; the smallest effect worth the name is
+0.05 (12 %).
 
 A control of ours: the same fits pruned in Legendre polynomials, since powers of x are correlated
 and networks' weights less so.
@@ -18,103 +19,38 @@ and networks' weights less so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.polynomial import legendre
 
 from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, band, drawing
 from studies.outcomes import Cell, Run
-from studies.paper.report import Claim, Curve, Grid, Report, claim
-from studies.paper.runge import (
-    Array,
-    Samples,
-    difficulty,
-    draw,
-    fit,
-    loss,
-    prune,
-    runge,
-    sampled_difficulty,
+from studies.paper.fits import (
+    COUNTS,
+    DEGREE,
+    DEGREES,
+    EXACT,
+    NOISY,
+    PART,
+    SHARE,
+    SIGMA,
+    WHOLE,
+    Measured,
+    measure,
 )
+from studies.paper.report import Claim, Curve, Grid, Report, claim
+from studies.paper.runge import Array, draw, fit, prune, runge
 from studies.paper.study import Setting, Study
 from studies.statistics import bootstrap_mean
 from studies.tables import plain
 
-DEGREE, SHARE, SIGMA, EXACT = 10, 0.45, 0.3, 30
-COUNTS = (15, 20, 30, 50, 100, 200, 500, 1000)
-NOISY = (5, 10, 20, 50, 100, 200, 500)
-DEGREES = tuple(range(13))
-WHOLE, PART = 200, 40
 LEAST = 0.05
 UNPRUNED, POWERS, LEGENDRE = "not pruned", "pruned", "pruned in Legendre polynomials"
 EXACTLY = "exact ones added instead, pruned"
 CLOSED, SAMPLED = "closed form", "random θ and climbing"
 FITS, CLEAN, MIXED, HARD = "fits", "a", "b", "c"
 PLACES = np.linspace(-1, 1, 161)
-
-
-def losses(samples: Samples) -> tuple[float, float, float]:
-    """Losses of the fit: as it is, pruned in powers of x, pruned in Legendre polynomials."""
-    theta = fit(samples, DEGREE)
-    turned = prune(legendre.poly2leg(theta), SHARE)
-    return loss(theta), loss(prune(theta, SHARE)), loss(legendre.leg2poly(turned))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """All that was measured, a row a seed.
-
-    Attributes:
-        exact: losses by kind with `COUNTS` exact samples, seeds × counts × 3.
-        noisy: with 30 exact and `NOISY` noisy ones, likewise.
-        instead: with as many exact ones in place of the noisy, likewise.
-        hard, seen: the difficulty in closed form and as sampled, seeds × degrees.
-    """
-
-    exact: Array
-    noisy: Array
-    instead: Array
-    hard: Array
-    seen: Array
-
-
-def measure(seeds: Sequence[int]) -> Measured:
-    """Fit, prune and select with every seed; those of a seed share their samples."""
-
-    def over(counts: Sequence[int], make: Callable[[np.random.Generator, int], Samples]) -> Array:
-        rows = [
-            [losses(make(np.random.default_rng(seed), count)) for count in counts]
-            for seed in seeds
-        ]
-        return np.array(rows)
-
-    selections = [_selection(seed) for seed in seeds]
-    return Measured(
-        exact=over(COUNTS, lambda random, count: draw(random, count, 0, 0)),
-        noisy=over(NOISY, lambda random, count: draw(random, EXACT, count, SIGMA)),
-        instead=over(NOISY, lambda random, count: draw(random, EXACT, count, 0)),
-        hard=np.array([[difficulty(*each, degree) for degree in DEGREES] for each in selections]),
-        seen=np.array(
-            [
-                [
-                    sampled_difficulty(*each, degree, np.random.default_rng([seed, degree]))
-                    for degree in DEGREES
-                ]
-                for seed, each in zip(seeds, selections, strict=True)
-            ]
-        ),
-    )
-
-
-def _selection(seed: int) -> tuple[Samples, Samples]:
-    """All samples, and those chosen at random."""
-    random = np.random.default_rng(seed)
-    whole = draw(random, WHOLE, 0, 0)
-    chosen = random.choice(WHOLE, PART, replace=False)
-    return whole, Samples(whole.x[chosen], whole.y[chosen])
 
 
 def conduct(setting: Setting, run: Run) -> Report:  # noqa: ARG001 - nothing is trained
@@ -150,7 +86,8 @@ def _claims(found: Measured) -> list[Claim]:
 
     def told(text: str, of: Array, than: Array, remark: str = "") -> Claim:
         effect = bootstrap_mean(_rise(of, than))
-        return claim(text, effect, LEAST, unit="plain", remark=remark)
+        more = f"; {remark}" if remark else ""
+        return claim(text, effect, LEAST, unit="plain", remark=f"log10 of their ratio{more}")
 
     return [
         told(

@@ -1,12 +1,13 @@
 """Figure 2: the timeline of one real run, drawn from its record.
 
-The paper's figure is a sketch of the method: warm up on all data with the dense network; then, round
-by round, select a coreset, record what the network says of it, prune, and train held near what was
-recorded. Here every panel is measured: loss and accuracy, samples an epoch, sparsity, and the
-recorded states, with how far the network has drifted from them (mean KL) when their round ends.
+The paper's figure is a sketch of the method: warm up on all data with the dense network; then,
+round by round, select a coreset, record what the network says of it, prune, and train held near
+what was recorded. Here every panel is measured: loss and accuracy, samples an epoch, sparsity,
+and the recorded states, with how far the network has drifted from them (mean KL) when their round
+ends.
 
-Protocol. SWaST-cut at the defaults, seed 0, one run, no claim: small, digits and cnn-small; paper's
-scale, CIFAR-10 and ResNet-18.
+Protocol. SWaST-cut at the defaults, seed 0, one run, no claim: small, digits and cnn-small;
+paper's scale, CIFAR-10 and ResNet-18.
 """
 
 from __future__ import annotations
@@ -96,9 +97,11 @@ def draw(report: Report, path: Path) -> None:
         _line(loss, found[VAL], BLUE)
         loss.set(yscale="log", title="Loss, and validation accuracy")
         _line(_beside(loss, ACCURACY), found[ACCURACY], GREEN)
-        data.bar(found[SAMPLES].x, found[SAMPLES].mean, color=BLUE, width=0.9)
+        middles = [epoch - 0.5 for epoch in found[SAMPLES].x]
+        data.bar(middles, found[SAMPLES].mean, color=BLUE, width=0.9)
         data.set_title("Training samples an epoch: all, then the round's coreset")
-        weights.fill_between(found[SPARSITY].x, found[SPARSITY].mean, step="mid", color="#c9dcec")
+        sparse = found[SPARSITY]
+        weights.fill_between([0, *sparse.x], [0, *sparse.mean], step="pre", color="#c9dcec")
         weights.set(title="Sparsity, %, and training FLOPs so far", ylim=(0, 100))
         _line(_beside(weights, BILL), found[BILL], PURPLE)
         recorded.stem(states.x, states.mean, linefmt=GREY, basefmt=" ")
@@ -109,7 +112,7 @@ def draw(report: Report, path: Path) -> None:
         )
         _line(_beside(recorded, DRIFT), found[DRIFT], ORANGE, "o")
         for axes in (loss, data, weights, recorded):
-            axes.set_xlim(0, found[TRAIN].x[-1] + 0.6)
+            axes.set_xlim(0, found[TRAIN].x[-1] + 0.2)
             for place in states.x:
                 axes.axvline(place, color=GREY, ls=":", lw=1)
         loss.legend(loc="center right")

@@ -1,19 +1,20 @@
 """Figure 5: what pruning does to label noise and to overfitting.
 
-What the paper says: (a) with pruning fewer mislabelled samples get into the coresets, 10.62 % fewer
-in the last one; (b) the more is pruned, the smaller is the test loss minus the validation loss;
-(c) pruned networks keep a higher loss on mislabelled samples, relative to the clean ones. EL2N is
-its scorer under noise; which end of the ranking it keeps it does not say, and that decides.
+What the paper says: (a) with pruning fewer mislabelled samples get into the coresets, 10.62 %
+fewer in the last one; (b) the more is pruned, the smaller is the test loss minus the validation
+loss; (c) pruned networks keep a higher loss on mislabelled samples, relative to the clean ones.
+EL2N is its scorer under noise; which end of the ranking it keeps it does not say, and that
+decides.
 
-Protocol, fixed before looking. Small: digits, cnn-small, SWaST-cut at the defaults (λ = 0.1 in every
-arm, pruned or not, so that pruning alone differs), 20 % of the training labels wrong (symmetric,
-drawn anew by every seed); seeds 0 to 9. (a) GradMatch, EL2N's hardest and easiest samples, and
-random ones; p = 90 % and no pruning; the share of wrong labels by round. (b, c) GradMatch and random
-at p = 0, 30, 50, 70 and 90 %, at the end of the run; (b) on clean labels as well. Claims are slopes
-over p, fitted seed by seed, with 95 % bootstrap intervals; the smallest ones worth the name: 1 point
-of noise, 0.02 of loss and 0.1 of the ratio from p = 0 to 1. Which images validate and which test is
-the same for all seeds: the level of (b) hangs on that, its slope hardly. Paper's scale: CIFAR-10,
-ResNet-18, three seeds.
+Protocol, fixed before looking. Small: digits, cnn-small, SWaST-cut at the defaults (λ = 0.1 in
+every arm, pruned or not, so that pruning alone differs), 20 % of the training labels wrong
+(symmetric, drawn anew by every seed); seeds 0 to 9. (a) GradMatch, EL2N's hardest and easiest
+samples, and random ones; p = 90 % and no pruning; the share of wrong labels by round. (b, c)
+GradMatch and random at p = 0, 30, 50, 70 and 90 %, at the end of the run; (b) on clean labels as
+well. Claims are slopes over p, fitted seed by seed, with 95 % bootstrap intervals; the smallest
+ones worth the name: 1 point of noise, 0.02 of loss and 0.1 of the ratio from p = 0 to 1. Which
+images validate and which test is the same for all seeds: the level of (b) hangs on that, its
+slope hardly. Paper's scale: CIFAR-10, ResNet-18, three seeds.
 """
 
 from __future__ import annotations

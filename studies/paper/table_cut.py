@@ -5,12 +5,12 @@ the coreset alone by 1.35 to 17.83 points, at every sparsity; mostly most at p =
 pruning less is better.
 
 Protocol, fixed before looking. Small: digits, cnn-small, coresets of 10, 5 and 2 %, and 5,000
-pictures of Fashion-MNIST, lenet-5, 5 %; p = 90, 50 and 30 %; seeds 0 to 15; nothing is tuned for any
-arm. No row of ours is a row of the paper's: the nearest in coreset share stands beside. Test accuracy
-after the last epoch; differences paired by seed, 95 % bootstrap intervals; claims pool the rows seed
-by seed. The smallest gain worth the name is half a point. A control of ours: the coreset alone with
-the KL term, since cut has it and the paper's baseline has not. Paper's scale: its own rows with
-ResNet-101, three seeds.
+pictures of Fashion-MNIST, lenet-5, 5 %; p = 90, 50 and 30 %; seeds 0 to 15; nothing is tuned for
+any arm. No row of ours is a row of the paper's: the nearest in coreset share stands beside. Test
+accuracy after the last epoch; differences paired by seed, 95 % bootstrap intervals; claims pool
+the rows seed by seed. The smallest gain worth the name is half a point. A control of ours: the
+coreset alone with the KL term, since cut has it and the paper's baseline has not. Paper's scale:
+its own rows with ResNet-101, three seeds.
 """
 
 from __future__ import annotations

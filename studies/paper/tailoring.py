@@ -7,14 +7,14 @@ term, and SWaST at every sparsity; all of them share the row's settings and seed
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from studies.figures import drawing, forest
-from studies.outcomes import Outcome
+from studies.outcomes import Cell, Outcome
 from studies.paper.report import Effect, Grid, Report
 from studies.paper.settings import DENSE, PLAIN, SCOPES, Values, base, told
 from studies.paper.study import Arms, Design, Setting
@@ -47,6 +47,11 @@ class Row:
     reported: Mapping[float, float]
     values: Values = field(default_factory=dict)
 
+    def cell(self, setting: Setting, values: Values) -> Cell:
+        """A training of the row."""
+        common = {"coreset.fraction": self.fraction, **self.values}
+        return base(setting, self.data, {**common, **values})
+
     def gain(self, sparsity: float) -> float | None:
         """The paper's gain over the coreset alone, as a share."""
         if self.alone is None or sparsity not in self.reported:
@@ -74,16 +79,11 @@ class Tailoring:
         """All arms over the seeds."""
         arms = {}
         for row in self.rows:
-            common = {"coreset.fraction": row.fraction, **row.values}
-
-            def cell(values: Values, row: Row = row, common: Values = common):  # noqa: ANN202
-                return base(setting, row.data, {**common, **values})
-
-            arms[self.alone(row)] = cell({**DENSE, **PLAIN})
-            arms[self.alone(row, kl=True)] = cell(DENSE)
+            arms[self.alone(row)] = row.cell(setting, {**DENSE, **PLAIN})
+            arms[self.alone(row, kl=True)] = row.cell(setting, DENSE)
             for sparsity in self.sparsities:
                 scope = {"prune.scope": SCOPES[self.variant], "prune.sparsity": sparsity}
-                arms[self.pruned(row, sparsity)] = cell(scope)
+                arms[self.pruned(row, sparsity)] = row.cell(setting, scope)
         return Design(arms, setting.seeds)
 
     def gains(self, arms: Arms, row: Row, sparsity: float, *, kl: bool = False) -> Gains:
@@ -123,8 +123,6 @@ class Tailoring:
 
     def report(self, study: Report, arms: Arms, setting: Setting) -> Report:
         """A report with all that does not hang on the table's claims."""
-        from dataclasses import replace
-
         cells = self.design(setting).arms
         return replace(
             study,

@@ -13,7 +13,7 @@ VERDICTS = {"yes": "yes", "no": "no", "not decided": "not decided at this scale"
 
 def grids(report: Report) -> list[Grid]:
     """All tables of a report: the claims, the differences, the arms, and its own."""
-    made = [claims_grid(report.claims)]
+    made = [claims_grid(report.claims)] if report.claims else []
     if report.effects:
         made.append(effects_grid(report))
     if report.arms:
