@@ -134,7 +134,7 @@ def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
     runs.begin(asked.study.name, f"{asked.study.name}-{asked.scale}-{uid}", facts)
     trainer = Trainer(asked, data, runs, stack)
     try:
-        report = replace(asked.study.conduct(setting, trainer), made=made(asked))
+        report = replace(asked.study.conduct(setting, trainer).cautious(), made=made(asked))
         files = write(report, asked.study, asked.out)
     except BaseException:
         runs.finish("paused" if trainer.paused else "failed")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,8 @@ from swast.files import replacing
 
 Unit = Literal["points", "plain"]
 """Shares told as percentage points, or numbers as they are."""
+FEWEST_SEEDS = 5
+"""That a verdict takes: four differences are of one sign by chance once in eight times."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,13 @@ class Report:
     curves: Sequence[Curve] = ()
     grids: Sequence[Grid] = ()
     made: Made = Made()
+
+    def cautious(self) -> Report:
+        """The report with nothing decided where there are too few seeds to decide anything."""
+        if len(self.seeds) >= FEWEST_SEEDS:
+            return self
+        claims = [replace(each, verdict="not decided") for each in self.claims]
+        return replace(self, claims=claims)
 
     def curves_of(self, panel: str) -> list[Curve]:
         """The curves of a panel."""

@@ -10,7 +10,7 @@ easy), all pruners (n:m at 75 %, uniform, one-shot, as it must be; channel at 50
 five schedules, the three distributions; and parts left out, in every combination. Test accuracy
 after the last epoch; differences paired by seed, 95 % bootstrap intervals; the smallest effect
 worth the name is half a point. Among 50 differences two or three exclude 0 by chance. Paper's
-scale: CIFAR-10, ResNet-18, three seeds; scorers whose solver outweighs the training are left out.
+scale: CIFAR-10, ResNet-18, five seeds; scorers whose solver outweighs the training are left out.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def draw(report: Report, path: Path) -> None:
 STUDY = designed(
     "table-ablation",
     "One setting at a time, and with and without each part",
-    {"small": 10, "paper": 3},
+    {"small": 10, "paper": 5},
     design,
     report,
     draw,

@@ -10,7 +10,7 @@ for so few that it costs what SWaST does (17 epochs, pruned after every one; the
 table); SWaST with GradMatch; and, our control, SWaST with coresets redrawn at random. Dense
 training and the coreset alone are references. Test accuracy after the last epoch; differences
 paired by seed, 95 % bootstrap intervals; claims pool the pruners seed by seed. The smallest gain
-worth the name is half a point. Paper's scale: CIFAR-10, ResNet-18, RigL, three seeds.
+worth the name is half a point. Paper's scale: CIFAR-10, ResNet-18, RigL, five seeds.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def draw(report: Report, path: Path) -> None:
 STUDY = designed(
     "table-pruning",
     "Coreset selection improves pruning",
-    {"small": 10, "paper": 3},
+    {"small": 10, "paper": 5},
     design,
     report,
     draw,
