@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from search.datasets import DataSets
 from search.errors import RequestError, SearchFailedError
 from search.home import Home, check_store
 from search.prepare import choose_gpus
-from search.reproduction import GOES_ON, RUNS, Asked, Trainer
+from search.reproduction import CHECKPOINTS, GOES_ON, RUNS, Asked, Trainer
 from search.resources import Resources
 from search.tracking.reproduction import StudyRuns
 from studies.arms import Results
@@ -139,6 +140,7 @@ def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
     except BaseException:
         runs.finish("paused" if trainer.paused else "failed")
         raise
+    shutil.rmtree(asked.out / CHECKPOINTS, ignore_errors=True)
     told = runs.finish("finished", files, markdown(report))
     if not asked.quiet:
         show(report, asked.out)

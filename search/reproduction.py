@@ -19,7 +19,8 @@ from studies.outcomes import Cell, Outcome
 from studies.paper.study import ScaleName, Study
 from swast.data import Places
 
-RUNS = "runs.jsonl"
+RUNS, CHECKPOINTS = "runs.jsonl", "checkpoints"
+"""In the folder of a study: its outcomes, and how far those are that run."""
 GOES_ON = "the same command goes on where it was"
 
 
@@ -119,7 +120,7 @@ class Trainer:
             data,
             results=self._results,
             runs=self._runs,
-            folder=asked.out / "checkpoints",
+            folder=asked.out / CHECKPOINTS,
             progress=self._progress,
         )
         Workers(data, asked.resources, concurrent, warmups).run(work)

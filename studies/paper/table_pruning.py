@@ -160,6 +160,10 @@ def draw(report: Report, path: Path) -> None:
         left.plot([], [], "*", color=GREY, ms=10, label="dense")
         left.plot([], [], "s", color=GREY, label="coreset only")
         left.set(xscale="log", xlabel="training FLOPs, % of dense", ylabel="test accuracy, %")
+        low, high = left.get_xlim()
+        ticks = [tick for tick in (5, 7, 10, 15, 20, 30, 50, 70, 100) if low <= tick <= high]
+        left.set_xticks(ticks, [f"{tick}" for tick in ticks])
+        left.minorticks_off()
         left.grid(axis="both")
         forest(
             right,

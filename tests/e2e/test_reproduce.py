@@ -1,0 +1,45 @@
+"""A figure of the paper as its reader makes it: one command, and the same one again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.support import Place
+from tests.search.support import tree
+from tests.search.tracking.stories import new_store
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own
+]
+COMMAND = ("swast-search", "reproduce", "figure-2", "--home", "home", "--out", "made")
+
+
+def test_a_figure_is_made_and_the_same_command_trains_nothing_again(tmp_path):
+    place = Place(tmp_path)
+    place.home.mkdir()
+    new_store(place.home)
+    try:
+        first = place.run(*COMMAND)
+        assert first.code == 0, first.err
+        assert "1 trainings, 0 of them known" in first.err
+        made = tmp_path / "made"
+        assert first.out.splitlines()[-1] == str(made / "figure-2.html")
+        report = json.loads((made / "figure-2.json").read_text())
+        (line,) = (made / "runs.jsonl").read_text().splitlines()
+        history = json.loads(line)["history"]
+        (curve,) = [each for each in report["curves"] if each["name"] == "validation loss"]
+        assert curve["mean"] == [each["val_loss"] for each in history]
+        told = place.read("mlflow.db", "SELECT status FROM runs")
+        assert told == [("FINISHED",), ("FINISHED",)]
+        stored = tree(place.home / "mlartifacts")
+        assert any(str(path).endswith("figure-2.html") for path in stored)
+        again = place.run(*COMMAND)
+        assert (again.code, again.out) == (0, first.out)
+        assert "1 trainings, 1 of them known" in again.err
+        assert (made / "runs.jsonl").read_text() == line + "\n"
+    finally:
+        place.close()
