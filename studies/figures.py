@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -14,8 +15,10 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from studies.statistics import Interval
+from swast.files import replacing
 
 
 class Banded(Protocol):
@@ -80,10 +83,18 @@ def drawing(rows: int, columns: int, size: tuple[float, float], path: Path) -> I
         )
         try:
             yield figure, list(axes.flat)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=150)
+            _write(figure, path)
         finally:
             plt.close(figure)
+
+
+def _write(figure: Figure, path: Path) -> None:
+    """Write a PNG of 256 colours, a third of the size of one of all colours."""
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=150)
+    with Image.open(drawn) as image, replacing(path) as file:
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(file, format="png", optimize=True)
 
 
 def band(axes: Axes, curve: Banded, colour: str, dash: str = "-", marker: str = "") -> None:
