@@ -133,9 +133,9 @@ def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
     uid = hashlib.blake2b(f"{platform.node()} {asked.out}".encode(), digest_size=8).hexdigest()
     facts = {"scale": asked.scale, "seeds": f"{len(setting.seeds)}", "device": asked.device}
     runs.begin(asked.study.name, f"{asked.study.name}-{asked.scale}-{uid}", facts)
-    trainer = Trainer(asked, data, runs, stack)
+    trainer, how = Trainer(asked, data, runs, stack), made(asked)
     try:
-        report = replace(asked.study.conduct(setting, trainer).cautious(), made=made(asked))
+        report = replace(asked.study.conduct(setting, trainer).cautious(), made=how)
         files = write(report, asked.study, asked.out)
     except BaseException:
         runs.finish("paused" if trainer.paused else "failed")
@@ -149,7 +149,7 @@ def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
 
 
 def made(asked: Asked) -> Made:
-    """How the report is made."""
+    """How the report is made: the code is that of the start, whatever is edited meanwhile."""
     gpu = f", {torch.cuda.get_device_name(0)}" if asked.device == "cuda" else ""
     return Made(
         command=asked.command,
@@ -174,7 +174,7 @@ def commit() -> str:
 
     try:
         git("ls-files", "--error-unmatch", "__init__.py")
-        edited = git("status", "--porcelain", "--untracked-files=no", "..")
+        edited = git("status", "--porcelain", "--untracked-files=no", ".", "../search", "../swast")
         return git("rev-parse", "--short", "HEAD") + (", edited since" if edited else "")
     except (OSError, subprocess.CalledProcessError):
         return f"version {version('swast')}"
