@@ -42,8 +42,7 @@ from studies.paper.fits import (
 from studies.paper.report import Claim, Curve, Grid, Report, claim
 from studies.paper.runge import Array, draw, fit, prune, runge
 from studies.paper.study import Setting, Study
-from studies.statistics import bootstrap_mean
-from studies.tables import plain
+from studies.statistics import Interval, bootstrap_mean
 
 LEAST = 0.05
 UNPRUNED, POWERS, LEGENDRE = "not pruned", "pruned", "pruned in Legendre polynomials"
@@ -183,7 +182,7 @@ def _grids(found: Measured) -> list[Grid]:
         for place, count in enumerate(NOISY)
     ]
     hard = [
-        [f"{degree}", plain(bootstrap_mean(found.hard[:, degree])), f"{100 * worst:.1f}"]
+        [f"{degree}", _unsigned(bootstrap_mean(found.hard[:, degree])), f"{100 * worst:.1f}"]
         for degree, worst in zip(DEGREES, (found.seen / found.hard).min(axis=0), strict=True)
     ]
     kinds = (UNPRUNED, POWERS, LEGENDRE)
@@ -192,6 +191,11 @@ def _grids(found: Measured) -> list[Grid]:
         Grid("Median loss, 30 exact and noisy samples (b)", ("noisy", *kinds, EXACTLY), noisy),
         Grid("Difficulty of selection (c)", ("degree", "I(D, D̂)", "sampled, worst, %"), hard),
     ]
+
+
+def _unsigned(interval: Interval) -> str:
+    """A mean that cannot be below 0, with its interval."""
+    return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
 
 
 LOOKS = {
@@ -224,9 +228,10 @@ def draw_figure(report: Report, path: Path) -> None:
         hard.set(title="(c) Difficulty of selection", xlabel="degree", ylabel="I(D, D̂)")
         for axes in (clean, mixed):
             axes.set(xscale="log", yscale="log")
+        mixed.set_ylim(bottom=2e-5)
         for axes in (fits, clean, mixed, hard):
             axes.grid(axis="both")
-            axes.legend(loc="best", fontsize=8)
+            axes.legend(loc="lower left" if axes is mixed else "best", fontsize=8)
 
 
 def cells(setting: Setting) -> list[Cell]:  # noqa: ARG001

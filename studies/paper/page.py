@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+from collections.abc import Sequence
 
 from studies.paper.report import Grid, Report
 from studies.paper.words import facts, grids
@@ -31,7 +32,7 @@ table {{ border-collapse: collapse; font-size: 13.5px; min-width: 100% }}
 th, td {{ padding: 5px 10px; text-align: right; border-bottom: 1px solid #e8e8e8 }}
 th {{ background: #f5f6f8; position: sticky; top: 0 }}
 td {{ font-variant-numeric: tabular-nums; white-space: nowrap }}
-td.text, th:first-child, td:first-child {{ text-align: left; white-space: normal }}
+th.text, td.text {{ text-align: left; white-space: normal }}
 tr:last-child td {{ border-bottom: 0 }}
 </style>
 </head>
@@ -52,8 +53,8 @@ tr:last-child td {{ border-bottom: 0 }}
 </html>
 """
 BOLD = re.compile(r"\*\*(.+?)\*\*")
-LONG = 30
-"""Texts of more characters than this may break."""
+NUMBER = re.compile(r"[*]*[+−]?\d.{0,30}|–?")
+"""What stands to the right in a column of nothing else."""
 
 
 def render(report: Report, png: bytes) -> str:
@@ -77,15 +78,25 @@ def render(report: Report, png: bytes) -> str:
 
 
 def _table(grid: Grid) -> str:
-    heads = "".join(f"<th>{html.escape(text)}</th>" for text in grid.head)
-    rows = "\n".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in grid.rows)
+    columns = list(zip(*grid.rows, strict=True))
+    kinds = [
+        ' class="text"' if not all(map(NUMBER.fullmatch, column)) else "" for column in columns
+    ]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        filled = (
+            f"<{tag}{kind}>{_bold(html.escape(text))}</{tag}>"
+            for kind, text in zip(kinds, cells, strict=True)
+        )
+        return f"<tr>{''.join(filled)}</tr>"
+
+    rows = "\n".join(line("td", row) for row in grid.rows)
     return (
         f'<h2>{html.escape(grid.title)}</h2>\n<div class="scroll"><table>\n'
-        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>"
+        f"<thead>{line('th', grid.head)}</thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>"
     )
 
 
-def _cell(text: str) -> str:
-    kind = ' class="text"' if len(text) > LONG else ""
-    bold = BOLD.sub(r"<b>\1</b>", html.escape(text))
-    return f"<td{kind}>{bold}</td>"
+def _bold(text: str) -> str:
+    """Markdown's asterisks as HTML."""
+    return BOLD.sub(r"<b>\1</b>", text)

@@ -59,7 +59,7 @@ def arms_grid(report: Report) -> Grid:
     rows = [
         [
             name,
-            accuracy(arm),
+            accuracy(arm) if len(report.seeds) > 1 else percent(arm.accuracy),
             percent(arm.worst),
             percent(arm.relative_flops, 2),
             seconds(arm.seconds),
