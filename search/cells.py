@@ -8,16 +8,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.histories import Epoch
-from search.tracking.reproduction import StudyRuns
 from search.work import Failure, Job, Report
 from studies.arms import Results, guessing
 from studies.outcomes import Cell, Outcome
 from swast.data import ArrayData
 from swast.forecast import dense_flops
 from swast.result import EpochRecord
+
+if TYPE_CHECKING:
+    from search.tracking.reproduction import StudyRuns
 
 RETRIES = 1
 """Times that a training is tried again after its process died."""
@@ -35,20 +37,23 @@ class Progress:
 
     def __init__(self, *, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet, self._clock = quiet, clock
-        self._began, self._told = clock(), clock()
+        self._first = self._told = clock()
 
     def begin(self, total: int, known: int) -> None:
         """Say what there is to do."""
-        self._total, self._done, self._began = total, 0, self._clock()
-        self.say(f"{total + known} trainings, {known} of them known")
+        self._total, self._done = total, 0
+        self.say(f"trainings: {total + known}, of which known: {known}")
 
     def step(self) -> None:
         """Take note of one more that is done."""
         self._done += 1
         now = self._clock()
-        if now - self._told >= TOLD_SECONDS or self._done == self._total:
+        if self._done == 1:  # before it, workers had to start
+            self._first = now
+        elif now - self._told >= TOLD_SECONDS or self._done == self._total:
             self._told = now
-            left = (now - self._began) / self._done * (self._total - self._done) / 60
+            pace = (now - self._first) / (self._done - 1)
+            left = pace * (self._total - self._done) / 60
             self.say(f"{self._done}/{self._total}; about {left:.0f} minutes left")
 
     def say(self, text: str) -> None:

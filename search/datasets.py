@@ -10,6 +10,7 @@ from studies.subsets import Subset, take
 from swast.config import LoadingConfig, TrainConfig
 from swast.data import ArrayData, Places, load_data
 from swast.errors import DataError
+from swast.forecast import predict
 from swast.models import outline
 from swast.run import check_coreset
 
@@ -46,7 +47,8 @@ class DataSets:
 
         Raises:
             DataError: data are missing or unusable.
-            ConfigError: a network cannot be built, or a coreset not hold every class.
+            ConfigError: a network cannot be built, a coreset not hold every class, or what removes
+                channels is not installed.
         """
         seen: set[tuple[TrainConfig, Subset]] = set()
         for cell in cells:
@@ -56,6 +58,8 @@ class DataSets:
                 data = self.of(cell)
                 check_coreset(cell.config, data)
                 outline(cell.config.model, data.input_shape, data.num_classes)
+                if cell.config.prune.method == "channel":
+                    predict(cell.config, data)
 
 
 def groups(cells: Iterable[Cell]) -> list[list[Cell]]:

@@ -29,7 +29,6 @@ from search.home import Home, check_store
 from search.prepare import choose_gpus
 from search.reproduction import CHECKPOINTS, GOES_ON, RUNS, Asked, Trainer
 from search.resources import Resources
-from search.tracking.reproduction import StudyRuns
 from studies.arms import Results
 from studies.paper import STUDIES
 from studies.paper.page import render
@@ -128,6 +127,8 @@ def alone(out: Path) -> Iterator[None]:
 
 def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
     """Train what is not known, report, draw, and tell MLflow."""
+    from search.tracking.reproduction import StudyRuns
+
     setting = asked.study.setting(asked.scale, asked.seeds, asked.device)
     runs = StudyRuns(asked.tracking, asked.home.artifacts)
     uid = hashlib.blake2b(f"{platform.node()} {asked.out}".encode(), digest_size=8).hexdigest()

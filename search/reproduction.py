@@ -6,18 +6,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from search.cells import CellWork, Progress
 from search.datasets import DataSets, groups
 from search.errors import SearchFailedError
 from search.home import Home
 from search.resources import Resources
-from search.tracking.reproduction import StudyRuns
 from studies.arms import Results
 from studies.outcomes import Cell, Outcome
 from studies.paper.study import ScaleName, Study
 from swast.data import Places
+
+if TYPE_CHECKING:
+    from search.tracking.reproduction import StudyRuns
 
 RUNS, CHECKPOINTS = "runs.jsonl", "checkpoints"
 """In the folder of a study: its outcomes, and how far those are that run."""

@@ -130,7 +130,7 @@ def report(setting: Setting, trained: Arms) -> Report:
         settings={**told(base(setting)), "wrong labels": f"{RATE:.0%}, symmetric"},
         caption=(
             f"Mean over {len(setting.seeds)} seeds, band: standard deviation"
-            + (f" ({lost} seeds left out, on which a run diverged)" if lost else "")
+            + (f" (without {lost} on which a run diverged)" if lost else "")
             + ". (a) Share of wrong labels in the coreset of each round; solid: p = 90 %, dotted: "
             "not pruned; the line is the share in the data. (b) Test minus validation loss at the "
             "end. (c) Mean loss on wrongly labelled training samples over that on the others. All "

@@ -25,7 +25,7 @@ def test_a_figure_is_made_and_the_same_command_trains_nothing_again(tmp_path):
     try:
         first = place.run(*COMMAND)
         assert first.code == 0, first.err
-        assert "1 trainings, 0 of them known" in first.err
+        assert "trainings: 1, of which known: 0" in first.err
         made = tmp_path / "made"
         assert first.out.splitlines()[-1] == str(made / "figure-2.html")
         report = json.loads((made / "figure-2.json").read_text())
@@ -39,7 +39,7 @@ def test_a_figure_is_made_and_the_same_command_trains_nothing_again(tmp_path):
         assert any(str(path).endswith("figure-2.html") for path in stored)
         again = place.run(*COMMAND)
         assert (again.code, again.out) == (0, first.out)
-        assert "1 trainings, 1 of them known" in again.err
+        assert "trainings: 1, of which known: 1" in again.err
         assert (made / "runs.jsonl").read_text() == line + "\n"
     finally:
         place.close()

@@ -225,3 +225,19 @@ def test_a_study_without_trainings_needs_no_ray(tmp_path, monkeypatch, capsys):
     assert report["made"]["commit"] == commit()
     assert {each["verdict"] for each in report["claims"]} == {"not decided"}
     assert not (out / reproduction.CHECKPOINTS).exists()
+
+
+class TestProgress:
+    def test_the_time_left_follows_from_the_pace_after_the_first(self, capsys):
+        """Workers take 20 s to start; then a training takes 40 s."""
+        times = iter([0, 20, 60, 100])
+        progress = Progress(quiet=False, clock=lambda: next(times))
+        progress.begin(6, 4)
+        for _ in range(3):
+            progress.step()
+        told = [line.partition(" ")[2] for line in capsys.readouterr().err.splitlines()]
+        assert told == [
+            "trainings: 10, of which known: 4",
+            "2/6; about 3 minutes left",
+            "3/6; about 2 minutes left",
+        ]
