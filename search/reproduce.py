@@ -130,7 +130,7 @@ def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
     from search.tracking.reproduction import StudyRuns
 
     setting = asked.study.setting(asked.scale, asked.seeds, asked.device)
-    runs = StudyRuns(asked.tracking, asked.home.artifacts)
+    runs = StudyRuns(asked.tracking, asked.home.artifacts, say)
     uid = hashlib.blake2b(f"{platform.node()} {asked.out}".encode(), digest_size=8).hexdigest()
     facts = {"scale": asked.scale, "seeds": f"{len(setting.seeds)}", "device": asked.device}
     runs.begin(asked.study.name, f"{asked.study.name}-{asked.scale}-{uid}", facts)
@@ -146,7 +146,7 @@ def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
     if not asked.quiet:
         show(report, asked.out)
     if not told:
-        sys.stderr.write(f"swast-search: MLflow lags behind; {GOES_ON}\n")
+        say(f"MLflow lags behind; {GOES_ON}, and brings it up to date")
 
 
 def made(asked: Asked) -> Made:
@@ -192,6 +192,12 @@ def write(report: Report, study: Study, out: Path) -> list[Path]:
         with replacing(path) as file:
             file.write((content.rstrip("\n") + "\n").encode())
     return [data, still, page, text]
+
+
+def say(line: str) -> None:
+    """Tell the user a line."""
+    sys.stderr.write(f"swast-search: {line}\n")
+    sys.stderr.flush()
 
 
 def show(report: Report, out: Path) -> None:

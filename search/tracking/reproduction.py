@@ -7,11 +7,12 @@ a driver that was killed, it is told later.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
 from search.histories import Epoch
+from search.home import shown
 from search.tracking.backlog import Backlog, Clock
 from search.tracking.labels import ENDINGS, TOOL, Ending
 from search.tracking.mirror import CLOSED, NOTE, PARENT, SOURCE, Fixed, Mirror, children, find_runs
@@ -32,16 +33,20 @@ class StudyRuns:
     Args:
         uri: MLflow's tracking URI.
         artifacts: folder for artifacts where the store is local.
+        say: tells the user a line.
         clock: the time.
 
     Raises:
         RequestError: the store cannot be used.
     """
 
-    def __init__(self, uri: str, artifacts: Path, clock: Clock = REAL) -> None:
+    def __init__(
+        self, uri: str, artifacts: Path, say: Callable[[str], None], clock: Clock = REAL
+    ) -> None:
         self._uri, self._artifacts = uri, None if uri.startswith("http") else artifacts
+        self._say = say
         self._client = open_store(uri)
-        self._backlog = Backlog(is_outage, lambda _: None, clock)
+        self._backlog = Backlog(is_outage, self._tell, clock)
         self._runs: dict[str, Mirror] = {}
         self._found: dict[str, Run] = {}
 
@@ -94,7 +99,6 @@ class StudyRuns:
         run.add_epochs([dataclasses.asdict(each) for each in outcome.history])
         values = {
             "test_accuracy": outcome.test_accuracy,
-            "val_accuracy_at_end": outcome.val_accuracy,
             "relative_flops": outcome.relative_flops,
             "seconds": outcome.seconds,
             "noisy_share": outcome.noisy_share,
@@ -154,6 +158,10 @@ class StudyRuns:
         run = self._runs[cell.key]
         self._backlog.put(cell.key, lambda: self._bring(run), delay)
         self._backlog.drain()
+
+    def _tell(self, is_away: bool) -> None:
+        answer = "does not answer; what it misses is kept and sent later"
+        self._say(f"MLflow at {shown(self._uri)} {answer if is_away else 'answers again'}")
 
     def _bring(self, run: Mirror) -> None:
         """Bring a run up to date, unless a user deleted it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import ray
 from mlflow.tracking import MlflowClient
 
 from search import reproduction
@@ -22,7 +23,7 @@ from studies.outcomes import Cell
 from studies.paper import STUDIES
 from swast.data import load_data
 from tests.search.support import tree
-from tests.search.tracking.stories import new_store
+from tests.search.tracking.stories import FakeClock, Faulty, new_store
 from tests.studies.support import quick
 
 # MLflow's own
@@ -37,7 +38,8 @@ class Story:
     def __init__(self, folder, uri):
         self.folder, self.uri = folder, uri
         self.results = Results(folder / "runs.jsonl")
-        self.runs = StudyRuns(uri, folder)
+        self.said, self.time = [], FakeClock()
+        self.runs = StudyRuns(uri, folder, self.said.append, self.time.clock)
         self.runs.begin("figure-x", str(folder), {"scale": "small"})
         self.worker = Worker(load_data("digits"), warmups=None)
 
@@ -173,6 +175,29 @@ class TestGoingOn:
         again.runs.finish("finished")
         assert Story(tmp_path / "other", uri).runs.has(CELLS[0])
 
+    def test_what_it_was_away_for_is_sent_when_it_is_back(self, story):
+        """Every call to MLflow fails until the trainings are over."""
+        away = [True]
+
+        def fault(name, call):
+            if away[0]:
+                raise ConnectionError(name)
+            return call()
+
+        story.runs._client = Faulty(story.runs._client, fault)
+        for cell in CELLS[:2]:
+            story.train([cell])
+            story.time.time += 60
+        away[0] = False
+        assert story.runs.finish("finished")
+        assert [line.partition("mlflow.db ")[2] for line in story.said] == [
+            "does not answer; what it misses is kept and sent later",
+            "answers again",
+        ]
+        _, children = story.told()
+        assert {run.info.status for run in children} == {"FINISHED"}
+        assert len(children) == 2
+
     def test_two_do_not_write_into_one_folder(self, tmp_path):
         told = pytest.raises(ValueError, match="another process is at work")
         with alone(tmp_path), told, alone(tmp_path):
@@ -210,6 +235,24 @@ class TestRefused:
 
     def test_more_gpus_than_there_are(self, refused):
         assert "--gpus 99" in refused("figure-2", "--gpus", "99")
+
+
+def test_what_is_known_is_drawn_anew_without_ray(tmp_path, monkeypatch, capsys):
+    """Figure 2, whose one training a run before has written down."""
+    new_store(tmp_path)
+    study = STUDIES["figure-2"]
+    (cell,) = study.cells(study.setting("small"))
+    out = tmp_path / "out"
+    outcome = run_one(cell.config)
+    Results(out / "runs.jsonl").add(cell, outcome)
+    monkeypatch.setattr(ray, "init", None)
+    monkeypatch.setenv("SWAST_HOME", str(tmp_path))
+    assert main(["reproduce", "figure-2", "--out", str(out)]) == 0
+    written = capsys.readouterr()
+    assert "trainings: 1, of which known: 1" in written.err
+    assert written.out == f"{out / 'figure-2.html'}\n"
+    report = json.loads((out / "figure-2.json").read_text())
+    assert report["arms"]["SWaST cut"]["accuracy"] == outcome.test_accuracy
 
 
 def test_a_study_without_trainings_needs_no_ray(tmp_path, monkeypatch, capsys):

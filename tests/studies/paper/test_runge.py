@@ -78,12 +78,12 @@ class TestDifficulty:
         """A grid over both coefficients, and over directions for θ at infinity."""
         whole, part = selection(3)
         a, b = moments(whole, 1), moments(part, 1)
-        slope, place, last = np.meshgrid(*[np.linspace(-1, 1, 161)] * 3)
+        slope, place, last = np.meshgrid(*[np.linspace(-1, 1, 81)] * 3)
         v = np.stack([slope.ravel(), place.ravel(), last.ravel()])
         v = np.linalg.inv(np.linalg.cholesky(a).T) @ v[:, np.abs(v).max(axis=0) > 0]
         ratios = np.abs(np.sum(v * ((a - b) @ v), 0) / np.sum(v * (a @ v), 0))
         assert ratios.max() <= difficulty(whole, part, 1) * (1 + 1e-9)
-        assert ratios.max() == pytest.approx(difficulty(whole, part, 1), rel=1e-3)
+        assert ratios.max() == pytest.approx(difficulty(whole, part, 1), rel=5e-3)
 
     @pytest.mark.parametrize("degree", [0, 3, 8])
     def test_of_all_samples_is_none(self, degree):
