@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.errors import RequestError, SearchError
-from search.request import Request, add_options, count, port, positive, share
+from search.request import Request, add_options, count, port, positive, share, whole
 from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
 from swast.errors import ConfigError, DataError, SwastError, printable
 
 PICKS = ("knee", "best", "cheapest", "front")
 FORMATS = ("toml", "yaml", "json")
+SCALES = ("small", "paper")
 
 COMMANDS = {
     "list": "list the searches",
@@ -27,6 +28,7 @@ COMMANDS = {
     "delete": "remove a search everywhere",
     "gc": "remove checkpoints that are of no more use, and shared warm-ups",
     "studies": "list the studies that come with the package",
+    "reproduce": "conduct a figure or table of the paper as a study",
 }
 
 
@@ -41,6 +43,7 @@ PLACES = {
     "delete": ("cleanup", "delete"),
     "gc": ("cleanup", "collect"),
     "studies": ("show", "studies"),
+    "reproduce": ("reproduce", "reproduce"),
 }
 """Where a command is: module and function."""
 
@@ -135,6 +138,28 @@ def add_verify(parser: argparse.ArgumentParser) -> None:
     add_retraining(parser)
 
 
+def add_reproduce(parser: argparse.ArgumentParser) -> None:
+    """The options that say what of the paper to reproduce, how, and on what."""
+    parser.add_argument(
+        "name", nargs="?", help="as figure-1 or table-trim; without, they are named"
+    )
+    parser.add_argument(
+        "--scale", choices=SCALES, default="small", help="default: small, two cores"
+    )
+    parser.add_argument("--seeds", type=whole, metavar="N", help="default: the protocol's")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: reproduced/NAME")
+    parser.add_argument("--workers", type=whole, metavar="N", help="trainings at a time, at most")
+    parser.add_argument(
+        "--gpus", type=count, metavar="G", help="default: all, at small scale none"
+    )
+    parser.add_argument("--gpus-per-trial", type=positive, metavar="G", help="default: 1")
+    parser.add_argument("--cpus-per-trial", type=positive, metavar="C", help="default: 1")
+    parser.add_argument("--address", help="of a Ray cluster to run on (default: this machine)")
+    parser.add_argument("--quiet", action="store_true", help="print nothing while it goes well")
+    add_places(parser)
+    parser.add_argument("--tracking-uri", metavar="URI", help="MLflow's (default: in the home)")
+
+
 def add_retraining(parser: argparse.ArgumentParser) -> None:
     """The options that say how exported configurations are trained again."""
     parser.add_argument(
@@ -143,7 +168,12 @@ def add_retraining(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
 
 
-MORE = {"export": add_export, "report": add_report, "verify": add_verify}
+MORE = {
+    "export": add_export,
+    "report": add_report,
+    "verify": add_verify,
+    "reproduce": add_reproduce,
+}
 """What adds the options of a command that has some of its own."""
 
 

@@ -13,50 +13,25 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from studies.outcomes import Cell, Outcome
 from studies.subsets import WHOLE, Subset, load_subset
 from swast.config import TrainConfig
+from swast.data import ArrayData
 from swast.errors import DivergedError
 from swast.forecast import dense_flops
+from swast.result import EpochRecord
 from swast.run import Run
 from swast.training import epochs, result
 
 PROGRESS_EVERY = 25
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a study keeps of a run.
-
-    Attributes:
-        test_accuracy: of the last epoch, in [0, 1]; that of guessing where the loss diverged.
-        val_accuracy: likewise, on the validation set.
-        relative_flops: the bill over that of dense training on all data.
-        flops: the bill by term.
-        dense_flops: what dense training on all data costs.
-        noisy_share: share of wrong labels in the last coreset; None where there was no round.
-        seconds: wall time of the training, with its evaluations.
-        cpu_seconds: processor time of the whole run, which other work on the machine slows less.
-        diverged: the loss stopped being finite.
-    """
-
-    test_accuracy: float
-    val_accuracy: float
-    relative_flops: float
-    flops: Mapping[str, int]
-    dense_flops: int
-    noisy_share: float | None
-    seconds: float
-    cpu_seconds: float
-    diverged: bool = False
 
 
 def run_one(config: TrainConfig, subset: Subset = WHOLE) -> Outcome:
@@ -68,40 +43,39 @@ def run_one(config: TrainConfig, subset: Subset = WHOLE) -> Outcome:
     data = load_subset(config.data, subset)
     started = time.process_time()
     run = Run(config, data)
-    val_accuracy = test_accuracy = 1 / data.num_classes
+    dense = dense_flops(config, data)
     try:
         deque(epochs(run), maxlen=0)
-        found = result(run, test=True)
-        val_accuracy, test_accuracy = found.val_accuracy, found.test_accuracy or 0.0
-        diverged = False
+        made = result(run, test=True).to_dict()
     except DivergedError:
-        diverged = True
-    dense = dense_flops(config, data)
+        return guessing(config, data, run.ledger.to_dict(), run.history)
+    return Outcome.of(made, dense, time.process_time() - started)
+
+
+def guessing(
+    config: TrainConfig, data: ArrayData, flops: dict[str, int], history: Iterable[EpochRecord]
+) -> Outcome:
+    """The outcome of a run whose loss stopped being finite: it classifies as guessing does.
+
+    Args:
+        config: what was to be trained.
+        data: its data set.
+        flops: its bill by term.
+        history: the epochs that it made.
+    """
+    made, dense = tuple(history), dense_flops(config, data)
+    bill = sum(count for term, count in flops.items() if term != "evaluation")
     return Outcome(
-        test_accuracy=test_accuracy,
-        val_accuracy=val_accuracy,
-        relative_flops=run.ledger.total / dense,
-        flops=run.ledger.to_dict(),
+        test_accuracy=1 / data.num_classes,
+        val_accuracy=1 / data.num_classes,
+        relative_flops=bill / dense,
+        flops=flops,
         dense_flops=dense,
-        noisy_share=_noisy_share(run),
-        seconds=run.seconds,
-        cpu_seconds=time.process_time() - started,
-        diverged=diverged,
+        noisy_share=None,
+        seconds=made[-1].seconds if made else 0.0,
+        diverged=True,
+        history=made,
     )
-
-
-def _noisy_share(run: Run) -> float | None:
-    """Share of the last coreset whose label is not the clean one."""
-    if run.round is None:
-        return None
-    indices = run.round.coreset.indices.cpu().numpy()
-    return float((run.data.train_labels != run.data.clean_train)[indices].mean())
-
-
-def identity(config: TrainConfig, subset: Subset) -> str:
-    """What makes a run the run it is, as one line of JSON."""
-    parts = {"config": config.to_dict(), "subset": dataclasses.asdict(subset)}
-    return json.dumps(parts, sort_keys=True)
 
 
 class Results:
@@ -109,13 +83,13 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.known: dict[str, Outcome] = {}
+        self._known: dict[str, Outcome] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
         for line in self._whole_lines():
             entry: dict[str, Any] = json.loads(line)
             parts = {name: entry.pop(name) for name in ("config", "subset")}
-            self.known[json.dumps(parts, sort_keys=True)] = Outcome(**entry)
+            self._known[json.dumps(parts, sort_keys=True)] = Outcome.from_dict(entry)
 
     def _whole_lines(self) -> list[str]:
         """The lines of the file, which loses what a kill left behind the last line's end."""
@@ -125,15 +99,18 @@ class Results:
             os.truncate(self.path, len(whole))
         return whole.decode().splitlines()
 
-    def add(self, config: TrainConfig, subset: Subset, outcome: Outcome) -> None:
+    def get(self, cell: Cell) -> Outcome | None:
+        """What came of a cell, if that is known."""
+        return self._known.get(cell.identity)
+
+    def add(self, cell: Cell, outcome: Outcome) -> None:
         """Write an outcome down, for good."""
-        key = identity(config, subset)
-        line = json.dumps({**json.loads(key), **dataclasses.asdict(outcome)}) + "\n"
+        values = json.loads(cell.identity) | dataclasses.asdict(outcome)
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(line)
+            file.write(json.dumps(values) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        self.known[key] = outcome
+        self._known[cell.identity] = outcome
 
 
 def run_all(
@@ -148,14 +125,14 @@ def run_all(
         subset: the part of the data that all of them see.
     """
     results = Results(out / "runs.jsonl")
-    wanted = list(dict.fromkeys(configs))
-    missing = [each for each in wanted if identity(each, subset) not in results.known]
-    _say(f"{len(wanted)} runs, {len(missing)} of them to make")
+    cells = {each: Cell(each, subset) for each in configs}
+    missing = [each for each, cell in cells.items() if results.get(cell) is None]
+    _say(f"{len(cells)} runs, {len(missing)} of them to make")
     for done, (config, outcome) in enumerate(_outcomes(missing, subset, workers), start=1):
-        results.add(config, subset, outcome)
+        results.add(cells[config], outcome)
         if done % PROGRESS_EVERY == 0 or done == len(missing):
             _say(f"{done}/{len(missing)}")
-    return {each: results.known[identity(each, subset)] for each in wanted}
+    return {each: found for each, cell in cells.items() if (found := results.get(cell))}
 
 
 def _outcomes(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import matplotlib
 
@@ -14,6 +15,35 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
+
+from studies.statistics import Interval
+from swast.files import replacing
+
+
+class Banded(Protocol):
+    """A line with a band around it (see `studies.paper.report.Curve`)."""
+
+    @property
+    def name(self) -> str:
+        """In the legend."""
+
+    @property
+    def x(self) -> Sequence[float]:
+        """Its places."""
+
+    @property
+    def mean(self) -> Sequence[float]:
+        """Its values there."""
+
+    @property
+    def low(self) -> Sequence[float]:
+        """The band's lower edge."""
+
+    @property
+    def high(self) -> Sequence[float]:
+        """The band's upper edge."""
+
 
 Panels: TypeAlias = tuple[Figure, list[Axes]]
 
@@ -53,7 +83,45 @@ def drawing(rows: int, columns: int, size: tuple[float, float], path: Path) -> I
         )
         try:
             yield figure, list(axes.flat)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=150)
+            _write(figure, path)
         finally:
             plt.close(figure)
+
+
+def _write(figure: Figure, path: Path) -> None:
+    """Write a PNG of 256 colours, a third of the size of one of all colours."""
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png", dpi=150)
+    with Image.open(drawn) as image, replacing(path) as file:
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few.save(file, format="png", optimize=True)
+
+
+def band(axes: Axes, curve: Banded, colour: str, dash: str = "-", marker: str = "") -> None:
+    """A line, and the band around it where it has one."""
+    axes.plot(curve.x, curve.mean, dash + marker, color=colour, lw=1.8, ms=4, label=curve.name)
+    if list(curve.low) != list(curve.high):
+        axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
+
+
+def forest(
+    axes: Axes, labels: Sequence[str], gains: Sequence[Interval], paper: Sequence[float | None]
+) -> None:
+    """Differences in points, one a row, with their intervals and the paper's where it has one."""
+    axes.axvline(0, color=BLACK, lw=1)
+    rows = range(len(labels))
+    shown = [each.scaled(100) for each in gains]
+    for row, each in zip(rows, shown, strict=True):
+        colour = BLUE if each.sign > 0 else ORANGE if each.sign < 0 else GREY
+        axes.plot([each.low, each.high], [row, row], color=colour, lw=2)
+        axes.plot(each.mean, row, "o", color=colour, ms=6)
+    told = [(row, 100 * each) for row, each in zip(rows, paper, strict=True) if each is not None]
+    if told:
+        places, values = zip(*told, strict=True)
+        axes.plot(values, places, "D", mfc="none", mec=BLACK, ms=7, label="the paper's")
+    for row in range(0, len(labels), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="#f6f6f6", zorder=0)
+    axes.set_yticks(list(rows), labels)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")

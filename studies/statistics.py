@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+Verdict = Literal["yes", "no", "not decided"]
 
 RESAMPLES = 10_000
 COLLAPSE_MARGIN = 0.05
@@ -24,6 +27,11 @@ class Interval:
     def sign(self) -> int:
         """1 or −1 where the whole interval is on that side of 0; else 0."""
         return int(self.low > 0) - int(self.high < 0)
+
+    def scaled(self, factor: float) -> Interval:
+        """The same in another unit; a negative factor turns it round."""
+        ends = sorted((factor * self.low, factor * self.high))
+        return Interval(factor * self.mean, *ends)
 
 
 def bootstrap_mean(values: ArrayLike, *, level: float = 0.95, seed: int = 0) -> Interval:
@@ -52,6 +60,22 @@ def paired(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} values against {len(theirs)}: pairs are needed")
     return bootstrap_mean(np.subtract(ours, theirs))
+
+
+def verdict(gain: Interval, least: float) -> Verdict:
+    """Whether a claimed gain holds.
+
+    Args:
+        gain: measured, above 0 where the claim is right.
+        least: the smallest gain worth the name, fixed beforehand.
+
+    Returns:
+        ``yes`` where the whole interval is above 0; ``no`` where it is all under ``least``, so
+        that what there may be is not worth the name; else ``not decided``.
+    """
+    if gain.low > 0:
+        return "yes"
+    return "no" if gain.high < least else "not decided"
 
 
 def collapse_threshold(*single_removals: Sequence[float]) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from studies.arms import Outcome
+from studies.outcomes import Outcome
 from studies.statistics import Interval, collapse_rate, spread
 from swast.files import replacing
 
@@ -28,7 +28,7 @@ class ArmSummary:
         accuracy: mean test accuracy; with ``spread`` (standard deviation) and ``worst``.
         collapsed: share of collapsed runs; None where no threshold applies to the arm.
         relative_flops: mean bill over dense training's; ``bill`` the same by term.
-        seconds: median wall time; ``cpu_seconds``: median processor time.
+        seconds: median wall time; ``cpu_seconds``: median processor time, where measured.
         noisy_share: mean share of wrong labels in the last coreset, where there was one.
         diverged: runs whose loss stopped being finite; they count as guessing.
     """
@@ -40,7 +40,7 @@ class ArmSummary:
     relative_flops: float
     bill: Mapping[str, float]
     seconds: float
-    cpu_seconds: float
+    cpu_seconds: float | None
     noisy_share: float | None
     diverged: int
 
@@ -49,6 +49,7 @@ class ArmSummary:
         """Summarise an arm's outcomes."""
         found = accuracies(outcomes)
         shares = [each.noisy_share for each in outcomes if each.noisy_share is not None]
+        times = [each.cpu_seconds for each in outcomes if each.cpu_seconds is not None]
         return cls(
             accuracy=float(np.mean(found)),
             spread=spread(found),
@@ -61,7 +62,7 @@ class ArmSummary:
                 if term != "evaluation"
             },
             seconds=float(np.median([each.seconds for each in outcomes])),
-            cpu_seconds=float(np.median([each.cpu_seconds for each in outcomes])),
+            cpu_seconds=float(np.median(times)) if times else None,
             noisy_share=float(np.mean(shares)) if shares else None,
             diverged=sum(each.diverged for each in outcomes),
         )

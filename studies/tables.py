@@ -21,14 +21,25 @@ def percent(share: float | None, digits: int = 1) -> str:
     return MISSING if share is None else f"{100 * share:.{digits}f}"
 
 
+def seconds(value: float | None) -> str:
+    """Seconds, without the unit."""
+    return MISSING if value is None else f"{value:.2f}"
+
+
 def accuracy(arm: ArmSummary) -> str:
     """Mean ± standard deviation, in per cent."""
     return f"{percent(arm.accuracy)} ± {percent(arm.spread)}"
 
 
-def points(interval: Interval) -> str:
+def points(interval: Interval, digits: int = 1) -> str:
     """A difference in percentage points with its interval; bold where that excludes 0."""
-    text = (
-        f"{100 * interval.mean:+.1f} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
-    ).replace("-", "−")
+    return plain(interval.scaled(100), digits)
+
+
+def plain(interval: Interval, digits: int = 2) -> str:
+    """A number with its interval; bold where that excludes 0."""
+    mean, low, high = (
+        f"{each:+.{digits}f}" for each in (interval.mean, interval.low, interval.high)
+    )
+    text = f"{mean} [{low}, {high}]".replace("-", "−")
     return f"**{text}**" if interval.sign else text

@@ -65,7 +65,7 @@ def parent_of(client: MlflowClient, info: SearchInfo, artifacts: Path | None) ->
         artifacts: folder for artifacts of a new experiment; None leaves that to the server.
     """
     found = _remembered(client, info)
-    experiment_id = _experiment(client, info.study.name, artifacts, found)
+    experiment_id = experiment_of(client, info.study.name, artifacts, found)
     if found is None:
         made = find_runs(client, experiment_id, f"tags.search_uid = '{info.uid}'")
         found = next((run for run in made if PARENT not in run.data.tags), None)
@@ -90,7 +90,9 @@ def _remembered(client: MlflowClient, info: SearchInfo) -> Run | None:
         return None
 
 
-def _experiment(client: MlflowClient, study: str, artifacts: Path | None, run: Run | None) -> str:
+def experiment_of(
+    client: MlflowClient, study: str, artifacts: Path | None, run: Run | None
+) -> str:
     """The id of the experiment that holds a run, whatever it is called now, or of the study's."""
     if run is not None:
         found = client.get_experiment(run.info.experiment_id)

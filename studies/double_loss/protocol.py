@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from studies.arms import Outcome
+from studies.outcomes import Outcome
 from swast.config import TrainConfig
 
 Runner = Callable[[Iterable[TrainConfig]], Mapping[TrainConfig, Outcome]]

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from studies.arms import Outcome
 from studies.double_loss.protocol import (
     ARMS,
     CORESET,
@@ -25,6 +24,7 @@ from studies.double_loss.protocol import (
     Protocol,
     Severity,
 )
+from studies.outcomes import Outcome
 from studies.statistics import Interval, bootstrap_mean, collapse_threshold
 from studies.summaries import ArmSummary, Group, Summary, accuracies
 from studies.tables import accuracy, percent, points, table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from studies.arms import Outcome
 from studies.double_loss.protocol import Runner
+from studies.outcomes import Outcome
 from studies.subsets import Subset
 from swast.config import TrainConfig
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from studies.four_arms.protocol import DENSE, Arms, Protocol, coreset, pruning, swast
 from studies.statistics import Interval, collapse_threshold, paired
 from studies.summaries import ArmSummary, Group, Summary, accuracies
-from studies.tables import accuracy, percent, points, table
+from studies.tables import accuracy, percent, points, seconds, table
 
 
 def comparisons(protocol: Protocol) -> dict[str, tuple[str, str]]:
@@ -116,8 +116,8 @@ def _cost_table(group: Group) -> str:
             name,
             *(percent(arm.bill[term], 2) for term in terms),
             percent(arm.relative_flops, 2),
-            f"{arm.seconds:.2f}",
-            f"{arm.cpu_seconds:.2f}",
+            seconds(arm.seconds),
+            seconds(arm.cpu_seconds),
         ]
         for name, arm in group.arms.items()
     ]

@@ -14,7 +14,8 @@ import pytest
 
 from studies import arms
 from studies.arms import Results, run_all, run_one
-from studies.subsets import WHOLE, Subset
+from studies.outcomes import Cell
+from studies.subsets import Subset
 from swast.training import train
 from tests.studies.support import quick
 
@@ -87,9 +88,10 @@ class TestResuming:
 
     def test_what_was_written_is_read_back(self, tmp_path):
         outcome = run_one(quick())
-        Results(tmp_path / "runs.jsonl").add(quick(), WHOLE, outcome)
-        (back,) = Results(tmp_path / "runs.jsonl").known.values()
-        assert back == outcome
+        Results(tmp_path / "runs.jsonl").add(Cell(quick()), outcome)
+        assert Results(tmp_path / "runs.jsonl").get(Cell(quick())) == outcome
+        assert len(outcome.history) == 2
+        assert len(outcome.rounds) == 1
 
 
 MANY = """

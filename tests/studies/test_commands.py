@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from studies import arms
-from studies.arms import Outcome, run_one
+from studies.arms import run_one
 from studies.double_loss import __main__ as double_loss
 from studies.double_loss import protocol as double_protocol
 from studies.double_loss.protocol import (
@@ -28,6 +28,7 @@ from studies.double_loss.protocol import (
 from studies.double_loss.report import EXTRA, credited, summarise
 from studies.four_arms import __main__ as four_arms
 from studies.four_arms.protocol import Protocol as FourProtocol
+from studies.outcomes import Outcome
 from studies.summaries import Summary
 
 SEVERITY = Severity("mlp-small", 0.9, 0.05, "cubic")

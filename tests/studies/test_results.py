@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
 
 from studies.double_loss import report as double_loss
 from studies.four_arms import report as four_arms
+from studies.paper import STUDIES
+from studies.paper.page import render
+from studies.paper.report import Report
 from studies.summaries import Summary
 
 DOCS = Path(__file__).parents[2] / "docs"
-SUMMARIES = sorted((DOCS / "results").glob("*.json"))
+RESULTS = sorted((DOCS / "results").glob("*.json"))
+SUMMARIES = [path for path in RESULTS if path.stem not in STUDIES]
+REPORTS = [path for path in RESULTS if path.stem in STUDIES]
 
 
 def test_there_are_results():
     assert SUMMARIES
+    assert REPORTS
 
 
 @pytest.mark.parametrize("path", SUMMARIES, ids=lambda path: path.stem)
@@ -27,3 +34,26 @@ def test_every_table_is_the_summarys(path):
         assert table in text, title
     assert f"results/{path.stem}.png" in text
     assert path.with_suffix(".png").exists()
+
+
+def test_the_papers_part_is_made_of_its_reports():
+    """Made anew by `python docs/paper.py`."""
+    spec = importlib.util.spec_from_file_location("paper_page", DOCS / "paper.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    for path, parts in ((made.PAGE, 1), (made.RESULTS, 1)):
+        page = path.read_text(encoding="utf-8")
+        assert made.renewed(page) == page
+        assert page.count("<!-- end of") == parts
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_a_report_is_whole_and_says_how_it_was_made(path):
+    report = Report.read(path)
+    made = report.made
+    assert all((made.command, made.date, made.machine, made.commit))
+    assert "edited" not in made.commit
+    assert len(report.seeds) == STUDIES[report.study].seeds[report.scale]
+    page, png = path.with_suffix(".html"), path.with_suffix(".png").read_bytes()
+    assert page.read_text(encoding="utf-8") == render(report, png).rstrip("\n") + "\n"
+    assert page.stat().st_size < 300_000

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap as scipy_bootstrap
 
 from studies.statistics import (
     Interval,
@@ -88,3 +89,23 @@ def test_collapse_is_five_points_under_the_lower_median():
 def test_the_spread_is_that_of_a_sample():
     assert spread([1, 3]) == pytest.approx(math.sqrt(2))
     assert spread([1]) == 0
+
+
+@pytest.mark.parametrize("count", [5, 12, 40])
+def test_the_interval_is_scipys_percentile_bootstrap(count):
+    """Both resample 10,000 times, each in its own way: ends agree to the noise of that."""
+    values = np.random.default_rng(count).gamma(2, 1, size=count)
+    theirs = scipy_bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=10_000,
+        method="percentile",
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+    found, noise = bootstrap_mean(values), 0.06 * values.std() / math.sqrt(count)
+    assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=noise)
+
+
+def test_an_interval_in_another_unit_is_the_same():
+    assert Interval(0.1, 0.05, 0.2).scaled(100) == Interval(10, 5, 20)
+    assert Interval(0.1, 0.05, 0.2).scaled(-1) == Interval(-0.1, -0.2, -0.05)
