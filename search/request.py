@@ -13,7 +13,7 @@ from typing import Any
 from search.errors import RequestError
 from swast.errors import nearest
 
-SAMPLERS = ("tpe", "gp", "nsga2", "nsga3", "qmc", "random")
+SAMPLERS = ("tpe", "gp", "ehvi", "nsga2", "nsga3", "qmc", "random")
 
 
 @dataclass(frozen=True)
