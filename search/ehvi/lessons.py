@@ -54,11 +54,13 @@ class Lessons:
         rows: the points, n × parameters.
         values: logits of final accuracies, n.
         variances: of guessed values, n; 0 for those that are known.
+        all: how many there would be, had none been left out.
     """
 
     rows: Array
     values: Array
     variances: Array
+    all: int
 
 
 class Logits:
@@ -95,7 +97,8 @@ def lessons(seen: Sequence[Seen]) -> Lessons:
     kept = [known[place] for place in thinned(len(known), some)]
     kept += [guessed[place] for place in thinned(len(guessed), MOST - len(kept))]
     rows, values, variances = zip(*kept, strict=True)
-    return Lessons(np.array(rows), np.array(values), np.array(variances))
+    count = len(known) + len(guessed)
+    return Lessons(np.array(rows), np.array(values), np.array(variances), count)
 
 
 def thinned(count: int, most: int) -> list[int]:

@@ -81,7 +81,9 @@ class Proposer:
             The front of both, and at least one point on it or near.
         """
         taught = lessons(seen)
-        self._surrogate.learn(self.points.features(taught.rows), taught.values, taught.variances)
+        self._surrogate.learn(
+            self.points.features(taught.rows), taught.values, taught.variances, taught.all
+        )
         points = [
             (each.relative, each.accuracy, each.row)
             for each in seen

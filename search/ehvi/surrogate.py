@@ -27,8 +27,8 @@ NOISE = 1e-4
 class Surrogate:
     """A Gaussian process that is told points and values anew each time, and keeps what it fitted.
 
-    Its hyperparameters are fitted when it first learns and whenever there is a tenth more to
-    learn from, beginning with the last ones.
+    Its hyperparameters are fitted when it first learns and whenever a tenth more has been seen,
+    beginning with the last ones.
     """
 
     def __init__(self) -> None:
@@ -38,21 +38,25 @@ class Surrogate:
         self._data: tuple[Array, Array, Array] | None = None
         self._scale = (0.0, 1.0)
 
-    def learn(self, points: Array, values: Array, variances: Array) -> None:
+    def learn(
+        self, points: Array, values: Array, variances: Array, seen: int | None = None
+    ) -> None:
         """Learn values at points.
 
         Args:
             points: n × features, in [0, 1].
             values: n, of any scale.
             variances: of what is known of their errors beyond noise that all have, n.
+            seen: how many there are in all, these included; by default these alone.
         """
+        seen = len(values) if seen is None else seen
         level, spread = float(values.mean()), max(float(values.std()), 1e-6)
         self._scale = (level, spread)
         self._data = (points, (values - level) / spread, variances / spread**2)
         with _quiet():
-            if len(values) >= max(GROWTH * self._fitted_at, self._fitted_at + 2):
+            if seen >= max(GROWTH * self._fitted_at, self._fitted_at + 2):
                 self._fit()
-                self._fitted_at = len(values)
+                self._fitted_at = seen
             self._model = self._made(*self._data)
 
     def believe(self, points: Array) -> Array:
