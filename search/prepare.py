@@ -13,7 +13,7 @@ from search.info import SearchInfo
 from search.names import MOST_NAME, check_name
 from search.request import Request
 from search.resources import Resources
-from search.sampler import check_sampler
+from search.sampler import check_sampler, default_sampler
 from search.study import Study, find_study
 from search.tables import TrialResources
 from search.trials import SearchTrials, search_names
@@ -88,7 +88,7 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
         uid=secrets.token_hex(8),
         study=study,
         device="cuda" if gpus else "cpu",
-        sampler=request.sampler,
+        sampler=request.sampler or default_sampler(request.budget or DEFAULT_BUDGET),
         seed=request.seed,
         budget=DEFAULT_BUDGET,
     )

@@ -28,7 +28,7 @@ from search.ehvi.sampler import Ehvi
 from search.ehvi.surrogate import Surrogate
 from search.parameters import draw
 from search.pareto import hypervolume
-from search.sampler import make_sampler
+from search.sampler import default_sampler, make_sampler
 from search.tables import Objectives
 from tests.search.support import study
 from tests.search.test_branches import BRANCHED
@@ -351,6 +351,12 @@ class TestSurrogate:
         after = made.predict(there)
         assert after[0] == pytest.approx(before[0], abs=0.02)
         assert after[1] < before[1]
+
+
+def test_is_the_default_where_it_was_measured_and_can_be_had(monkeypatch):
+    assert [default_sampler(budget) for budget in (19, 20, 200)] == ["tpe", "ehvi", "ehvi"]
+    monkeypatch.setattr("search.sampler.find_spec", lambda name: None)
+    assert default_sampler(50) == "tpe"
 
 
 def test_without_botorch_a_search_says_what_to_install(tmp_path, monkeypatch, capsys):
