@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search.ehvi.points import thinned
 from swast.config import TrainConfig
 
 Array = NDArray[np.float64]
 DEGREE = 3
 RIDGE = 1e-3
 MOST = 400
-"""Points from which the rough costs are learnt, the latest."""
+"""Points from which the rough costs are learnt at most."""
 FEWEST = 24
 """Points that are priced before rough costs are told."""
 
@@ -63,7 +64,8 @@ class RoughCosts:
 
     def __call__(self, features: Array) -> Array:
         """Relative FLOPs of m points, m × features; of at least one known one."""
-        known = list(self._known.values())[-MOST:]
+        every = list(self._known.values())
+        known = [every[place] for place in thinned(len(every), MOST)]
         points = np.stack([each for each, _ in known])
         logs = np.array([log for _, log in known])
         gram = _kernel(points, points)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
 from search.ehvi.improvement import NEAREST
+from search.ehvi.points import thinned
 
 Array = NDArray[np.float64]
 FEWEST = 5
@@ -44,6 +45,11 @@ class Seen:
     accuracy: float | None = None
     rungs: Mapping[int, float] = field(default_factory=dict)
     running: bool = False
+
+    @property
+    def shown(self) -> bool:
+        """Whether it has shown any accuracy."""
+        return self.accuracy is not None or bool(self.rungs)
 
 
 @dataclass(frozen=True)
@@ -99,15 +105,6 @@ def lessons(seen: Sequence[Seen]) -> Lessons:
     rows, values, variances = zip(*kept, strict=True)
     count = len(known) + len(guessed)
     return Lessons(np.array(rows), np.array(values), np.array(variances), count)
-
-
-def thinned(count: int, most: int) -> list[int]:
-    """Places among some that are kept of too many: half the latest ones, half spread evenly."""
-    if count <= most:
-        return list(range(count))
-    late = most // 2
-    early = np.linspace(0, count - late - 1, most - late).round().astype(int)
-    return [*map(int, early), *range(count - late, count)]
 
 
 class Rungs:

@@ -149,8 +149,8 @@ def value_at(made: BaseDistribution, share: float) -> Any:  # noqa: ANN401
         value = round(value) if isinstance(made, IntDistribution) else value
         return min(max(value, made.low), made.high)
     if made.step is None:
-        return made.low + share * (made.high - made.low)
-    return made.low + made.step * _cell(share, _steps(made))
+        return min(made.low + share * (made.high - made.low), made.high)
+    return min(made.low + made.step * _cell(share, _steps(made)), made.high)
 
 
 def position(made: BaseDistribution, value: Any) -> float:  # noqa: ANN401
@@ -181,6 +181,15 @@ def snapped(made: BaseDistribution, side: Array) -> Array:
 def _middles(side: Array, count: int) -> Array:
     """The middles of the cells in which shares lie."""
     return np.asarray((np.minimum(np.floor(side * count), count - 1) + 0.5) / count)
+
+
+def thinned(count: int, most: int) -> list[int]:
+    """Places among some that are kept of too many: half the latest ones, half spread evenly."""
+    if count <= most:
+        return list(range(count))
+    late = most // 2
+    early = np.linspace(0, count - late - 1, most - late).round().astype(int)
+    return [*map(int, early), *range(count - late, count)]
 
 
 def _cell(share: float, count: int) -> int:

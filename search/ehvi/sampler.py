@@ -69,9 +69,7 @@ class Ehvi(BaseSampler):
             for each in study.get_trials(deepcopy=False)
             if each.number != trial.number and each.state != TrialState.WAITING
         ]
-        taught = sum(each.row is not None and each.accuracy is not None for each in seen)
-        shown = sum(each.accuracy is not None or bool(each.rungs) for each in seen)
-        if shown < self._startup or taught < 2:
+        if sum(each.shown for each in seen) < self._startup or sum(map(teaches, seen)) < 2:
             row = self._even(len(proposer.points), trial.number)
         else:
             row = proposer.propose(seen, np.random.default_rng([self._seed, trial.number]))
@@ -111,6 +109,11 @@ class Ehvi(BaseSampler):
                 return found
             self._seen[trial.number] = found
         return self._seen[trial.number]
+
+
+def teaches(seen: Seen) -> bool:
+    """Whether a trial is one in the space of which all is known."""
+    return None not in (seen.accuracy, seen.relative) and seen.row is not None
 
 
 def seen_of(trial: FrozenTrial, proposer: Proposer) -> Seen:

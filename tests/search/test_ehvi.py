@@ -21,8 +21,8 @@ from search.ehvi.improvement import (
     logistic_strips,
     saved,
 )
-from search.ehvi.lessons import MOST, Seen, lessons, thinned
-from search.ehvi.points import Points
+from search.ehvi.lessons import MOST, Seen, lessons
+from search.ehvi.points import Points, thinned
 from search.ehvi.proposer import PRICED, Proposer
 from search.ehvi.sampler import Ehvi
 from search.ehvi.surrogate import Surrogate
