@@ -7,6 +7,7 @@ High Dimensions, 2024), in double precision, on one thread.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,11 @@ Array = NDArray[np.float64]
 ITERATIONS = 40
 """Steps of L-BFGS at most when hyperparameters are fitted."""
 GROWTH = 1.1
-"""Hyperparameters are fitted again when there is this much more to learn from."""
+"""Hyperparameters are fitted again when this much more has been seen."""
 NOISE = 1e-4
 """Variance that every value has at least, of standardised ones."""
+NOISE_PRIOR = (-4.0, 1.0)
+"""Of the logarithm of what else is noise, as BoTorch has it: the mean and the deviation."""
 
 
 class Surrogate:
@@ -103,24 +106,21 @@ class Surrogate:
             )
         except ModelFittingError:
             return
-        self._state = {
-            name: value
-            for name, value in model.state_dict().items()
-            if not name.endswith("noise_covar.noise")
-        }
+        self._state = model.state_dict()
 
     def _made(self, points: Array, values: Array, variances: Array) -> Any:  # noqa: ANN401
         """A model of some values with the last hyperparameters."""
         import torch
         from botorch.models import SingleTaskGP
-        from gpytorch.constraints import GreaterThan
         from gpytorch.likelihoods import FixedNoiseGaussianLikelihood
+        from gpytorch.priors import LogNormalPrior
 
         likelihood = FixedNoiseGaussianLikelihood(
-            noise=torch.from_numpy(variances + NOISE), learn_additional_noise=True
-        )
-        likelihood.second_noise_covar.register_constraint("raw_noise", GreaterThan(NOISE))
-        likelihood.second_noise_covar.initialize(noise=0.1)
+            noise=torch.from_numpy(variances + NOISE),
+            learn_additional_noise=True,
+            noise_prior=LogNormalPrior(*NOISE_PRIOR),
+        ).double()
+        likelihood.second_noise_covar.initialize(noise=math.exp(NOISE_PRIOR[0]))
         model = SingleTaskGP(
             torch.from_numpy(points),
             torch.from_numpy(values)[:, None],
@@ -128,8 +128,8 @@ class Surrogate:
             outcome_transform=None,
         )
         if self._state is not None:
-            model.load_state_dict(self._state, strict=False)
-        return model.double().eval()
+            model.load_state_dict(self._state)
+        return model.eval()
 
 
 @contextmanager
