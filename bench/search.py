@@ -49,6 +49,9 @@ STRATEGIES = (
     "ours:tpe+sharing",
     "ours:tpe+halving",
     "ours:tpe",
+    "ours:ehvi+sharing",
+    "ours:ehvi+halving",
+    "ours:ehvi",
     "ours:nsga2",
     "ours:qmc",
 )
