@@ -199,11 +199,6 @@ class Mirror:
         """Log what never changes."""
         if self._prepared:
             return
-        lacking = {k: v for k, v in self._fixed.params.items() if k not in self._params}
-        if lacking:
-            found = [Param(name, str(value)) for name, value in lacking.items()]
-            self._client.log_batch(self.run_id, params=found)
-            self._params |= set(lacking)
         if self._fixed.data and not self._has_data:
             self._client.log_inputs(self.run_id, [dataset(self._fixed.data)])
             self._has_data = True
@@ -212,13 +207,16 @@ class Mirror:
         self._prepared = True
 
     def _send(self) -> None:
-        """Send metrics and changed tags, in as few calls as may be; epochs whole and in order."""
+        """Send what is new, in as few calls as may be; epochs whole and in order."""
         if self._sent is None:
             history = self._client.get_metric_history(self.run_id, COUNTED)
             self._sent = max((metric.step for metric in history), default=0)
         self._epochs = {k: v for k, v in sorted(self._epochs.items()) if k > self._sent}
-        while self._epochs or self._metrics or self._changed():
+        while self._epochs or self._metrics or self._changed() or self._lacking():
             batch: list[Metric] = []
+            params = [
+                Param(name, str(self._fixed.params[name])) for name in sorted(self._lacking())
+            ]
             last = self._sent
             for step, values in self._epochs.items():
                 if len(batch) + len(values) > MOST_METRICS:
@@ -228,8 +226,8 @@ class Mirror:
             final = last == max(self._epochs, default=last) and len(rest) == len(self._metrics)
             tags = self._changed() if final else {}
             sent = [RunTag(key, value) for key, value in tags.items()]
-            self._client.log_batch(self.run_id, metrics=batch + rest, tags=sent)
-            self._tags |= tags
+            self._client.log_batch(self.run_id, metrics=batch + rest, params=params, tags=sent)
+            self._tags, self._params = self._tags | tags, set(self._fixed.params)
             self._sent, self._metrics = last, self._metrics[len(rest) :]
             self._epochs = {k: v for k, v in self._epochs.items() if k > last}
 
@@ -237,6 +235,10 @@ class Mirror:
         """Tags that MLflow lacks or has otherwise."""
         wanted = {key: value[:MOST_TAG] for key, value in self.tags.items()}
         return {key: value for key, value in wanted.items() if self._tags.get(key) != value}
+
+    def _lacking(self) -> set[str]:
+        """Names of what never changes that MLflow does not have."""
+        return set(self._fixed.params) - self._params
 
     def _outdated(self) -> set[str]:
         """Tags that MLflow has and should not."""
