@@ -15,6 +15,7 @@ from search.home import Home, sqlite_file
 from search.lock import held
 from search.request import Request
 from search.trials import search_names
+from studies.arms import whole_lines
 from studies.outcomes import Found, Search
 from swast.config import TrainConfig
 
@@ -26,15 +27,15 @@ MANY = 100_000
 
 
 class KeptSearches:
-    """The searches of a study in a file, a JSON object a line."""
+    """The searches of a study in a file, a JSON object a line; it is created with its folder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[Search, Found] = {}
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        for values in map(json.loads, lines):
+        for values in map(json.loads, whole_lines(path)):
+            wanted = Search(**values.pop("search"))
             front = tuple(TrainConfig.from_dict(each) for each in values.pop("front"))
-            self._known[Search(**values.pop("search"))] = Found(front, **values)
+            self._known[wanted] = Found(front, **values)
 
     def get(self, wanted: Search) -> Found | None:
         """What a search found, if that is known."""

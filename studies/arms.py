@@ -78,26 +78,30 @@ def guessing(
     )
 
 
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a file, which is created with its folder.
+
+    It loses what a kill left behind the last line's end.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        os.truncate(path, len(whole))
+    return whole.decode().splitlines()
+
+
 class Results:
     """The outcomes in a file of JSON lines; the file is created with its folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._known: dict[str, Outcome] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        for line in self._whole_lines():
+        for line in whole_lines(path):
             entry: dict[str, Any] = json.loads(line)
             parts = {name: entry.pop(name) for name in ("config", "subset")}
             self._known[json.dumps(parts, sort_keys=True)] = Outcome.from_dict(entry)
-
-    def _whole_lines(self) -> list[str]:
-        """The lines of the file, which loses what a kill left behind the last line's end."""
-        content = self.path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            os.truncate(self.path, len(whole))
-        return whole.decode().splitlines()
 
     def get(self, cell: Cell) -> Outcome | None:
         """What came of a cell, if that is known."""

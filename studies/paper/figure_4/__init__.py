@@ -29,10 +29,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from studies.outcomes import Cell, Run, Search
-from studies.paper.figure_4.design import LENGTHS, SIDES, SPACES, WHOLE, design, spent
+from studies.paper.figure_4.arms import LENGTHS, SIDES, SPACES, WHOLE, design, spent
 from studies.paper.figure_4.drawing import draw
+from studies.paper.figure_4.findings import TITLE, report
 from studies.paper.figure_4.fronts import Member, best, confirmed
-from studies.paper.figure_4.report import TITLE, report
 from studies.paper.report import Report
 from studies.paper.study import Setting, Study, billed
 from swast.config import TrainConfig

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, YELLOW, drawing
-from studies.paper.figure_4.design import (
+from studies.paper.figure_4.arms import (
     CORESET,
     CUT,
     DEFAULTS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from studies.outcomes import Cell, Outcome, Run
-from studies.paper.figure_4.design import DEFAULTS, SIDES, family
+from studies.paper.figure_4.arms import DEFAULTS, SIDES, family
 from studies.paper.study import Arms, Design, Setting, billed
 from studies.summaries import accuracies
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from studies.outcomes import Found, Run
-from studies.paper.figure_4.design import DEFAULTS, LIKE_THE_SEARCH, SIDES, spent
+from studies.paper.figure_4.arms import DEFAULTS, LIKE_THE_SEARCH, SIDES, spent
 from studies.paper.figure_4.fronts import Fronts, Member, matched, volume, volumes
 from studies.paper.report import Claim, Curve, Effect, Grid, Report, claim
 from studies.paper.settings import base, told
