@@ -141,10 +141,10 @@ class Trainer:
             home=asked.home.path,
             tracking_uri=asked.tracking,
             gpus=asked.resources.gpus,
-            quiet=asked.quiet,
+            quiet=True,
         )
         name = f"{asked.study.name}-seed-{wanted.seed}-{key}"
-        self._progress.say(f"search {name}")
+        self._progress.say(f"search: swast-search watch {name} shows how far it is")
         try:
             found = find(wanted, request, name, self._searchers)
         except SearchFailedError as error:

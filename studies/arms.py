@@ -93,19 +93,23 @@ def whole_lines(path: Path) -> list[str]:
 
 
 class Results:
-    """The outcomes in a file of JSON lines; the file is created with its folder."""
+    """The outcomes in a file of JSON lines; the file is created with its folder.
+
+    Fields that configurations did not have when a line was written hold their defaults.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._known: dict[str, Outcome] = {}
+        self._known: dict[Cell, Outcome] = {}
         for line in whole_lines(path):
             entry: dict[str, Any] = json.loads(line)
-            parts = {name: entry.pop(name) for name in ("config", "subset")}
-            self._known[json.dumps(parts, sort_keys=True)] = Outcome.from_dict(entry)
+            config = TrainConfig.from_dict(entry.pop("config"))
+            cell = Cell(config, Subset(**entry.pop("subset")))
+            self._known[cell] = Outcome.from_dict(entry)
 
     def get(self, cell: Cell) -> Outcome | None:
         """What came of a cell, if that is known."""
-        return self._known.get(cell.identity)
+        return self._known.get(cell)
 
     def add(self, cell: Cell, outcome: Outcome) -> None:
         """Write an outcome down, for good."""
@@ -114,7 +118,7 @@ class Results:
             file.write(json.dumps(values) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        self._known[cell.identity] = outcome
+        self._known[cell] = outcome
 
 
 def run_all(
