@@ -15,8 +15,8 @@ from search.home import Home, sqlite_file
 from search.lock import held
 from search.request import Request
 from search.trials import search_names
-from studies.arms import whole_lines
 from studies.outcomes import Found, Search
+from studies.results import whole_lines
 from swast.config import TrainConfig
 
 if TYPE_CHECKING:

@@ -28,12 +28,12 @@ from search.home import Home, check_store
 from search.prepare import choose_gpus
 from search.reproduction import CHECKPOINTS, GOES_ON, RUNS, Asked, Trainer
 from search.resources import Resources
-from studies.arms import Results
 from studies.paper import STUDIES
 from studies.paper.page import render
 from studies.paper.report import Made, Report
 from studies.paper.study import Study
 from studies.paper.words import VERDICTS, markdown, measured
+from studies.results import Results
 from studies.summaries import processor
 from swast.data import Places
 from swast.errors import nearest

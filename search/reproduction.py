@@ -17,9 +17,9 @@ from search.home import Home
 from search.pareto import front, hypervolume
 from search.request import Request
 from search.resources import Resources
-from studies.arms import Results
 from studies.outcomes import Cell, Found, Outcome, Search
 from studies.paper.study import ScaleName, Study
+from studies.results import Results
 from swast.config import TrainConfig
 from swast.data import ArrayData, Places
 

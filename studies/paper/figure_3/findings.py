@@ -132,9 +132,21 @@ def report(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results
             "what removing weights and samples costs beyond either removal; the share of runs "
             "that collapse without the KL term and with it, over the worst of them; and what "
             "gains, on the average of a schedule's severities, with 95 % bootstrap intervals. "
-            "Rate and λ were chosen on other seeds."
+            "Rate and λ were chosen on other seeds. Arms are told over all severities of a schedule."
         ),
         claims=claims(results),
+        arms={
+            f"{schedule}: {name}": ArmSummary.of(
+                [
+                    outcome
+                    for severity, arms in results.items()
+                    for outcome in arms[name]
+                    if severity.schedule == schedule
+                ]
+            )
+            for schedule in SCHEDULES
+            for name in ARMS
+        },
         effects=[
             Effect(schedule, name, pooled(name, results, schedule))
             for schedule in SCHEDULES

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from search.pareto import front, hypervolume
-from studies.arms import run_one
 from studies.outcomes import Cell, Found, Outcome, RoundNote, Search
 from studies.paper import STUDIES
 from studies.paper.page import render
@@ -19,6 +18,7 @@ from studies.paper.words import markdown
 from studies.statistics import Interval
 from swast.config import DATA_NAMES, TrainConfig
 from swast.result import EpochRecord
+from tests.studies.support import run_one
 
 ACCURACIES = ("val_accuracy", "test_accuracy")
 TRAINED = [name for name in STUDIES if name != "figure-1"]
@@ -79,7 +79,8 @@ def test_it_loads_and_its_trainings_all_differ(name, scale):
     setting = study.setting(scale, device="cuda" if scale == "paper" else "cpu")
     cells = study.cells(setting)
     assert len(set(cells)) == len(cells) == len({cell.key for cell in cells})
-    assert {cell.config.seed for cell in cells} == set(setting.seeds)
+    chosen_on = setting.seeds[:4] if name == "figure-3" else setting.seeds
+    assert {cell.config.seed for cell in cells} == set(chosen_on)
     assert {cell.config.device for cell in cells} == {setting.device}
     assert {cell.config.data for cell in cells} <= set(DATA_NAMES)
     assert all(
@@ -106,7 +107,7 @@ def test_it_reports_draws_and_is_read_back(name, tmp_path):
     assert report.caption in markdown(back)
 
 
-@pytest.mark.parametrize("name", ["figure-2", "table-trim"])
+@pytest.mark.parametrize("name", ["figure-2", "figure-3", "figure-4", "table-trim"])
 def test_it_trains_and_says_what_the_trainer_says(name):
     """One tiny cell of it, and the rest like that one."""
     study = STUDIES[name]
