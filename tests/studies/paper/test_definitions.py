@@ -119,7 +119,7 @@ def test_it_trains_and_says_what_the_trainer_says(name):
     assert [each.epoch for each in outcome.rounds] == [1, 2]
     report = study.conduct(setting, Invented(lambda _: outcome))
     (arm, *_) = report.arms.values()
-    assert arm.accuracy == outcome.test_accuracy
+    assert arm.accuracy == pytest.approx(outcome.test_accuracy)
 
 
 class TestTables:
