@@ -132,7 +132,7 @@ def report(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results
             "what removing weights and samples costs beyond either removal; the share of runs "
             "that collapse without the KL term and with it, over the worst of them; and what "
             "gains, on the average of a schedule's severities, with 95 % bootstrap intervals. "
-            "Rate and λ were chosen on other seeds. Arms are averaged over a schedule's severities."
+            "Rate and λ were chosen on other seeds. Arms are means over a schedule's severities."
         ),
         claims=claims(results),
         arms={

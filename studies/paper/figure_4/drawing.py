@@ -26,6 +26,8 @@ from studies.paper.figure_4.arms import (
 from studies.paper.report import Curve, Report
 from studies.summaries import ArmSummary
 
+Numbers = NDArray[np.float64]
+
 COLOURS = {
     CUT: BLUE,
     TRIM: SKY,
@@ -38,7 +40,7 @@ LARGEST = 480.0
 """Points² of the largest bubble."""
 PERFECT = 100.3
 """Where the scale of errors would be infinitely fine, in per cent."""
-ACCURACIES = (10, 30, 50, 70, 80, 85, 90, 93, 95, 96, 97, 98, 99)
+ACCURACIES = (10, 30, 50, 70, 80, 85, 90, 93, 95, 96, 97, 98, 98.5, 99, 99.5)
 COSTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 
 
@@ -51,12 +53,9 @@ def draw(report: Report, path: Path) -> None:
         _scale(axes, report, searched)
         for name, arm in report.arms.items():
             _bubble(axes, arm, COLOURS[family(name)], longest)
-        for each in fronts:
-            if each.name == DEFAULTS:
-                _steps(axes, each, BLUE, 2.2, "--")
+        _fronts(axes, next(each for each in fronts if each.name == DEFAULTS), searched)
         for each, times in zip(searched, report.curves_of("wall")[len(SIDES) :], strict=True):
-            _steps(axes, each, ORANGE, 1.3, "-")
-            sizes = [0.4 * _area(seconds, longest) for seconds in times.mean]
+            sizes = [0.3 * _area(seconds, longest) for seconds in times.mean]
             axes.scatter(
                 each.x, each.mean, sizes, color=ORANGE, marker="D", ec="white", lw=0.7, zorder=6
             )
@@ -70,10 +69,10 @@ def draw(report: Report, path: Path) -> None:
 def _scale(axes: Axes, report: Report, searched: Sequence[Curve]) -> None:
     """FLOPs on a log scale; accuracies so that half the error is everywhere as far."""
 
-    def up(percent: NDArray[np.float64]) -> NDArray[np.float64]:
+    def up(percent: Numbers) -> Numbers:
         return -np.log10(np.maximum(PERFECT - percent, 1e-3))
 
-    def down(place: NDArray[np.float64]) -> NDArray[np.float64]:
+    def down(place: Numbers) -> Numbers:
         return np.asarray(PERFECT - 10.0**-place)
 
     accuracy = [100 * arm.accuracy for arm in report.arms.values()]
@@ -110,10 +109,25 @@ def _bubble(axes: Axes, arm: ArmSummary, colour: str, longest: float) -> None:
     )
 
 
-def _steps(axes: Axes, front: Curve, colour: str, width: float, dash: str) -> None:
-    """A front as what it offers at every price: the best that costs no more."""
-    best = np.maximum.accumulate(front.mean)
-    axes.step(front.x, best, where="post", color=colour, lw=width, ls=dash, alpha=0.9, zorder=5)
+def _fronts(axes: Axes, defaults: Curve, searched: Sequence[Curve]) -> None:
+    """What the defaults offer at every price, and what the searches do: worst, middle, best."""
+    ends = [*(each.x for each in (defaults, *searched)), axes.get_xlim()[1:]]
+    costs = np.unique(np.concatenate(ends))
+    axes.step(costs, offer(defaults, costs), BLUE, where="post", lw=2.2, ls="--", zorder=5)
+    found = np.array([offer(each, costs) for each in searched])
+    known = np.isfinite(found).all(axis=0)
+    found, costs = found[:, known], costs[known]
+    axes.step(costs, np.median(found, axis=0), ORANGE, where="post", lw=2.2, zorder=5)
+    low, high = found.min(axis=0), found.max(axis=0)
+    axes.fill_between(costs, low, high, step="post", color=ORANGE, alpha=0.18, lw=0, zorder=2)
+
+
+def offer(front: Curve, costs: Numbers) -> Numbers:
+    """The best accuracy of a front's members that cost no more; NaN where there is none."""
+    order = np.argsort(front.x)
+    best = np.maximum.accumulate(np.array(front.mean)[order])
+    places = np.searchsorted(np.array(front.x)[order], costs, side="right") - 1
+    return np.where(places >= 0, best[places], np.nan)
 
 
 def _legend(longest: float) -> list[Line2D]:
@@ -127,7 +141,7 @@ def _legend(longest: float) -> list[Line2D]:
     families = [dot(name, colour, 90) for name, colour in COLOURS.items()]
     fronts = [
         Line2D([], [], color=BLUE, ls="--", lw=2.2, label=f"front of {DEFAULTS}"),
-        Line2D([], [], color=ORANGE, marker="D", mec="white", lw=1.6, label="searched fronts"),
+        Line2D([], [], color=ORANGE, marker="D", mec="white", lw=2.2, label="searched fronts"),
     ]
     times = [
         dot(f"{share * longest:.2g} s a training", GREY, _area(share, 1))

@@ -38,8 +38,8 @@ def report(
             f"{len(setting.seeds)} seeds; a bubble's area is the training's wall time. Lines: "
             "fronts chosen by validation accuracy and trained anew with fresh seeds: the paper's "
             f"defaults (trim and cut over a grid, {budget / dense:.0f} dense trainings' FLOPs in "
-            f"all), and {len(found)} searches that had as many FLOPs each. Diamonds: members of "
-            "the searched fronts."
+            f"all), dashed, and {len(found)} searches that had as many FLOPs each: their median, "
+            "and a band from the worst to the best. Diamonds: members of the searched fronts."
         ),
         claims=claims(fronts, list(found), gains, run),
         arms={name: ArmSummary.of(each) for name, each in arms.items()},
