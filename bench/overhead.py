@@ -4,7 +4,7 @@
 
 The arms take turns, each in a process and a folder of its own, on the same training of digits:
 
-- ours: `search.run_search`'s own steps with every default (TPE, Optuna and MLflow on SQLite);
+- ours: `search.run_search`'s own steps with every default but the sampler (TPE, as the others);
 - stock: `tune.Tuner` with OptunaSearch on two objectives, MLflowLoggerCallback on SQLite, and
   Tune's defaults, around a function that calls `swast.train` and reports every epoch;
 - optuna: `study.optimize` with the MLflowCallback of optuna-integration, both on SQLite, in one

@@ -25,7 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from search.sampler import sample
+from search.parameters import sample
 from search.study import find_study
 from swast import TrainConfig
 from swast.data import load_data

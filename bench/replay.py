@@ -77,6 +77,10 @@ class World:
         """FLOPs of a configuration's whole schedule."""
         return float(self.foreseen(config)[1].sum())
 
+    def dense(self, config: TrainConfig) -> float:
+        """FLOPs of dense training."""
+        return float(self.foreseen(config)[2])
+
     def train(self, config: TrainConfig, draw: np.random.Generator) -> Training:
         """What a configuration does in a replay."""
         curve, flops, dense = self.foreseen(config)

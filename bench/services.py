@@ -79,8 +79,15 @@ def run_ours(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:
     lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in FIXED.items())
     study.write_text(STUDY.format(fixed=lines, low=RANGE[0], high=RANGE[1]))
     cpus = (os.cpu_count() or 1) / concurrent
+    home = Home.find(folder / "home")
     request = Request(
-        study=study, budget=trials, gpus=0, cpus_per_trial=cpus, home=folder / "home", quiet=True
+        study=study,
+        budget=trials,
+        gpus=0,
+        cpus_per_trial=cpus,
+        home=home.path,
+        sampler="tpe",
+        quiet=True,
     )
     plain = launch.run_session
 
@@ -92,7 +99,6 @@ def run_ours(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:
     launch.run_session = timed
     marking(marks, "data", launch.prepare, "load")
     marking(marks, "Ray", cluster, "_start_ray")
-    home = Home.find(request.home)
     with launch.reserved(request, home) as (info, workers):
         result = launch.search(request, home, launch.open_trials(request, home, info), workers)
         ended = time.time()

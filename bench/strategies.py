@@ -16,8 +16,10 @@ from ray.tune.schedulers.trial_scheduler import TrialScheduler
 
 from bench.peers import from_package
 from bench.replay import Strategy, World
+from search.ehvi.costs import Prices
 from search.halving import Arrival, Halving
-from search.sampler import draw, make_sampler
+from search.parameters import draw
+from search.sampler import KnowsPrices, make_sampler
 from search.study import find_study
 from swast import TrainConfig
 
@@ -38,6 +40,8 @@ class Sampled:
     def __init__(self, study: str, sampler: BaseSampler, *, shares_warmups: bool = False) -> None:
         self._study, self.shares_warmups = find_study(study), shares_warmups
         self._optuna = optuna.create_study(sampler=sampler, directions=list(self.directions))
+        for key, fact in (("study", study), ("source", self._study.source)):
+            self._optuna.set_user_attr(key, fact)
         self._asked: dict[int, Trial] = {}
 
     directions: tuple[StudyDirection, ...] = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
@@ -95,6 +99,9 @@ class Halved(Sampled):
         """As the rungs say."""
         if not self._halving.at_rung(number, epoch, self._epochs):
             return True
+        trial = self._asked[number]
+        rungs = trial.user_attrs.get("verdict", {}).get("rungs", {})
+        trial.set_user_attr("verdict", {"rungs": {**rungs, epoch: accuracy}})
         return self._halving.arrive(epoch, Arrival(number, accuracy, self._prices[number])).goes_on
 
 
@@ -197,6 +204,8 @@ def make(name: str, world: World, study: str, seed: int, trials: int) -> Strateg
         return Moasha(study, seed, world.price, repaired=rest == "repaired")
     kind, _, part = rest.partition("+")
     sampler = make_sampler(kind, seed, trials)
+    if isinstance(sampler, KnowsPrices):
+        sampler.know_prices(Prices(world.price, world.dense))
     if part == "sharing":
         return Sampled(study, sampler, shares_warmups=True)
     return Halved(study, sampler, world.price, shares_warmups=part != "halving")

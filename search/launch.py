@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from search import display, prepare, summary
 from search.confirm import Confirmation
+from search.ehvi.costs import Prices
 from search.errors import SearchFailedError
 from search.halving import Halving
 from search.histories import Histories
@@ -168,6 +169,7 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
     with display.choose(quiet=request.quiet) as shown:
         try:
             rules = make_rules(trials.info, workers.data, request.retries)
+            trials.tell_prices(make_prices(rules, workers.data))
             session = Session(trials, tracker, shown, histories, folder, rules)
             run_session(session, workers, request.time_budget)
             status = session.status
@@ -263,3 +265,18 @@ def make_limit(info: SearchInfo, data: ArrayData) -> Callable[[TrainConfig], flo
     if constraints.limit(1, asked) is None:
         return None
     return lambda config: constraints.limit(dense_flops(config, data), asked) or math.inf
+
+
+def make_prices(rules: Rules, data: ArrayData) -> Prices:
+    """What configurations cost, for a sampler that asks of many.
+
+    Under a global threshold a price takes a rehearsal of the warm-up; there the layers are taken
+    to be pruned as ERK would have them.
+    """
+
+    def price(config: TrainConfig) -> int:
+        if config.prune.distribution == "global":
+            config = config.with_values({"prune.distribution": "erk"})
+        return rules.price(config)
+
+    return Prices(price, dense=lambda config: dense_flops(config, data), limit=rules.limit)

@@ -13,6 +13,7 @@ from search.info import SearchInfo
 from search.names import MOST_NAME, check_name
 from search.request import Request
 from search.resources import Resources
+from search.sampler import check_sampler, default_sampler
 from search.study import Study, find_study
 from search.tables import TrialResources
 from search.trials import SearchTrials, search_names
@@ -58,8 +59,11 @@ def choose_search(request: Request, home: Home, gpus: int) -> SearchInfo:
     """
     storage = request.storage or home.storage
     if request.resume is None:
-        return new_info(request, storage, gpus)
-    return old_info(request.resume, storage, gpus)
+        info = new_info(request, storage, gpus)
+    else:
+        info = old_info(request.resume, storage, gpus)
+    check_sampler(info.sampler)
+    return info
 
 
 def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
@@ -84,7 +88,7 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
         uid=secrets.token_hex(8),
         study=study,
         device="cuda" if gpus else "cpu",
-        sampler=request.sampler,
+        sampler=request.sampler or default_sampler(request.budget or DEFAULT_BUDGET),
         seed=request.seed,
         budget=DEFAULT_BUDGET,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.halving import rung_epochs
-from search.sampler import sample
+from search.parameters import sample
 from search.study import Study
 from search.tables import HalvingConfig
 from swast.calibration import SECONDS, Speed, calibrate, solver_seconds

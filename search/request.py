@@ -13,7 +13,7 @@ from typing import Any
 from search.errors import RequestError
 from swast.errors import nearest
 
-SAMPLERS = ("tpe", "gp", "nsga2", "nsga3", "qmc", "random")
+SAMPLERS = ("tpe", "gp", "ehvi", "nsga2", "nsga3", "qmc", "random")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,11 @@ class Request:
         "go on with a search that was stopped, or extend a finished one with a larger --budget",
         metavar="NAME",
     )
-    sampler: str = _option("tpe", "default: tpe", choices=SAMPLERS)
+    sampler: str | None = _option(
+        None,
+        "default: ehvi from 20 trials on where BoTorch is installed, else tpe",
+        choices=SAMPLERS,
+    )
     seed: int = _option(0, "seed of the sampler (default: 0)", seed, "N")
     max_flops: float | None = _option(
         None, "never start a trial that would cost more training FLOPs", positive, "F"

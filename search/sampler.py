@@ -1,27 +1,23 @@
-"""Samplers, and the search space in Optuna's terms."""
+"""Samplers: what proposes configurations."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any, cast
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from typing import Any, Protocol, cast, runtime_checkable
 
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-from search.space import Choices, Domain, Range
-from search.study import Study, parse_study
-from swast.config import TrainConfig
+from search.ehvi.costs import Prices
+from search.errors import RequestError
+from search.parameters import every_parameter, study_of
 
-RANGE = "range"
+LEAST_EHVI = 20
+"""Trials from which on `ehvi` is the default."""
 
 
 def startup(budget: int) -> int:
@@ -68,9 +64,16 @@ def _random(seed: int, budget: int) -> BaseSampler:  # noqa: ARG001
     return optuna.samplers.RandomSampler(seed=seed)
 
 
+def _ehvi(seed: int, budget: int) -> BaseSampler:
+    from search.ehvi.sampler import Ehvi  # SciPy takes its time
+
+    return Ehvi(seed, startup(budget))
+
+
 SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
     "tpe": _tpe,
     "gp": _gp,
+    "ehvi": _ehvi,
     "nsga2": _nsga2,
     "nsga3": _nsga3,
     "qmc": _qmc,
@@ -78,8 +81,39 @@ SAMPLERS: dict[str, Callable[[int, int], BaseSampler]] = {
 }
 
 
+@runtime_checkable
+class KnowsPrices(Protocol):
+    """A sampler that is to be told what configurations cost before they are trained."""
+
+    def know_prices(self, prices: Prices) -> None:
+        """Be told."""
+
+
+def default_sampler(budget: int) -> str:
+    """The sampler of a search that asks for none: ``ehvi`` where it can be had and pays.
+
+    It finds more at every budget from 20 to 200 (bench/search.py); below it was not measured, and
+    a search of a few short trials would feel the second or two that BoTorch takes to import.
+    """
+    return "ehvi" if budget >= LEAST_EHVI and _has_botorch() else "tpe"
+
+
+def check_sampler(name: str) -> None:
+    """Refuse a sampler whose library is not installed.
+
+    Raises:
+        RequestError: what to install.
+    """
+    if name == "ehvi" and not _has_botorch():
+        raise RequestError('--sampler ehvi needs BoTorch: pip install "swast[bo]"')
+
+
+def _has_botorch() -> bool:
+    return find_spec("botorch") is not None
+
+
 def make_sampler(name: str, seed: int, budget: int) -> BaseSampler:
-    """A sampler for a search of some trials."""
+    """A sampler for a search of some trials; `KnowsPrices` says what it has to be told."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return SAMPLERS[name](seed, budget)
@@ -166,100 +200,8 @@ class OverAll(InSpace):
         found = super().infer_relative_search_space(study, trial)
         if not found or "source" not in kept:
             return found
-        return dict(_every_parameter(kept["study"], kept["source"]))
-
-
-@lru_cache
-def _every_parameter(name: str, source: str) -> dict[str, BaseDistribution]:
-    """The parameters of every part of the study with this source."""
-    study = parse_study(name, source)
-    domains = [each for part in study.parts for each in part.domains]
-    return {key: made for each in domains for key, made in distributions(each).items()}
+        return every_parameter(study_of(kept["study"], kept["source"]))
 
 
 def _in_space(study: optuna.Study) -> optuna.Study:
     return cast("optuna.Study", _TrialsInSpace(study))
-
-
-def sample(study: Study, count: int, seed: int) -> list[TrainConfig]:
-    """Configurations drawn evenly from a study's space, for pricing."""
-    drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    return [draw(drawn.ask(), study) for _ in range(count)]
-
-
-def draw(trial: Trial, study: Study) -> TrainConfig:
-    """A configuration of a study's space, its values from Optuna.
-
-    The fields on which branches hang come first, then what the branches that hold leave to search.
-    """
-    values = {each.path: suggest(trial, each) for each in study.conditions}
-    for domain in study.part(values).domains:
-        if domain.path not in values:
-            values[domain.path] = suggest(trial, domain)
-    return study.configure(values)
-
-
-def inside(study: Study, config: TrainConfig) -> bool:
-    """Whether a configuration could have been sampled.
-
-    Each field searched in its part of the space is within its domain there, and each one that only
-    other parts search has the value that is fixed for it.
-    """
-    part = study.part_of(config)
-    return all(each.values.contains(config.value(each.path)) for each in part.domains) and all(
-        config.value(path) == value for path, value in study.settled(part).items()
-    )
-
-
-def parameters(study: Study, config: TrainConfig) -> dict[str, object]:
-    """Optuna's parameters under which `draw` gives a configuration; none if it never would."""
-    if not inside(study, config):
-        return {}
-    found: dict[str, object] = {}
-    for domain in study.part_of(config).domains:
-        found.update(fixed_parameters(domain, config.value(domain.path)))
-    return found
-
-
-def suggest(trial: Trial, domain: Domain) -> Any:  # noqa: ANN401
-    """A value of one field, from Optuna."""
-    name, made = domain.parameter, distributions(domain)
-    if f"{name}?" in made:
-        picked = trial.suggest_categorical(f"{name}?", made[f"{name}?"].choices)
-        if picked != RANGE:
-            return picked
-    one = made[name]
-    if isinstance(one, CategoricalDistribution):
-        return trial.suggest_categorical(name, one.choices)
-    if isinstance(one, IntDistribution):
-        return trial.suggest_int(name, one.low, one.high, step=one.step, log=one.log)
-    return trial.suggest_float(name, one.low, one.high, step=one.step, log=one.log)
-
-
-def distributions(domain: Domain) -> dict[str, Any]:
-    """Optuna's parameters for one field: itself, and which of its further values, if it has any.
-
-    A range with further values has a parameter ``name?`` that says which of them, or the range.
-    """
-    name, values = domain.parameter, domain.values
-    if isinstance(values, Choices):
-        return {name: CategoricalDistribution(values.values)}
-    found: dict[str, Any] = {}
-    if values.also:
-        found[f"{name}?"] = CategoricalDistribution((RANGE, *values.also))
-    if values.whole:
-        low, high, step = int(values.low), int(values.high), int(values.step or 1)
-        found[name] = IntDistribution(low, high, log=values.log, step=step)
-    else:
-        found[name] = FloatDistribution(values.low, values.high, log=values.log, step=values.step)
-    return found
-
-
-def fixed_parameters(domain: Domain, value: object) -> Mapping[str, object]:
-    """Optuna's parameters under which `suggest` gives a value."""
-    name = domain.parameter
-    if isinstance(domain.values, Range) and domain.values.also:
-        if value in domain.values.also:
-            return {f"{name}?": value}
-        return {f"{name}?": RANGE, name: value}
-    return {name: value}

@@ -17,13 +17,15 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
+from search.ehvi.costs import Prices
 from search.errors import RequestError
 from search.home import shown
 from search.info import FIELDS, SearchInfo
 from search.kept import LATE_RUN, TOLD, late_run, outcome_of, readings_of, record_of
 from search.names import is_name
+from search.parameters import draw, inside, parameters
 from search.records import Reading, TrialRecord
-from search.sampler import draw, inside, make_sampler, parameters
+from search.sampler import KnowsPrices, make_sampler
 from search.storage import open_storage
 from swast.config import TrainConfig
 
@@ -125,6 +127,11 @@ class SearchTrials:
         for key, value in values.items():
             self._study.set_user_attr(key, value)
         self.info = dataclasses.replace(self.info, **values)
+
+    def tell_prices(self, prices: Prices) -> None:
+        """Tell the sampler what configurations cost, if it is one that asks."""
+        if isinstance(self._study.sampler, KnowsPrices):
+            self._study.sampler.know_prices(prices)
 
     def delete(self) -> None:
         """Remove the search from the storage, with all its trials."""

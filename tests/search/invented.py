@@ -15,8 +15,8 @@ import sqlalchemy
 from search.histories import Histories
 from search.home import Home
 from search.kept import outcome_of
+from search.parameters import draw
 from search.records import TrialRecord
-from search.sampler import draw
 from search.standing import Standing
 from search.tracking import Tracker
 from search.trials import SearchTrials

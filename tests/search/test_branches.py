@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from search import cli
 from search.branches import Branch, field_ends, parts, resolve
+from search.parameters import draw, inside, parameters, sample
 from search.prepare import smallest
-from search.sampler import SAMPLERS, draw, inside, make_sampler, parameters, sample
+from search.sampler import SAMPLERS, make_sampler
 from search.space import Choices, Domain
 from search.study import parse_study
 from swast.config import TrainConfig

@@ -112,7 +112,7 @@ class TestEveryTrialIsDrawnOnce:
     def test_finished_and_stopped_ones(self, trials):
         self.assert_once(trials)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.data())
     def test_whatever_their_state(self, data):
         states = st.sampled_from(["complete", "complete", "pruned", "failed", "running"])

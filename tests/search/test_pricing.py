@@ -9,8 +9,8 @@ from typing import ClassVar
 import pytest
 
 from search import pricing
+from search.parameters import sample
 from search.pricing import SAMPLES, Pace, after_halving, bill, foresee_search, price_search
-from search.sampler import sample
 from search.study import HalvingConfig, parse_study
 from swast.calibration import Speed
 from swast.data import load_data

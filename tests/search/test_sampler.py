@@ -13,8 +13,9 @@ from optuna.trial import TrialState
 
 from search import cli, request
 from search.errors import RequestError
+from search.parameters import inside, sample
 from search.records import Reading, TrialRecord, front_of
-from search.sampler import SAMPLERS, inside, make_sampler, population, sample, startup
+from search.sampler import SAMPLERS, make_sampler, population, startup
 from search.trials import SearchTrials, search_names
 from swast.config import TrainConfig
 from tests.search.support import (

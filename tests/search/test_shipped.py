@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from search import cli
+from search.parameters import inside, sample
 from search.prepare import choose_study, smallest
 from search.request import Request
-from search.sampler import inside, sample
 from search.study import find_study, shipped
 from swast.data import ArrayData
 from swast.forecast import dense_flops

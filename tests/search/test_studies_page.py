@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from search.sampler import inside, sample
+from search.parameters import inside, sample
 from search.space import Choices, Range, read_space
 from search.study import TABLES, parse_study
 from swast.config import parse_toml

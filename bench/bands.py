@@ -1,0 +1,98 @@
+"""Draw the replays of `bench.search`: hypervolume against FLOPs spent, with bands over the seeds.
+
+    python -m bench.bands REPLAYS.jsonl PICTURE.png
+
+A line is the median over the seeds, its band reaches from quartile to quartile. It ends where half
+of the replays have ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.replay import Replay
+from bench.search import read, yardstick
+from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, band, drawing
+
+SHOWN = {
+    "optuna:random": (GREY, "-"),
+    "optuna:tpe": (BLACK, "-"),
+    "optuna:nsga2": (YELLOW, "-"),
+    "asha": (PURPLE, "-"),
+    "moasha": (SKY, "--"),
+    "moasha:repaired": (SKY, "-"),
+    "ours:random": (GREEN, "--"),
+    "ours:tpe": (GREEN, "-"),
+    "ours:ehvi+sharing": (BLUE, "--"),
+    "ours:ehvi": (BLUE, "-"),
+    "ours:ehvi+halving": (ORANGE, "-"),
+}
+"""Colour and dash of each strategy that is drawn."""
+SHARES = np.geomspace(0.003, 1, 120)
+"""Of what random search spends on its trials, where hypervolumes are looked up."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """Hypervolume of a strategy where at least half of its replays go on."""
+
+    name: str
+    x: list[float]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+
+
+def bands(name: str, lines: list[dict[str, Any]], whole: float) -> Band:
+    """Median and quartiles of some replays.
+
+    Args:
+        name: of their strategy.
+        lines: the replays.
+        whole: FLOPs that random search spends on its trials.
+    """
+    replays = [Replay(line["spent"], line["found"]) for line in lines]
+    last = float(np.median([line["total"] for line in lines])) / whole
+    shares = SHARES[: max(1, int(np.searchsorted(SHARES, last)))]
+    found: NDArray[np.float64] = np.array(
+        [[each.at(share * whole) for each in replays] for share in shares]
+    )
+    low, middle, high = np.quantile(found, (0.25, 0.5, 0.75), axis=1)
+    return Band(name, shares.tolist(), middle.tolist(), low.tolist(), high.tolist())
+
+
+def draw(done: dict[tuple[str, int, int], dict[str, Any]], path: Path) -> None:
+    """A panel for each number of workers."""
+    goal, workers = yardstick(done), sorted({key[1] for key in done})
+    with drawing(1, len(workers), (5.6 * len(workers), 4.6), path) as (figure, panels):
+        for axes, count in zip(panels, workers, strict=True):
+            for name, (colour, dash) in SHOWN.items():
+                lines = [line for key, line in done.items() if key[:2] == (name, count)]
+                if lines:
+                    band(axes, bands(name, lines, goal["spent"]), colour, dash)
+            axes.axhline(goal["found"], color=GREY, lw=1, ls=":")
+            axes.set(xscale="log", title=f"{count} workers", xlim=(SHARES[0], 1))
+            axes.set_xlabel("FLOPs spent, of those of random search's 200 trials")
+            axes.grid()
+        panels[0].set_ylabel("hypervolume of the finished trials")
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=6)
+
+
+def main() -> None:
+    """Draw."""
+    parser = argparse.ArgumentParser(description="hypervolume against FLOPs, with bands")
+    parser.add_argument("replays", type=Path)
+    parser.add_argument("picture", type=Path)
+    options = parser.parse_args()
+    draw(read(options.replays), options.picture)
+
+
+if __name__ == "__main__":
+    main()
