@@ -13,6 +13,7 @@ from search import launch, prepare
 from search.errors import SearchFailedError
 from search.home import Home, sqlite_file
 from search.lock import held
+from search.records import flops_spent
 from search.request import Request
 from search.trials import search_names
 from studies.outcomes import Found, Search
@@ -48,6 +49,7 @@ class KeptSearches:
             "front": [config.to_dict() for config in found.front],
             "spent": found.spent,
             "trials": found.trials,
+            "sampler": found.sampler,
         }
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")
@@ -80,7 +82,7 @@ def find(
         raise SearchFailedError(f"search {name} was stopped or found nothing")
     front = tuple(TrainConfig.from_dict(each.config) for each in result.front)
     trained = [each for each in result.trials if not each.rejected]
-    return Found(front, result.to_dict()["flops_spent"], len(trained))
+    return Found(front, flops_spent(result.trials), len(trained), info.sampler)
 
 
 def asked(wanted: Search, request: Request, name: str) -> Request:

@@ -149,11 +149,13 @@ class Found:
             FLOPs, cheapest first.
         spent: training FLOPs that it cost.
         trials: how many it trained.
+        sampler: what proposed them.
     """
 
     front: tuple[TrainConfig, ...]
     spent: int
     trials: int
+    sampler: str
 
 
 class Run(Protocol):

@@ -52,7 +52,7 @@ def request_(tmp_path, monkeypatch):
     monkeypatch.setattr(launch, "write_report", lambda *_: None)  # tests/e2e writes it
     new_store(tmp_path)
     (tmp_path / "optuna.db").write_bytes(blank_database())
-    return Request(home=tmp_path, gpus=0, quiet=True)
+    return Request(home=tmp_path, gpus=0, quiet=True, sampler="tpe")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_interrupted_it_goes_on_under_its_name_and_spends_what_it_may(wanted, re
     found = find(wanted, request_, "inner", Here)
     trials = SearchTrials.load(Home(tmp_path).storage, "inner")
     records = trials.records()
-    assert trials.info.seed == 3
+    assert (trials.info.seed, found.sampler) == (3, "tpe")
     assert 0.5 * wanted.flops < found.spent == flops_spent(records) <= wanted.flops
     assert found.trials == len(finished(tmp_path)) > len(begun)
     assert [each.to_dict() for each in found.front] == [e.config for e in front_of(records)]
@@ -86,7 +86,7 @@ def finished(folder):
 
 def test_what_was_found_is_kept_whole_or_not_at_all(tmp_path):
     wanted, path = Search("digits", 10**12, 0), tmp_path / "searches.jsonl"
-    found = Found((TrainConfig(seed=3), TrainConfig(epochs=7)), 10**12 - 1, 40)
+    found = Found((TrainConfig(seed=3), TrainConfig(epochs=7)), 10**12 - 1, 40, "tpe")
     KeptSearches(path).add(wanted, found)
     with path.open("a") as file:
         file.write('{"search": {"space"')

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from studies.outcomes import Found, Run
-from studies.paper.figure_4.arms import DEFAULTS, LIKE_THE_SEARCH, SIDES, spent
+from studies.paper.figure_4.arms import DEFAULTS, LIKE_THE_SEARCH, SIDES, SPACES, spent
 from studies.paper.figure_4.fronts import Fronts, Member, matched, volume, volumes
 from studies.paper.report import Claim, Curve, Effect, Grid, Report, claim
 from studies.paper.settings import base, told
@@ -32,7 +32,10 @@ def report(
         title=TITLE,
         scale=setting.scale,
         seeds=setting.seeds,
-        settings=told(base(setting, values=LIKE_THE_SEARCH[setting.scale])),
+        settings={
+            **told(base(setting, values=LIKE_THE_SEARCH[setting.scale])),
+            "search": f"{SPACES[setting.scale]}, {next(iter(found.values())).sampler}",
+        },
         caption=(
             f"Test accuracy (on a scale of errors) against training FLOPs, mean over "
             f"{len(setting.seeds)} seeds; a bubble's area is the training's wall time. Lines: "

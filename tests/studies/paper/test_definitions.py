@@ -64,7 +64,7 @@ class Invented:
         members = [
             TrainConfig().with_values({"coreset.fraction": each}) for each in self.fractions
         ]
-        return Found(tuple(members), wanted.flops - 1, 7)
+        return Found(tuple(members), wanted.flops - 1, 7, "tpe")
 
 
 def conducted(name: str, seeds: int = 5, run: Invented | None = None) -> Report:
