@@ -38,6 +38,8 @@ COLOURS = {
 }
 LARGEST = 480.0
 """Points² of the largest bubble."""
+SMALLEST = 26.0
+"""Points² of the smallest diamond."""
 PERFECT = 100.3
 """Where the scale of errors would be infinitely fine, in per cent."""
 ACCURACIES = (10, 30, 50, 70, 80, 85, 90, 93, 95, 96, 97, 98, 98.5, 99, 99.5)
@@ -50,12 +52,13 @@ def draw(report: Report, path: Path) -> None:
     fronts = report.curves_of("front")
     searched = [each for each in fronts if each.name not in SIDES]
     with drawing(1, 1, (10.5, 6.6), path) as (figure, (axes,)):
-        _scale(axes, report, searched)
+        defaults = next(each for each in fronts if each.name == DEFAULTS)
+        _scale(axes, report, [defaults, *searched])
         for name, arm in report.arms.items():
             _bubble(axes, arm, COLOURS[family(name)], longest)
-        _fronts(axes, next(each for each in fronts if each.name == DEFAULTS), searched)
+        _fronts(axes, defaults, searched)
         for each, times in zip(searched, report.curves_of("wall")[len(SIDES) :], strict=True):
-            sizes = [0.3 * _area(seconds, longest) for seconds in times.mean]
+            sizes = [max(SMALLEST, 0.3 * _area(each, longest)) for each in times.mean]
             axes.scatter(
                 each.x, each.mean, sizes, color=ORANGE, marker="D", ec="white", lw=0.7, zorder=6
             )
@@ -66,7 +69,7 @@ def draw(report: Report, path: Path) -> None:
         figure.legend(handles=_legend(longest), loc="outside right center", labelspacing=1.0)
 
 
-def _scale(axes: Axes, report: Report, searched: Sequence[Curve]) -> None:
+def _scale(axes: Axes, report: Report, fronts: Sequence[Curve]) -> None:
     """FLOPs on a log scale; accuracies so that half the error is everywhere as far."""
 
     def up(percent: Numbers) -> Numbers:
@@ -77,7 +80,7 @@ def _scale(axes: Axes, report: Report, searched: Sequence[Curve]) -> None:
 
     accuracy = [100 * arm.accuracy for arm in report.arms.values()]
     costs = [100 * arm.relative_flops for arm in report.arms.values()]
-    for each in searched:
+    for each in fronts:
         accuracy += each.mean
         costs += each.x
     axes.set_xscale("log")

@@ -37,12 +37,13 @@ def report(
             "search": f"{SPACES[setting.scale]}, {next(iter(found.values())).sampler}",
         },
         caption=(
-            f"Test accuracy (on a scale of errors) against training FLOPs, mean over "
-            f"{len(setting.seeds)} seeds; a bubble's area is the training's wall time. Lines: "
-            "fronts chosen by validation accuracy and trained anew with fresh seeds: the paper's "
-            f"defaults (trim and cut over a grid, {budget / dense:.0f} dense trainings' FLOPs in "
-            f"all), dashed, and {len(found)} searches that had as many FLOPs each: their median, "
-            "and a band from the worst to the best. Diamonds: members of the searched fronts."
+            "Test accuracy (on a scale of errors) against training FLOPs, mean over seeds; a "
+            "bubble's area is the training's wall time. Fronts are chosen by validation accuracy "
+            "and trained anew with fresh seeds. Dashed: that of the paper's defaults, trim and "
+            f"cut over a grid, which cost {budget / dense:.0f} dense trainings' FLOPs in all. "
+            "Solid: the median at every price of the fronts that were searched, for as many FLOPs "
+            f"each ({len(found)} of them), and a band from the worst to the best. Diamonds: "
+            "their members."
         ),
         claims=claims(fronts, list(found), gains, run),
         arms={name: ArmSummary.of(each) for name, each in arms.items()},
