@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from search.histories import Epoch
 from search.work import Failure, Job, Report
-from studies.arms import Results, guessing
 from studies.outcomes import Cell, Outcome
+from studies.results import Results, guessing
 from swast.data import ArrayData
 from swast.forecast import dense_flops
 from swast.result import EpochRecord

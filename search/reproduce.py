@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import fcntl
-import hashlib
 import os
 import platform
 import shutil
@@ -29,12 +28,12 @@ from search.home import Home, check_store
 from search.prepare import choose_gpus
 from search.reproduction import CHECKPOINTS, GOES_ON, RUNS, Asked, Trainer
 from search.resources import Resources
-from studies.arms import Results
 from studies.paper import STUDIES
 from studies.paper.page import render
 from studies.paper.report import Made, Report
 from studies.paper.study import Study
 from studies.paper.words import VERDICTS, markdown, measured
+from studies.results import Results
 from studies.summaries import processor
 from swast.data import Places
 from swast.errors import nearest
@@ -131,9 +130,8 @@ def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
 
     setting = asked.study.setting(asked.scale, asked.seeds, asked.device)
     runs = StudyRuns(asked.tracking, asked.home.artifacts, say)
-    uid = hashlib.blake2b(f"{platform.node()} {asked.out}".encode(), digest_size=8).hexdigest()
     facts = {"scale": asked.scale, "seeds": f"{len(setting.seeds)}", "device": asked.device}
-    runs.begin(asked.study.name, f"{asked.study.name}-{asked.scale}-{uid}", facts)
+    runs.begin(asked.study.name, f"{asked.study.name}-{asked.scale}-{asked.uid}", facts)
     trainer, how = Trainer(asked, data, runs, stack), made(asked)
     try:
         report = replace(asked.study.conduct(setting, trainer).cautious(), made=how)

@@ -1,7 +1,9 @@
-"""A study of the paper as it was asked for, and who trains what it wants trained."""
+"""A study of the paper as it was asked for, and who trains and searches what it wants."""
 
 from __future__ import annotations
 
+import hashlib
+import platform
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,17 +14,21 @@ from search.cells import CellWork, Progress
 from search.datasets import DataSets, groups
 from search.errors import SearchFailedError
 from search.home import Home
+from search.pareto import front, hypervolume
+from search.request import Request
 from search.resources import Resources
-from studies.arms import Results
-from studies.outcomes import Cell, Outcome
+from studies.outcomes import Cell, Found, Outcome, Search
 from studies.paper.study import ScaleName, Study
-from swast.data import Places
+from studies.results import Results
+from swast.config import TrainConfig
+from swast.data import ArrayData, Places
 
 if TYPE_CHECKING:
+    from search.runner import Workers
     from search.tracking.reproduction import StudyRuns
 
-RUNS, CHECKPOINTS = "runs.jsonl", "checkpoints"
-"""In the folder of a study: its outcomes, and how far those are that run."""
+RUNS, SEARCHES, CHECKPOINTS = "runs.jsonl", "searches.jsonl", "checkpoints"
+"""In the folder of a study: its outcomes, its searches, and how far those are that run."""
 GOES_ON = "the same command goes on where it was"
 
 
@@ -62,6 +68,12 @@ class Asked:
         return "cuda" if self.resources.gpus else "cpu"
 
     @property
+    def uid(self) -> str:
+        """What tells this study in its folder from every other."""
+        place = f"{platform.node()} {self.out}"
+        return hashlib.blake2b(place.encode(), digest_size=8).hexdigest()
+
+    @property
     def command(self) -> str:
         """The command that asks for the same, wherever it is run."""
         seeds = f" --seeds {self.seeds}" if self.seeds else ""
@@ -69,7 +81,7 @@ class Asked:
 
 
 class Trainer:
-    """What a study is handed to train by: it knows, or has Ray's workers train.
+    """What a study is handed (`studies.outcomes.Run`): it knows, or has Ray's workers train.
 
     Args:
         asked: the study and where to conduct it.
@@ -84,6 +96,9 @@ class Trainer:
         self._progress = Progress(quiet=asked.quiet)
         self._concurrent = 0
         self.paused = False
+
+    front = staticmethod(front)
+    hypervolume = staticmethod(hypervolume)
 
     def __call__(self, cells: Iterable[Cell]) -> Mapping[Cell, Outcome]:
         """The outcome of every cell.
@@ -109,12 +124,48 @@ class Trainer:
         trained = {cell: each for cell in missing if (each := self._results.get(cell))}
         return found | trained
 
-    def _train(self, cells: list[Cell]) -> dict[Cell, str]:
-        """Train cells that share their data; why some gave nothing, if so."""
+    def search(self, wanted: Search) -> Found:
+        """What a search finds; it lies in the home beside the user's own.
+
+        Raises:
+            SearchFailedError: it was stopped, or gave nothing.
+        """
+        from search.embedded import KeptSearches, find
+
+        asked, kept = self._asked, KeptSearches(self._asked.out / SEARCHES)
+        known = kept.get(wanted)
+        if known is not None:
+            return known
+        key = hashlib.blake2b(f"{asked.uid} {wanted}".encode(), digest_size=4).hexdigest()
+        request = Request(
+            home=asked.home.path,
+            tracking_uri=asked.tracking,
+            gpus=asked.resources.gpus,
+            quiet=True,
+        )
+        name = f"{asked.study.name}-seed-{wanted.seed}-{key}"
+        self._progress.say(f"search: swast-search watch {name} shows how far it is")
+        try:
+            found = find(wanted, request, name, self._searchers)
+        except SearchFailedError as error:
+            self.paused = True
+            raise SearchFailedError(f"{error}; {GOES_ON}") from None
+        kept.add(wanted, found)
+        return found
+
+    def _searchers(self, config: TrainConfig) -> Workers:
+        """Workers on a configuration's data that share no warm-ups."""
+        return self._workers(self._data.of(Cell(config)), None)
+
+    def _workers(self, data: ArrayData, warmups: Path | None) -> Workers:
+        """Workers on a data set; Ray is started for the first of them."""
         from search.runner import Workers
 
+        return Workers(data, self._asked.resources, self._start(), warmups)
+
+    def _train(self, cells: list[Cell]) -> dict[Cell, str]:
+        """Train cells that share their data; why some gave nothing, if so."""
         asked, data = self._asked, self._data.of(cells[0])
-        concurrent = self._start()
         warmups = asked.home.warmups
         warmups.mkdir(parents=True, exist_ok=True)
         work = CellWork(
@@ -125,7 +176,7 @@ class Trainer:
             folder=asked.out / CHECKPOINTS,
             progress=self._progress,
         )
-        Workers(data, asked.resources, concurrent, warmups).run(work)
+        self._workers(data, warmups).run(work)
         self.paused = work.paused
         if work.paused:
             raise SearchFailedError(f"stopped; {GOES_ON}")

@@ -1,13 +1,13 @@
-"""What a study keeps of a training, and what it trains: a configuration on a part of its data."""
+"""What a study asks for, trainings and searches, and what it keeps of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from studies.subsets import WHOLE, Subset
 from swast.config import TrainConfig
@@ -125,5 +125,50 @@ class Outcome:
         return cls(**{**values, "history": history, "rounds": rounds})
 
 
-Run = Callable[[Iterable[Cell]], Mapping[Cell, Outcome]]
-"""Trains cells, or knows what came of them; whoever conducts a study is handed one."""
+@dataclass(frozen=True)
+class Search:
+    """A search of configurations that a study asks for.
+
+    Attributes:
+        space: what is searched: a shipped study file by name, or another by its path.
+        flops: training FLOPs that all trials may cost together; each pays for its own warm-up.
+        seed: of the sampler.
+    """
+
+    space: str
+    flops: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        front: the configurations that no other dominates by validation accuracy and training
+            FLOPs, cheapest first.
+        spent: training FLOPs that it cost.
+        trials: how many it trained.
+        sampler: what proposed them.
+    """
+
+    front: tuple[TrainConfig, ...]
+    spent: int
+    trials: int
+    sampler: str
+
+
+class Run(Protocol):
+    """Makes what a study asks for, or knows it; whoever conducts a study is handed one."""
+
+    def __call__(self, cells: Iterable[Cell]) -> Mapping[Cell, Outcome]:
+        """What comes of trainings."""
+
+    def search(self, wanted: Search) -> Found:
+        """What a search finds."""
+
+    def front(self, accuracy: Sequence[float], relative_flops: Sequence[float]) -> Sequence[int]:
+        """Positions of the points that no other dominates, by rising FLOPs."""
+
+    def hypervolume(self, accuracy: Sequence[float], relative_flops: Sequence[float]) -> float:
+        """The share of the unit square that points dominate, as a search measures it."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swast.data import ArrayData, load_data
+from swast.data import ArrayData
 from swast.rng import derive
 
 
@@ -67,9 +66,3 @@ def take(data: ArrayData, subset: Subset) -> ArrayData:
         test_images=data.test_images[test],
         test_labels=data.test_labels[test],
     )
-
-
-@lru_cache(maxsize=2)
-def load_subset(name: str, subset: Subset) -> ArrayData:
-    """A subset of a data set by name; the last two stay in memory."""
-    return take(load_data(name), subset)

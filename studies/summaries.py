@@ -1,23 +1,16 @@
-"""What a study says in the end: arms in groups, paired differences, and how it was run."""
+"""An arm over its seeds, and the machine that it ran on."""
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from studies.outcomes import Outcome
-from studies.statistics import Interval, collapse_rate, spread
-from swast.files import replacing
+from studies.statistics import collapse_rate, spread
 
 
 @dataclass(frozen=True)
@@ -71,78 +64,6 @@ class ArmSummary:
 def accuracies(outcomes: Sequence[Outcome]) -> list[float]:
     """The test accuracies of an arm, in the order of its seeds."""
     return [each.test_accuracy for each in outcomes]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Arms that are compared with each other: one severity, or one level of noise.
-
-    Attributes:
-        settings: what the group has in common, as text.
-        threshold: accuracy under which a run counts as collapsed, by arm.
-        arms: by name.
-        differences: paired over seeds, in shares of the test set, by name.
-    """
-
-    name: str
-    settings: Mapping[str, str]
-    threshold: Mapping[str, float]
-    arms: Mapping[str, ArmSummary]
-    differences: Mapping[str, Interval]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A study's result, as written to JSON.
-
-    Attributes:
-        pooled: differences averaged over several groups, by the name of the pool.
-    """
-
-    study: str
-    protocol: Mapping[str, Any]
-    groups: Sequence[Group]
-    pooled: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
-    environment: Mapping[str, Any] = field(default_factory=lambda: environment())
-
-    def write(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all."""
-        text = json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
-        with replacing(path) as file:
-            file.write(text.encode())
-
-    @classmethod
-    def read(cls, path: Path) -> Summary:
-        """Read what `write` wrote."""
-        values = json.loads(path.read_text(encoding="utf-8"))
-        groups = [
-            Group(
-                **{
-                    **group,
-                    "arms": {name: ArmSummary(**arm) for name, arm in group["arms"].items()},
-                    "differences": _intervals(group["differences"]),
-                }
-            )
-            for group in values.pop("groups")
-        ]
-        pooled = {pool: _intervals(each) for pool, each in values.pop("pooled").items()}
-        return cls(groups=groups, pooled=pooled, **values)
-
-
-def _intervals(values: Mapping[str, Mapping[str, float]]) -> dict[str, Interval]:
-    return {name: Interval(**each) for name, each in values.items()}
-
-
-def environment() -> dict[str, Any]:
-    """Where and with what a summary was made."""
-    return {
-        "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
 
 
 def processor() -> str:

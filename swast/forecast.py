@@ -99,7 +99,7 @@ class Forecast:
         """What comes before an epoch's first step: selection, recording, pruning."""
         if plan.is_round_start(self.config, epoch):
             self._select(epoch)
-            self._record()
+            self._record(epoch)
         elif plan.is_redraw(self.config, epoch):
             self._select(epoch)
         if plan.is_prune_step(self.config, epoch):
@@ -139,14 +139,14 @@ class Forecast:
             config, groups, data.num_classes, self.cost.num_features
         )
 
-    def _record(self) -> None:
+    def _record(self, epoch: int) -> None:
         """Recording, where it is not part of the selection pass."""
-        config, num_train = self.config, self.data.num_train
-        size = coreset_size(num_train, config.coreset.fraction)
-        if SCORERS[config.coreset.scorer].dynamic:
-            size = num_train
-        if self._looks:
+        config, size = self.config, self.data.num_train
+        kept = config.preserve.anchor == "first" and epoch > config.warmup_epochs
+        if self._looks or kept:
             return
+        if not plan.records_all(config):
+            size = coreset_size(size, config.coreset.fraction)
         billed = config.preserve.weight > 0
         self.ledger.recording += self.forward * size * billed
         self.passes.forward += size * (billed or config.diagnose.passes)

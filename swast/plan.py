@@ -35,6 +35,11 @@ def is_redraw(config: TrainConfig, epoch: int) -> bool:
     return dynamic and epoch > config.warmup_epochs and not is_round_start(config, epoch)
 
 
+def records_all(config: TrainConfig) -> bool:
+    """Whether recording is of all samples: coresets to come may hold any of them."""
+    return SCORERS[config.coreset.scorer].dynamic or config.preserve.anchor == "first"
+
+
 def is_annealing(config: TrainConfig, epoch: int) -> bool:
     """Whether a dynamic scorer trains an epoch on all data: one of the last eighth."""
     dynamic = SCORERS[config.coreset.scorer].dynamic

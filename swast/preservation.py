@@ -5,7 +5,8 @@ At each round the logits z_i of the coreset are recorded before the prune step. 
     λ · mean_i KL(softmax(z_i) ‖ softmax(f_θ(x_i)))
 
 (or the sum over the batch, as the paper writes it, with ``reduction = "sum"``: at a batch of 128
-that is 128 times the mean's weight). Source: Wan et al., SWaST, AAAI 2026.
+that is 128 times the mean's weight). Source: Wan et al., SWaST, AAAI 2026. A variant of ours:
+with ``anchor = "first"`` every round's z_i are the first one's, recorded over all samples.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ class Round:
 
     Attributes:
         coreset: its samples and weights.
-        recorded: logits from the round's start, or None: of the coreset, k × C; or of all
-            samples, N × C, where each epoch draws a coreset of its own (``whole``).
+        recorded: logits from the round's start, or the first one's, or None: of the coreset,
+            k × C; or of all samples, N × C (``whole``, see `swast.plan.records_all`).
         whole: which of the two.
     """
 

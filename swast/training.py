@@ -156,16 +156,20 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
 def record(run: Run, coreset: Coreset, features: Features | None) -> Round:
     """The round: its coreset, and that one's logits before the prune step.
 
-    They come from the selection pass if there was one. Where each epoch draws a coreset of its
-    own, all samples are recorded.
+    They come from the selection pass if there was one. All samples are recorded where each epoch
+    draws a coreset of its own, and where the first round's logits are held on to in later ones.
     """
-    whole = SCORERS[run.config.coreset.scorer].dynamic
-    if run.config.preserve.weight == 0 and not run.config.diagnose.passes:
+    settings, whole = run.config.preserve, plan.records_all(run.config)
+    if settings.weight == 0 and not run.config.diagnose.passes:
         return Round(coreset, None, whole)
+    if settings.anchor == "first" and run.round is not None:
+        return Round(coreset, run.round.recorded, whole)
     if features is not None:
-        return Round(coreset, features.logits[coreset.indices])
+        return Round(
+            coreset, features.logits if whole else features.logits[coreset.indices], whole
+        )
     indices = None if whole else coreset.indices
-    if run.config.preserve.weight > 0:
+    if settings.weight > 0:
         run.ledger.recording += run.forward_flops * (len(run.train_set) if whole else len(coreset))
     with run.autocast():
         return Round(coreset, predict_logits(run.model, run.train_set.scan(indices)), whole)

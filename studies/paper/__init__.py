@@ -8,6 +8,8 @@ NAME`` conducts one.
 from studies.paper import (
     figure_1,
     figure_2,
+    figure_3,
+    figure_4,
     figure_5,
     table_ablation,
     table_cut,
@@ -21,6 +23,8 @@ STUDIES: dict[str, Study] = {
     for each in (
         figure_1,
         figure_2,
+        figure_3,
+        figure_4,
         figure_5,
         table_trim,
         table_cut,

@@ -109,3 +109,11 @@ def designed(
 def gain(arms: Arms, ours: str, theirs: str) -> Interval:
     """How much more accurate on the test set an arm is than another, paired over seeds."""
     return paired(accuracies(arms[ours]), accuracies(arms[theirs]))
+
+
+def billed(outcomes: Sequence[Outcome], dense: int) -> list[Outcome]:
+    """Outcomes whose relative FLOPs are those of one and the same dense training."""
+    return [
+        replace(each, relative_flops=each.relative_flops * each.dense_flops / dense)
+        for each in outcomes
+    ]

@@ -15,17 +15,14 @@ worth the name is half a point. Paper's scale: CIFAR-10, ResNet-18, RigL, five s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, drawing, forest
-from studies.outcomes import Outcome
 from studies.paper.report import Effect, Report, claim
 from studies.paper.settings import DENSE, PLAIN, WHOLE_DATA, Values, base, told
-from studies.paper.study import Arms, Design, Setting, designed, gain
+from studies.paper.study import Arms, Design, Setting, billed, designed, gain
 from studies.statistics import Interval, bootstrap_mean
 from studies.summaries import ArmSummary, accuracies
 
@@ -86,14 +83,6 @@ def effects(setting: Setting, arms: Arms) -> list[Effect]:
         )
         for pruner in PRUNERS[setting.scale]
         for ours, theirs in pairs
-    ]
-
-
-def billed(outcomes: Sequence[Outcome], dense: int) -> list[Outcome]:
-    """Outcomes whose relative FLOPs are those of one and the same dense training."""
-    return [
-        replace(each, relative_flops=each.relative_flops * each.dense_flops / dense)
-        for each in outcomes
     ]
 
 

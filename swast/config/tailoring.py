@@ -104,6 +104,11 @@ class PreserveConfig(Table):
         0.1, "weight of the KL term; 0 switches it off", symbol="λ", low=0, high=1e4
     )
     reduction: Literal["mean", "sum"] = setting("mean", "of the KL term over a batch")
+    anchor: Literal["last", "first"] = setting(
+        "last",
+        "whose logits are held on to: last: those recorded when the round began; first: those of "
+        "the first round, recorded over all N samples before anything is pruned",
+    )
     cross_entropy: float = setting(
         1.0,
         "factor of the cross-entropy in rounds; 1 + λ is the control for preservation",

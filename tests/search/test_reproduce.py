@@ -18,13 +18,13 @@ from search.reproduce import alone, commit
 from search.tracking.reproduction import StudyRuns
 from search.work import Failure
 from search.worker import Worker, work_here
-from studies.arms import Results, run_one
 from studies.outcomes import Cell
 from studies.paper import STUDIES
+from studies.results import Results
 from swast.data import load_data
 from tests.search.support import tree
 from tests.search.tracking.stories import FakeClock, Faulty, new_store
-from tests.studies.support import quick
+from tests.studies.support import quick, run_one
 
 # MLflow's own
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")

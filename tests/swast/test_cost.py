@@ -149,6 +149,13 @@ class TestLedgerByHand:
             "recording": 2 * 36 * (2 * WEIGHTS + self.QUARTER),
         }
 
+    @pytest.mark.parametrize(("scorer", "passes"), [("random", 1), ("el2n", 0)])
+    def test_the_first_rounds_states_are_paid_for_once_over_all_samples(self, scorer, passes):
+        """Where the selection pass has not seen them anyway."""
+        config = self.config(**{"coreset.scorer": scorer, "preserve.anchor": "first"})
+        assert measured(config).recording == 2 * 120 * WEIGHTS * passes
+        assert price(config, few_digits()) == measured(config)
+
     def test_nothing_is_recorded_without_preservation(self):
         config = self.config(**{"coreset.scorer": "random", "preserve.weight": 0})
         assert measured(config).recording == 0

@@ -32,6 +32,7 @@ CONFIGS = {
     "gradmatch with preservation": {"prune.method": "magnitude", "prune.distribution": "global"},
     "granet": {**pruning("granet", distribution="global"), "coreset.scorer": "infobatch"},
     "set from the start": {**pruning("set"), "prune.start": "init", "coreset.scorer": "ccs"},
+    "first states, all kept": {"coreset.scorer": "random", "preserve.anchor": "first"},
     "all together": {"model": "cnn-small", "noise.rate": 0.3, "prune.schedule": "one-shot"},
 }
 every_config = pytest.mark.parametrize("values", CONFIGS.values(), ids=CONFIGS)

@@ -89,6 +89,24 @@ class TestARound:
         assert len(before.networks) == 3
         assert entry.sparsity > 0.89
 
+    @pytest.mark.parametrize("scorer", ["random", "gradmatch", "infobatch"])
+    def test_the_first_rounds_logits_are_held_on_to_where_asked(self, monkeypatch, scorer):
+        """Those of the dense network, whichever samples a later round takes."""
+        before = BeforePruning(monkeypatch)
+        values = {"coreset.scorer": scorer, "preserve.anchor": "first"}
+        run = Run(tiny(PRUNING, **values), few_digits())
+        seen = []
+        for _ in epochs(run):
+            if run.round is not None:
+                chosen = run.train_set.images[run.round.coreset.indices]
+                with torch.no_grad():
+                    said = before.networks[0].eval()(chosen)
+                recorded = run.round.recorded_at(torch.arange(len(chosen)))
+                torch.testing.assert_close(recorded, said, rtol=1e-4, atol=1e-5)
+                seen.append(set(run.round.coreset.indices.tolist()))
+        assert len(before.networks) == 3
+        assert seen[-1] - seen[0]
+
     @pytest.mark.parametrize("scorer", [name for name in SCORERS if not SCORERS[name].dynamics])
     def test_the_coreset_is_what_the_scorer_picks_by_that_network(self, monkeypatch, scorer):
         before = BeforePruning(monkeypatch)

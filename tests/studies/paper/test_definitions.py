@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from studies.arms import run_one
-from studies.outcomes import Cell, Outcome, RoundNote
+from search.pareto import front, hypervolume
+from studies.outcomes import Cell, Found, Outcome, RoundNote, Search
 from studies.paper import STUDIES
 from studies.paper.page import render
 from studies.paper.report import Claim, Report, claim
@@ -16,9 +16,11 @@ from studies.paper.settings import DENSE, SUBSETS, base
 from studies.paper.study import SCALES, Setting
 from studies.paper.words import markdown
 from studies.statistics import Interval
-from swast.config import DATA_NAMES
+from swast.config import DATA_NAMES, TrainConfig
 from swast.result import EpochRecord
+from tests.studies.support import run_one
 
+ACCURACIES = ("val_accuracy", "test_accuracy")
 TRAINED = [name for name in STUDIES if name != "figure-1"]
 
 
@@ -39,10 +41,35 @@ def invented(cell: Cell) -> Outcome:
     return Outcome(accuracy, 0.9, 0.5, bill, 20, 0.1, 1.0, None, False, history, rounds)
 
 
-def conducted(name: str, seeds: int = 5) -> Report:
+class Invented:
+    """Hands a study what might come of what it asks for; the search finds what it is told.
+
+    Args:
+        outcome: of a cell.
+        found: fractions of the coresets on every searched front.
+    """
+
+    front, hypervolume = staticmethod(front), staticmethod(hypervolume)
+
+    def __init__(self, outcome=invented, found=(0.02, 0.2)):
+        self.outcome, self.fractions = outcome, found
+        self.searches, self.trained = [], []
+
+    def __call__(self, cells):
+        self.trained += (asked := list(cells))
+        return {cell: self.outcome(cell) for cell in asked}
+
+    def search(self, wanted):
+        self.searches.append(wanted)
+        members = [
+            TrainConfig().with_values({"coreset.fraction": each}) for each in self.fractions
+        ]
+        return Found(tuple(members), wanted.flops - 1, 7, "tpe")
+
+
+def conducted(name: str, seeds: int = 5, run: Invented | None = None) -> Report:
     study = STUDIES[name]
-    setting = study.setting("small", seeds)
-    return study.conduct(setting, lambda cells: {cell: invented(cell) for cell in cells})
+    return study.conduct(study.setting("small", seeds), run or Invented())
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -52,7 +79,8 @@ def test_it_loads_and_its_trainings_all_differ(name, scale):
     setting = study.setting(scale, device="cuda" if scale == "paper" else "cpu")
     cells = study.cells(setting)
     assert len(set(cells)) == len(cells) == len({cell.key for cell in cells})
-    assert {cell.config.seed for cell in cells} == set(setting.seeds)
+    chosen_on = setting.seeds[:4] if name == "figure-3" else setting.seeds
+    assert {cell.config.seed for cell in cells} == set(chosen_on)
     assert {cell.config.device for cell in cells} == {setting.device}
     assert {cell.config.data for cell in cells} <= set(DATA_NAMES)
     assert all(
@@ -79,7 +107,7 @@ def test_it_reports_draws_and_is_read_back(name, tmp_path):
     assert report.caption in markdown(back)
 
 
-@pytest.mark.parametrize("name", ["figure-2", "table-trim"])
+@pytest.mark.parametrize("name", ["figure-2", "figure-3", "figure-4", "table-trim"])
 def test_it_trains_and_says_what_the_trainer_says(name):
     """One tiny cell of it, and the rest like that one."""
     study = STUDIES[name]
@@ -89,9 +117,9 @@ def test_it_trains_and_says_what_the_trainer_says(name):
     outcome = run_one(first.config.with_values(small), first.subset)
     assert [each.epoch for each in outcome.history] == [1, 2, 3]
     assert [each.epoch for each in outcome.rounds] == [1, 2]
-    report = study.conduct(setting, lambda cells: dict.fromkeys(cells, outcome))
+    report = study.conduct(setting, Invented(lambda _: outcome))
     (arm, *_) = report.arms.values()
-    assert arm.accuracy == outcome.test_accuracy
+    assert arm.accuracy == pytest.approx(outcome.test_accuracy)
 
 
 class TestTables:
@@ -106,7 +134,7 @@ class TestTables:
     def test_the_papers_numbers_stand_in_the_paper_scales_rows(self):
         cut = STUDIES["table-cut"]
         setting = cut.setting("paper")
-        report = cut.conduct(setting, lambda cells: {cell: invented(cell) for cell in cells})
+        report = cut.conduct(setting, Invented())
         gains = [round(100 * each.paper, 2) for each in report.effects if each.name == "p = 30%"]
         assert gains == [17.83, 9.09, 6.84, 7.47, 4.06]
         assert {cell.config.model for cell in cut.cells(setting)} == {"resnet101"}
@@ -143,19 +171,62 @@ class TestFigureFive:
     def test_a_seed_on_which_a_run_diverged_is_left_out_and_said(self):
         study = STUDIES["figure-5"]
 
-        def run(cells):
-            made = {cell: invented(cell) for cell in cells}
-            for cell in made:
-                if cell.config.seed == 1 and cell.config.prune.sparsity == 0.9:
-                    made[cell] = replace(made[cell], diverged=True, rounds=())
-            return made
+        def outcome(cell):
+            made = invented(cell)
+            lost = cell.config.seed == 1 and cell.config.prune.sparsity == 0.9
+            return replace(made, diverged=True, rounds=()) if lost else made
 
-        report = study.conduct(study.setting("small", 5), run)
+        report = study.conduct(study.setting("small", 5), Invented(outcome))
         assert (
             "5 seeds, band: standard deviation (without 1 on which a run diverged)"
             in report.caption
         )
         assert all(np.isfinite(each.effect.mean) for each in report.claims)
+
+
+class TestFigureFour:
+    """Every training costs 10 of dense training's 20; accuracies are as each test says."""
+
+    @staticmethod
+    def conducted(accuracy):
+        def outcome(cell):
+            return replace(invented(cell), **dict.fromkeys(ACCURACIES, accuracy(cell.config)))
+
+        run = Invented(outcome)
+        return run, conducted("figure-4", run=run)
+
+    def test_a_search_may_spend_what_the_grid_has_cost(self):
+        run, report = self.conducted(lambda config: 0.9)
+        wanted = {Search("digits", 32 * 5 * 10, seed) for seed in range(5)}
+        assert set(run.searches) == wanted
+        (fronts, *_) = report.grids
+        assert [row[2] for row in fronts.rows] == ["80.00", *["–"] * 3, *["79.95 of 80.00"] * 5]
+
+    def test_fronts_are_chosen_by_validation_and_judged_on_fresh_seeds(self):
+        """What shone while it was chosen is what counts for nothing."""
+
+        def accuracy(config):
+            lucky = config.coreset.fraction == 0.3 and config.seed < 100
+            return 0.95 if lucky else 0.8
+
+        run, report = self.conducted(accuracy)
+        (front,) = [each for each in report.curves_of("front") if "defaults" in each.name]
+        assert front.mean == pytest.approx([80] * len(front.mean))
+        fresh = [cell.config for cell in run.trained if cell.config.seed >= 100]
+        assert {config.seed for config in fresh} == {*range(100, 105)}
+        assert {config.coreset.fraction for config in fresh} == {0.3, 1.0, *run.fractions}
+
+    @pytest.mark.parametrize(("gain", "said"), [(0.05, "yes"), (0.0, "no"), (-0.05, "no")])
+    def test_the_claims_see_what_was_put_in(self, gain, said):
+        def accuracy(config):
+            return 0.9 + gain * (config.coreset.fraction in (0.02, 0.2))
+
+        _, report = self.conducted(accuracy)
+        volume, matched, *others = report.claims
+        assert matched.effect.mean == pytest.approx(gain)
+        assert volume.effect.mean == pytest.approx(gain * np.log10(2) / 4)
+        assert {volume.verdict, matched.verdict} == {said}
+        assert {each.effect.mean for each in others} == {0}
 
 
 class TestVerdicts:

@@ -1,0 +1,95 @@
+"""What figure 4 trains before it searches: the paper's grid, and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+from studies.paper.settings import DENSE, PLAIN, SCOPES, WHOLE_DATA, Values, base
+from studies.paper.study import Arms, Design, Setting
+
+TRIM, CUT = "SWaST trim", "SWaST cut"
+CORESET, RANDOM, PRUNING, WHOLE = "coreset only", "random coresets", "pruning only", "dense"
+SHARES = (0.01, 0.05, 0.1, 0.3)
+SPARSITIES = (0.1, 0.3, 0.5, 0.9)
+SCORERS = ("gradmatch", "moderate", "el2n")
+LENGTHS = {"small": (30, 15, 9, 5), "paper": (200, 100, 60, 30)}
+SHORT: Values = {"warmup_epochs": 1, "interval": 1}
+"""Of what trains on all data for fewer epochs."""
+LIKE_THE_SEARCH: Mapping[str, Values] = {
+    "small": {},
+    "paper": {"epochs": 200, "warmup_epochs": 10},
+}
+SPACES = {"small": "digits", "paper": "cifar10-resnet18"}
+"""The shipped studies that are searched."""
+DEFAULTS = "the paper's defaults"
+SIDES = {
+    DEFAULTS: (TRIM, CUT),
+    CORESET: (CORESET,),
+    RANDOM: (RANDOM,),
+    "pruning only and dense": (PRUNING, WHOLE),
+}
+
+
+def design(setting: Setting) -> Design:
+    """Everything but the searches: the paper's grid, and what it is held against."""
+    named = {**grid(), **coresets(), **whole_data(LENGTHS[setting.scale])}
+    common = LIKE_THE_SEARCH[setting.scale]
+    arms = {name: base(setting, values={**common, **values}) for name, values in named.items()}
+    return Design(arms, setting.seeds)
+
+
+def grid() -> dict[str, Values]:
+    """The paper's defaults: trim and cut."""
+    return {
+        f"{family}: s = {share:.0%}, p = {sparsity:.0%}": {
+            "prune.scope": SCOPES[variant],
+            "prune.sparsity": sparsity,
+            "coreset.fraction": share,
+        }
+        for family, variant in ((TRIM, "trim"), (CUT, "cut"))
+        for share, sparsity in product(SHARES, SPARSITIES)
+    }
+
+
+def coresets() -> dict[str, Values]:
+    """The dense network on coresets, chosen and redrawn at random."""
+    return {
+        f"{RANDOM if scorer == 'random' else CORESET}: {scorer}, s = {share:.0%}": {
+            "coreset.scorer": scorer,
+            "coreset.fraction": share,
+            **DENSE,
+            **PLAIN,
+        }
+        for scorer, share in product((*SCORERS, "random"), SHARES)
+    }
+
+
+def whole_data(lengths: Sequence[int]) -> dict[str, Values]:
+    """All data, pruned and not: over all epochs, and over fewer."""
+    found: dict[str, Values] = {}
+    for length in lengths:
+        whole = length == lengths[0]
+        epochs: Values = {} if whole else {"epochs": length, **SHORT}
+        found[f"{WHOLE}: T = {length}"] = {**epochs, **DENSE, **WHOLE_DATA}
+        for variant, p in product(SCOPES, SPARSITIES if whole else SPARSITIES[-1:]):
+            pruned = {"prune.scope": SCOPES[variant], "prune.sparsity": p, **WHOLE_DATA}
+            found[f"{PRUNING}: {variant}, p = {p:.0%}, T = {length}"] = {**epochs, **pruned}
+    return found
+
+
+def family(arm: str) -> str:
+    """What an arm is one of."""
+    return arm.partition(":")[0]
+
+
+def spent(arms: Arms) -> int:
+    """FLOPs that trim and cut have cost over all seeds, evaluation apart."""
+    return sum(
+        count
+        for name, outcomes in arms.items()
+        if family(name) in SIDES[DEFAULTS]
+        for each in outcomes
+        for term, count in each.flops.items()
+        if term != "evaluation"
+    )

@@ -1,0 +1,150 @@
+"""What figure 4 says: how far the searched fronts lie above the others, and what is on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from studies.outcomes import Found, Run
+from studies.paper.figure_4.arms import DEFAULTS, LIKE_THE_SEARCH, SIDES, SPACES, spent
+from studies.paper.figure_4.fronts import Fronts, Member, matched, volume, volumes
+from studies.paper.report import Claim, Curve, Effect, Grid, Report, claim
+from studies.paper.settings import base, told
+from studies.paper.study import Arms, Setting
+from studies.statistics import bootstrap_mean
+from studies.summaries import ArmSummary
+from studies.tables import MISSING, percent
+
+TITLE = "Accuracy against training FLOPs, and what a search finds"
+LEAST_VOLUME, LEAST = 0.005, 0.005
+
+
+def report(
+    setting: Setting, arms: Arms, fronts: Fronts, found: Mapping[str, Found], run: Run
+) -> Report:
+    """The fronts, and how far the searched ones lie above the others."""
+    gains = matched(fronts, list(found))
+    budget = spent(arms)
+    dense = next(iter(arms.values()))[0].dense_flops
+    return Report(
+        study="figure-4",
+        title=TITLE,
+        scale=setting.scale,
+        seeds=setting.seeds,
+        settings={
+            **told(base(setting, values=LIKE_THE_SEARCH[setting.scale])),
+            "search": f"{SPACES[setting.scale]}, {next(iter(found.values())).sampler}",
+        },
+        caption=(
+            "Test accuracy (on a scale of errors) against training FLOPs, mean over seeds; a "
+            "bubble's area is the training's wall time. Fronts are chosen by validation accuracy "
+            "and trained anew with fresh seeds. Dashed: that of the paper's defaults, trim and "
+            f"cut over a grid, which cost {budget / dense:.0f} dense trainings' FLOPs in all. "
+            "Solid: the median at every price of the fronts that were searched, for as many FLOPs "
+            f"each ({len(found)} of them), and a band from the worst to the best. Diamonds: "
+            "their members."
+        ),
+        claims=claims(fronts, list(found), gains, run),
+        arms={name: ArmSummary.of(each) for name, each in arms.items()},
+        effects=[
+            Effect("searched less default, at the FLOPs of", name, bootstrap_mean(values))
+            for name, values in gains.items()
+        ],
+        curves=curves(fronts),
+        grids=grids(fronts, found, budget, dense, run),
+    )
+
+
+def claims(
+    fronts: Fronts, searches: Sequence[str], gains: Mapping[str, Sequence[float]], run: Run
+) -> list[Claim]:
+    """Searched against defaults, and defaults against the other sides."""
+    ours = volumes(fronts[DEFAULTS], run)
+    whole = volume(fronts[DEFAULTS], run)
+    above = np.array([volume(fronts[each], run) for each in searches]) - whole
+    made = [
+        claim(
+            "A search finds a better front than the paper's defaults for the same FLOPs",
+            bootstrap_mean(above),
+            LEAST_VOLUME,
+            remark=f"hypervolume, % of the unit square; the defaults' is {percent(whole, 2)}",
+        )
+    ]
+    if gains:
+        text = "At the FLOPs of the defaults' front, what was searched is more accurate"
+        pooled = bootstrap_mean(np.mean(list(gains.values()), axis=0))
+        made.append(claim(text, pooled, LEAST, remark=f"mean of {len(gains)} members"))
+    for side in SIDES:
+        if side != DEFAULTS:
+            less = bootstrap_mean(np.subtract(ours, volumes(fronts[side], run)))
+            text = f"The paper's defaults have a better front than {side}"
+            remark = "hypervolume, % of the unit square; over fresh seeds"
+            paper = "SWaST lies above at equal FLOPs"
+            made.append(claim(text, less, LEAST_VOLUME, paper=paper, remark=remark))
+    return made
+
+
+def curves(fronts: Fronts) -> list[Curve]:
+    """Every front: accuracies with their spread in one panel, wall times in another."""
+    made = []
+    for side, members in fronts.items():
+        x = [100 * each.flops for each in members]
+        arms = [ArmSummary.of(each.outcomes) for each in members]
+        mean = [100 * each.accuracy for each in arms]
+        off = [100 * each.spread for each in arms]
+        low, high = np.subtract(mean, off).tolist(), np.add(mean, off).tolist()
+        made.append(Curve("front", side, x, mean, low, high))
+        made.append(Curve.line("wall", side, x, [each.seconds for each in arms]))
+    return made
+
+
+def grids(
+    fronts: Fronts, found: Mapping[str, Found], budget: int, dense: int, run: Run
+) -> list[Grid]:
+    """What every front has cost and come to, and what is on the middle one of the searched."""
+    rows = [
+        [side, MISSING, MISSING, f"{len(members)}", percent(volume(members, run), 2)]
+        if side not in found
+        else [
+            side,
+            f"{found[side].trials}",
+            f"{found[side].spent / dense:.2f} of {budget / dense:.2f}",
+            f"{len(members)}",
+            percent(volume(members, run), 2),
+        ]
+        for side, members in fronts.items()
+    ]
+    rows[0][2] = f"{budget / dense:.2f}"
+    head = ("front", "trials", "FLOPs spent, dense trainings", "members", "hypervolume, %")
+    by_volume = sorted(found, key=lambda each: volume(fronts[each], run))
+    middle = by_volume[len(by_volume) // 2]
+    return [
+        Grid("Fronts, on fresh seeds", head, rows),
+        listing(f"The front of {middle}, the middle one of the searches", fronts[middle]),
+        listing("The front of the paper's defaults", fronts[DEFAULTS]),
+    ]
+
+
+def listing(title: str, members: Sequence[Member]) -> Grid:
+    """A front's members: what they cost, what they come to, and what they are."""
+    head = ("member", "FLOPs, % of dense", "test accuracy, %", "coreset", "pruning", "K, R", "λ")
+    rows = []
+    for each in members:
+        config = each.cell.config
+        pruned = config.prune.method != "none"
+        rows.append(
+            [
+                each.name,
+                percent(each.flops, 2),
+                percent(each.accuracy, 2),
+                f"{config.coreset.scorer}, s = {config.coreset.fraction:.1%}",
+                f"{config.prune.method}, {config.prune.scope}, {config.prune.schedule}, "
+                f"p = {config.prune.sparsity:.0%}"
+                if pruned
+                else "none",
+                f"{config.warmup_epochs}, {config.interval}",
+                f"{config.preserve.weight:.2g}",
+            ]
+        )
+    return Grid(title, head, rows)
