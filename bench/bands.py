@@ -1,6 +1,6 @@
 """Draw the replays of `bench.search`: hypervolume against FLOPs spent, with bands over the seeds.
 
-    python -m bench.bands REPLAYS.jsonl PICTURE.png
+    python -m bench.bands REPLAYS.jsonl PICTURE.png [--study digits]
 
 A line is the median over the seeds, its band reaches from quartile to quartile. It ends where half
 of the replays have ended.
@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.replay import Replay
-from bench.search import read, yardstick
+from bench.search import Replays, gains, read, yardstick
+from search.study import find_study
+from search.tables import Objectives
 from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, band, drawing
 
 SHOWN = {
@@ -49,15 +50,16 @@ class Band:
     high: list[float]
 
 
-def bands(name: str, lines: list[dict[str, Any]], whole: float) -> Band:
+def bands(name: str, lines: list[dict[str, Any]], whole: float, axes: Objectives) -> Band:
     """Median and quartiles of some replays.
 
     Args:
         name: of their strategy.
         lines: the replays.
         whole: FLOPs that random search spends on its trials.
+        axes: of the hypervolume.
     """
-    replays = [Replay(line["spent"], line["found"]) for line in lines]
+    replays = [gains(line, axes) for line in lines]
     last = float(np.median([line["total"] for line in lines])) / whole
     shares = SHARES[: max(1, int(np.searchsorted(SHARES, last)))]
     found: NDArray[np.float64] = np.array(
@@ -67,15 +69,16 @@ def bands(name: str, lines: list[dict[str, Any]], whole: float) -> Band:
     return Band(name, shares.tolist(), middle.tolist(), low.tolist(), high.tolist())
 
 
-def draw(done: dict[tuple[str, int, int], dict[str, Any]], path: Path) -> None:
+def draw(done: Replays, objectives: Objectives, path: Path) -> None:
     """A panel for each number of workers."""
-    goal, workers = yardstick(done), sorted({key[1] for key in done})
+    goal, workers = yardstick(done, objectives), sorted({key[1] for key in done})
     with drawing(1, len(workers), (5.6 * len(workers), 4.6), path) as (figure, panels):
         for axes, count in zip(panels, workers, strict=True):
             for name, (colour, dash) in SHOWN.items():
                 lines = [line for key, line in done.items() if key[:2] == (name, count)]
                 if lines:
-                    band(axes, bands(name, lines, goal["spent"]), colour, dash)
+                    found = bands(name, lines, goal["spent"], objectives)
+                    band(axes, found, colour, dash)
             axes.axhline(goal["found"], color=GREY, lw=1, ls=":")
             axes.set(xscale="log", title=f"{count} workers", xlim=(SHARES[0], 1))
             axes.set_xlabel("FLOPs spent, of those of random search's 200 trials")
@@ -90,8 +93,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="hypervolume against FLOPs, with bands")
     parser.add_argument("replays", type=Path)
     parser.add_argument("picture", type=Path)
+    parser.add_argument("--study", default="digits")
     options = parser.parse_args()
-    draw(read(options.replays), options.picture)
+    draw(read(options.replays), find_study(options.study).objectives, options.picture)
 
 
 if __name__ == "__main__":

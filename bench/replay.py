@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from scipy.special import expit
 
 from bench.curves import Surrogate, Table, unseen
 from search.pareto import hypervolume
+from search.tables import Objectives
 from swast import TrainConfig
 from swast.data import load_data
 from swast.forecast import dense_flops
@@ -105,31 +106,74 @@ class Strategy(Protocol):
         """Take note of a trial's end; without accuracy where it was stopped."""
 
 
+class Finish(NamedTuple):
+    """A trial that made every epoch.
+
+    Attributes:
+        spent: FLOPs of the whole search by then.
+        accuracy: in [0, 1].
+        relative_flops: its bill over that of dense training.
+    """
+
+    spent: float
+    accuracy: float
+    relative_flops: float
+
+
 @dataclass
 class Replay:
     """One search, replayed.
 
     Attributes:
-        spent: FLOPs of the search when each of its trials ended.
-        found: hypervolume of the finished trials by then.
-        finished: trials that made every epoch.
-        stopped: trials that did not.
+        finishes: trials that made every epoch, in that order.
+        stopped: number of trials that did not.
+        spent: FLOPs in all.
     """
 
-    spent: list[float] = field(default_factory=list)
-    found: list[float] = field(default_factory=list)
-    finished: int = 0
+    finishes: list[Finish] = field(default_factory=list)
     stopped: int = 0
+    spent: float = 0.0
+
+    def advances(self) -> list[Finish]:
+        """The finished trials that none before them was at least as good as."""
+        found: list[Finish] = []
+        for new in self.finishes:
+            if not any(
+                old.accuracy >= new.accuracy and old.relative_flops <= new.relative_flops
+                for old in found
+            ):
+                found.append(new)
+        return found
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Hypervolume against FLOPs spent.
+
+    Attributes:
+        spent: FLOPs, rising, n.
+        found: what they had bought, n.
+    """
+
+    spent: Array
+    found: Array
+
+    @classmethod
+    def of(cls, finishes: Sequence[Finish], axes: Objectives) -> Gains:
+        """Those of some trials, as they finished."""
+        points = np.array(finishes, dtype=float).reshape(-1, 3)
+        parts = (points[:count, 1:].T for count in range(1, len(points) + 1))
+        return cls(points[:, 0], np.array([hypervolume(*part, axes) for part in parts]))
 
     def at(self, spent: float) -> float:
         """The hypervolume that so many FLOPs have bought."""
         place = np.searchsorted(self.spent, spent, side="right")
-        return self.found[place - 1] if place else 0.0
+        return float(self.found[place - 1]) if place else 0.0
 
     def cost_of(self, wanted: float) -> float:
         """The FLOPs that bought a hypervolume; infinite where none did."""
         place = int(np.searchsorted(self.found, wanted))
-        return self.spent[place] if place < len(self.spent) else float("inf")
+        return float(self.spent[place]) if place < len(self.spent) else float("inf")
 
 
 class Clock:
@@ -147,22 +191,22 @@ class Clock:
         self._events: list[tuple[float, int, Iterator[float]]] = []
         self._order = itertools.count()
         self._warm: list[float] = []
-        self._points: list[tuple[float, float]] = []
-        self._spent, self._now = 0.0, 0.0
+        self._now = 0.0
         self.replay = Replay()
         for _ in range(workers):
             self._start()
 
     def run(self, flops: float, trials: float) -> Replay:
         """Go on until so much was spent, or so many trials have ended."""
-        while self._spent < flops and self.replay.finished + self.replay.stopped < trials:
+        done = self.replay
+        while done.spent < flops and len(done.finishes) + done.stopped < trials:
             self._now, _, trial = heapq.heappop(self._events)
             until = next(trial, None)
             if until is None:
                 self._start()
             else:
                 self._push(until, trial)
-        return self.replay
+        return done
 
     def _start(self) -> None:
         number, config = self._strategy.propose()
@@ -180,7 +224,7 @@ class Clock:
         for epoch, accuracy in enumerate(training.accuracy, 1):
             until, cost = self._epoch(training, epoch)
             yield until
-            self._spent += cost
+            self.replay.spent += cost
             if epoch < last and not self._strategy.goes_on(number, epoch, float(accuracy)):
                 self._end(number, training, None)
                 return
@@ -202,7 +246,5 @@ class Clock:
         if accuracy is None:
             self.replay.stopped += 1
         else:
-            self.replay.finished += 1
-            self._points.append((accuracy, training.relative_flops))
-        self.replay.spent.append(self._spent)
-        self.replay.found.append(hypervolume(*np.array(self._points).reshape(-1, 2).T))
+            done = Finish(self.replay.spent, accuracy, training.relative_flops)
+            self.replay.finishes.append(done)

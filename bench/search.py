@@ -14,7 +14,7 @@ import argparse
 import json
 import statistics
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from itertools import product
@@ -26,8 +26,10 @@ import optuna
 
 from bench.curves import Table, errors
 from bench.record import mend
-from bench.replay import Clock, Replay, World
+from bench.replay import Clock, Finish, Gains, World
 from bench.strategies import make
+from search.study import find_study
+from search.tables import STANDARD, Objectives
 
 FULL = 200
 """Trials of random search that are the yardstick."""
@@ -37,6 +39,8 @@ MOST, MODELLED = 300, 100
 """Trials after which a replay ends, if it has not spent what random search does; the second with
 samplers whose suggestions take a tenth of a second and more."""
 YARDSTICK = "optuna:random"
+Replays = dict[tuple[str, int, int], dict[str, Any]]
+"""What a file holds: replays by strategy, workers and seed."""
 STRATEGIES = (
     YARDSTICK,
     "optuna:tpe",
@@ -71,17 +75,14 @@ def replay(study: str, name: str, workers: int, seed: int, flops: float) -> dict
     here = world(study)
     clock = Clock(here, make(name, here, study, seed, FULL), workers, seed)
     done = clock.run(flops, most(name))
-    found = np.array(done.found)
-    better = np.flatnonzero(np.diff(found, prepend=0.0) > 0)
     return {
         "strategy": name,
         "workers": workers,
         "seed": seed,
-        "finished": done.finished,
+        "finished": len(done.finishes),
         "stopped": done.stopped,
-        "total": done.spent[-1],
-        "spent": [done.spent[place] for place in better],
-        "found": [round(float(found[place]), 6) for place in better],
+        "total": done.spent,
+        "advances": done.advances(),
     }
 
 
@@ -92,10 +93,15 @@ def most(name: str) -> int:
     return MODELLED if ":gp" in name or ":ehvi" in name else MOST
 
 
-def read(path: Path) -> dict[tuple[str, int, int], dict[str, Any]]:
+def read(path: Path) -> Replays:
     """The replays in a file."""
     lines = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
     return {(line["strategy"], line["workers"], line["seed"]): line for line in lines}
+
+
+def gains(line: Mapping[str, Any], axes: Objectives) -> Gains:
+    """Hypervolume against FLOPs of a replay in a file."""
+    return Gains.of([Finish(*each) for each in line["advances"]], axes)
 
 
 def missing(options: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
@@ -111,7 +117,7 @@ def run(options: argparse.Namespace) -> None:
     left = sorted(missing(options), key=lambda each: each[0] != YARDSTICK)
     with options.out.open("a") as file, ProcessPoolExecutor(options.processes) as pool:
         for first in (True, False):
-            limit = np.inf if first else yardstick(read(options.out))["spent"]
+            limit = np.inf if first else yardstick(read(options.out), STANDARD)["spent"]
             jobs = [
                 pool.submit(replay, options.study, *each, limit)
                 for each in left
@@ -122,21 +128,21 @@ def run(options: argparse.Namespace) -> None:
                 file.flush()
 
 
-def yardstick(done: dict[tuple[str, int, int], dict[str, Any]]) -> dict[str, float]:
+def yardstick(done: Replays, axes: Objectives) -> dict[str, float]:
     """What random search spends on 200 full trials, and the hypervolume that it has then."""
     lines = [line for line in done.values() if line["strategy"] == YARDSTICK]
     return {
         "spent": statistics.mean(line["total"] for line in lines),
-        "found": statistics.mean(line["found"][-1] for line in lines),
+        "found": statistics.mean(gains(line, axes).found[-1] for line in lines),
     }
 
 
-def summary(done: dict[tuple[str, int, int], dict[str, Any]]) -> list[dict[str, Any]]:
+def summary(done: Replays, axes: Objectives) -> list[dict[str, Any]]:
     """A row for each strategy and number of workers."""
-    goal, rows = yardstick(done), []
+    goal, rows = yardstick(done, axes), []
     for name, workers in dict.fromkeys(key[:2] for key in done):
         lines = [line for key, line in done.items() if key[:2] == (name, workers)]
-        replays = [Replay(line["spent"], line["found"]) for line in lines]
+        replays = [gains(line, axes) for line in lines]
         costs = [each.cost_of(goal["found"]) / goal["spent"] for each in replays]
         row = {"strategy": name, "workers": workers, "seeds": len(lines)}
         quartiles = np.quantile(costs, (0.25, 0.5, 0.75), method="higher")
@@ -193,11 +199,11 @@ def main() -> None:
     options = parser.parse_args()
     mend(options.out)
     run(options)
-    done = read(options.out)
-    rows = summary(done)
+    done, axes = read(options.out), find_study(options.study).objectives
+    rows = summary(done, axes)
     show(rows)
     if options.json:
-        table = {"yardstick": yardstick(done), "rows": rows}
+        table = {"yardstick": yardstick(done, axes), "rows": rows}
         table["surrogate"] = errors(Table.load(options.study))
         text = json.dumps(table, indent=2).replace("Infinity", "null")
         options.json.write_text(text + "\n")

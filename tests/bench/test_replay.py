@@ -8,16 +8,20 @@ import numpy as np
 import optuna
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.curves import Encoding, Table, pack
 from bench.record import drawn, training
-from bench.replay import Clock, Training
+from bench.replay import Clock, Finish, Gains, Replay, Training
 from bench.strategies import Halved, Sampled, ranked
 from search.pareto import hypervolume
 from search.study import find_study
+from search.tables import STANDARD, Objectives
 from swast.environment import environment
 
 EPOCHS = 30
+AXES = Objectives(reference_accuracy=0.5, least_relative_flops=0.01)
 
 
 class World:
@@ -50,11 +54,32 @@ def test_a_search_costs_what_its_trials_cost_and_finds_what_they_found():
     clock = Clock(world, sampled(), workers=1, seed=0)
     replay = clock.run(np.inf, 12)
     trainings = [world.training(config) for config in world.trained[:12]]
-    assert (replay.finished, replay.stopped) == (12, 0)
-    assert replay.spent == pytest.approx(np.cumsum([each.flops.sum() for each in trainings]))
+    assert (len(replay.finishes), replay.stopped) == (12, 0)
+    gains = Gains.of(replay.finishes, AXES)
+    assert gains.spent == pytest.approx(np.cumsum([each.flops.sum() for each in trainings]))
+    assert gains.spent[-1] == replay.spent
     points = [(each.accuracy[-1], each.relative_flops) for each in trainings]
-    assert replay.found[-1] == hypervolume(*zip(*points, strict=True))
-    assert replay.found == sorted(replay.found)
+    assert gains.found[-1] == hypervolume(*zip(*points, strict=True), AXES)
+    assert gains.found.tolist() == sorted(gains.found)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6)), min_size=1, max_size=12))
+def test_trials_that_advance_nothing_do_not_matter(places):
+    """Whatever the axes; so the others alone are written down."""
+    finishes = [Finish(float(n), a / 5, 10.0 ** (-c / 2)) for n, (a, c) in enumerate(places)]
+    replay = Replay(finishes)
+    for axes in (AXES, STANDARD):
+        whole, few = Gains.of(finishes, axes), Gains.of(replay.advances(), axes)
+        for spent in range(len(places)):
+            assert few.at(spent) == pytest.approx(whole.at(spent))
+        for goal in (*whole.found, 0.5 * whole.found[-1]):
+            assert few.cost_of(goal - 1e-9) == whole.cost_of(goal - 1e-9)
+
+
+def test_a_goal_that_is_not_reached_costs_more_than_anything():
+    gains = Gains.of([Finish(3.0, 0.5, 0.1)], STANDARD)
+    assert gains.cost_of(1.0) == np.inf
+    assert (gains.at(2.9), gains.cost_of(gains.at(3.0))) == (0.0, 3.0)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -64,9 +89,9 @@ def test_shared_warm_ups_cost_their_longest_alone(workers):
     longest = 100 * max(config.warmup_epochs for config in world.trained)
     if workers == 1:
         after = [100 * c.coreset.fraction * (EPOCHS - c.warmup_epochs) for c in world.trained[:12]]
-        assert replay.spent[-1] == pytest.approx(longest + sum(after))
+        assert replay.spent == pytest.approx(longest + sum(after))
     alone = Clock(World(), sampled(), workers, seed=0).run(np.inf, 12)
-    assert replay.spent[-1] < alone.spent[-1]
+    assert replay.spent < alone.spent
 
 
 def test_workers_train_side_by_side():
@@ -80,7 +105,7 @@ def test_workers_train_side_by_side():
 
 
 def test_the_same_seed_is_the_same_search_and_another_is_another():
-    found = [Clock(World(), sampled(seed), 4, seed).run(np.inf, 20).spent for seed in (0, 0, 1)]
+    found = [Clock(World(), sampled(seed), 4, seed).run(np.inf, 20) for seed in (0, 0, 1)]
     assert found[0] == found[1] != found[2]
 
 
@@ -90,10 +115,10 @@ def test_a_trial_that_halving_stops_is_billed_as_far_as_it_came():
         "digits", optuna.samplers.RandomSampler(seed=0), world.price, shares_warmups=False
     )
     replay = Clock(world, strategy, 1, seed=0).run(np.inf, 30)
-    assert replay.stopped > replay.finished > 0
+    assert replay.stopped > len(replay.finishes) > 0
     whole = sum(world.price(config) for config in world.trained[:30])
     rungs = sum(world.training(config).flops[:3].sum() for config in world.trained[:30])
-    assert rungs < replay.spent[-1] < whole
+    assert rungs < replay.spent < whole
 
 
 def test_sorted_places_are_made_ranks():
