@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from search.home import Home
 from search.pareto import front, hypervolume
 from search.request import Request
 from search.resources import Resources
+from search.study import find_study
 from studies.outcomes import Cell, Found, Outcome, Search
 from studies.paper.study import ScaleName, Study
 from studies.results import Results
@@ -98,7 +99,12 @@ class Trainer:
         self.paused = False
 
     front = staticmethod(front)
-    hypervolume = staticmethod(hypervolume)
+
+    def hypervolume(
+        self, space: str, accuracy: Sequence[float], relative_flops: Sequence[float]
+    ) -> float:
+        """That of some points, between the ends that a study file says."""
+        return hypervolume(accuracy, relative_flops, find_study(space).objectives)
 
     def __call__(self, cells: Iterable[Cell]) -> Mapping[Cell, Outcome]:
         """The outcome of every cell.

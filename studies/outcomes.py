@@ -170,5 +170,7 @@ class Run(Protocol):
     def front(self, accuracy: Sequence[float], relative_flops: Sequence[float]) -> Sequence[int]:
         """Positions of the points that no other dominates, by rising FLOPs."""
 
-    def hypervolume(self, accuracy: Sequence[float], relative_flops: Sequence[float]) -> float:
-        """The share of the unit square that points dominate, as a search measures it."""
+    def hypervolume(
+        self, space: str, accuracy: Sequence[float], relative_flops: Sequence[float]
+    ) -> float:
+        """The share of the unit square that points dominate, as a search of the space says."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from studies.outcomes import Found, Run
+from studies.outcomes import Found
 from studies.paper.figure_4.arms import DEFAULTS, LIKE_THE_SEARCH, SIDES, SPACES, spent
-from studies.paper.figure_4.fronts import Fronts, Member, matched, volume, volumes
+from studies.paper.figure_4.fronts import Fronts, Measure, Member, matched, volume, volumes
 from studies.paper.report import Claim, Curve, Effect, Grid, Report, claim
 from studies.paper.settings import base, told
 from studies.paper.study import Arms, Setting
@@ -21,7 +21,7 @@ LEAST_VOLUME, LEAST = 0.005, 0.005
 
 
 def report(
-    setting: Setting, arms: Arms, fronts: Fronts, found: Mapping[str, Found], run: Run
+    setting: Setting, arms: Arms, fronts: Fronts, found: Mapping[str, Found], measure: Measure
 ) -> Report:
     """The fronts, and how far the searched ones lie above the others."""
     gains = matched(fronts, list(found))
@@ -45,24 +45,24 @@ def report(
             f"each ({len(found)} of them), and a band from the worst to the best. Diamonds: "
             "their members."
         ),
-        claims=claims(fronts, list(found), gains, run),
+        claims=claims(fronts, list(found), gains, measure),
         arms={name: ArmSummary.of(each) for name, each in arms.items()},
         effects=[
             Effect("searched less default, at the FLOPs of", name, bootstrap_mean(values))
             for name, values in gains.items()
         ],
         curves=curves(fronts),
-        grids=grids(fronts, found, budget, dense, run),
+        grids=grids(fronts, found, budget, dense, measure),
     )
 
 
 def claims(
-    fronts: Fronts, searches: Sequence[str], gains: Mapping[str, Sequence[float]], run: Run
+    fronts: Fronts, searches: Sequence[str], gains: Mapping[str, Sequence[float]], measure: Measure
 ) -> list[Claim]:
     """Searched against defaults, and defaults against the other sides."""
-    ours = volumes(fronts[DEFAULTS], run)
-    whole = volume(fronts[DEFAULTS], run)
-    above = np.array([volume(fronts[each], run) for each in searches]) - whole
+    ours = volumes(fronts[DEFAULTS], measure)
+    whole = volume(fronts[DEFAULTS], measure)
+    above = np.array([volume(fronts[each], measure) for each in searches]) - whole
     made = [
         claim(
             "A search finds a better front than the paper's defaults for the same FLOPs",
@@ -77,7 +77,7 @@ def claims(
         made.append(claim(text, pooled, LEAST, remark=f"mean of {len(gains)} members"))
     for side in SIDES:
         if side != DEFAULTS:
-            less = bootstrap_mean(np.subtract(ours, volumes(fronts[side], run)))
+            less = bootstrap_mean(np.subtract(ours, volumes(fronts[side], measure)))
             text = f"The paper's defaults have a better front than {side}"
             remark = "hypervolume, % of the unit square; over fresh seeds"
             paper = "SWaST lies above at equal FLOPs"
@@ -100,24 +100,24 @@ def curves(fronts: Fronts) -> list[Curve]:
 
 
 def grids(
-    fronts: Fronts, found: Mapping[str, Found], budget: int, dense: int, run: Run
+    fronts: Fronts, found: Mapping[str, Found], budget: int, dense: int, measure: Measure
 ) -> list[Grid]:
     """What every front has cost and come to, and what is on the middle one of the searched."""
     rows = [
-        [side, MISSING, MISSING, f"{len(members)}", percent(volume(members, run), 2)]
+        [side, MISSING, MISSING, f"{len(members)}", percent(volume(members, measure), 2)]
         if side not in found
         else [
             side,
             f"{found[side].trials}",
             f"{found[side].spent / dense:.2f} of {budget / dense:.2f}",
             f"{len(members)}",
-            percent(volume(members, run), 2),
+            percent(volume(members, measure), 2),
         ]
         for side, members in fronts.items()
     ]
     rows[0][2] = f"{budget / dense:.2f}"
     head = ("front", "trials", "FLOPs spent, dense trainings", "members", "hypervolume, %")
-    by_volume = sorted(found, key=lambda each: volume(fronts[each], run))
+    by_volume = sorted(found, key=lambda each: volume(fronts[each], measure))
     middle = by_volume[len(by_volume) // 2]
     return [
         Grid("Fronts, on fresh seeds", head, rows),

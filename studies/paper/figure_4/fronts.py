@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +36,8 @@ class Member:
 
 
 Fronts = Mapping[str, Sequence[Member]]
+Measure = Callable[[Sequence[float], Sequence[float]], float]
+"""The hypervolume of accuracies and relative FLOPs."""
 
 
 def best(made: Design, arms: Arms, side: str, run: Run) -> list[Member]:
@@ -57,15 +59,17 @@ def confirmed(fronts: Fronts, setting: Setting, dense: int, run: Run) -> dict[st
     }
 
 
-def volume(members: Sequence[Member], run: Run) -> float:
+def volume(members: Sequence[Member], measure: Measure) -> float:
     """The hypervolume of a front."""
-    return run.hypervolume([each.accuracy for each in members], [each.flops for each in members])
+    return measure([each.accuracy for each in members], [each.flops for each in members])
 
 
-def volumes(members: Sequence[Member], run: Run) -> list[float]:
+def volumes(members: Sequence[Member], measure: Measure) -> list[float]:
     """The hypervolume of a front, a value a fresh seed."""
     return [
-        volume([replace(each, outcomes=each.outcomes[seed : seed + 1]) for each in members], run)
+        volume(
+            [replace(each, outcomes=each.outcomes[seed : seed + 1]) for each in members], measure
+        )
         for seed in range(len(members[0].outcomes))
     ]
 
