@@ -162,8 +162,10 @@ class Gains:
     def of(cls, finishes: Sequence[Finish], axes: Objectives) -> Gains:
         """Those of some trials, as they finished."""
         points = np.array(finishes, dtype=float).reshape(-1, 3)
-        parts = (points[:count, 1:].T for count in range(1, len(points) + 1))
-        return cls(points[:, 0], np.array([hypervolume(*part, axes) for part in parts]))
+        spent, accuracy, relative = points.T
+        counts = range(1, len(points) + 1)
+        found = [hypervolume(accuracy[:count], relative[:count], axes) for count in counts]
+        return cls(spent, np.array(found))
 
     def at(self, spent: float) -> float:
         """The hypervolume that so many FLOPs have bought."""
