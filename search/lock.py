@@ -39,10 +39,11 @@ def held(url: str, name: str, folder: Path, look: float = LOOK_SECONDS) -> Itera
     """
     database = sqlite_file(url)
     with ExitStack() as stack:
-        stack.enter_context(_file_held(folder / "lock", name))
+        stack.enter_context(file_held(folder / "lock", _taken(name)))
         if database is not None:
             place = database.resolve().parent / "searches" / name
-            stack.enter_context(_file_held(place / f"{database.resolve().name}.lock", name))
+            lock = place / f"{database.resolve().name}.lock"
+            stack.enter_context(file_held(lock, _taken(name)))
         elif url.startswith("postgresql"):
             stack.enter_context(_advisory_lock(url, name, look))
         yield
@@ -66,13 +67,18 @@ def is_held(folder: Path) -> bool:
 
 
 @contextmanager
-def _file_held(path: Path, name: str) -> Iterator[None]:
+def file_held(path: Path, refusal: RequestError) -> Iterator[None]:
+    """Hold a file for this process alone; it is made with its folder, and stays.
+
+    Raises:
+        RequestError: the refusal, where another process holds it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _taken(name) from None
+            raise refusal from None
         yield
 
 

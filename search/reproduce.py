@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import fcntl
 import os
 import platform
 import shutil
@@ -25,6 +24,7 @@ import studies
 from search.datasets import DataSets
 from search.errors import RequestError, SearchFailedError
 from search.home import Home, check_store
+from search.lock import file_held
 from search.prepare import choose_gpus
 from search.reproduction import CHECKPOINTS, GOES_ON, RUNS, Asked, Trainer
 from search.resources import Resources
@@ -34,8 +34,8 @@ from studies.paper.report import Made, Report
 from studies.paper.study import Study
 from studies.paper.words import VERDICTS, markdown, measured
 from studies.results import Results
-from studies.summaries import processor
 from swast.data import Places
+from swast.environment import processor
 from swast.errors import nearest
 from swast.files import replacing, writable
 
@@ -115,12 +115,7 @@ def alone(out: Path) -> Iterator[None]:
     Raises:
         RequestError: another one does.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RequestError(f"--out {out}: another process is at work there") from None
+    with file_held(out / ".lock", RequestError(f"--out {out}: another process is at work there")):
         yield
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -64,11 +62,3 @@ class ArmSummary:
 def accuracies(outcomes: Sequence[Outcome]) -> list[float]:
     """The test accuracies of an arm, in the order of its seeds."""
     return [each.test_accuracy for each in outcomes]
-
-
-def processor() -> str:
-    """The processor's name, as Linux tells it; elsewhere as Python does."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-Job = Callable[[], None]
+Job = Callable[[], object]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 """Seconds between tries while the service is away: they grow from the first to the longest."""
@@ -22,6 +22,9 @@ class Clock:
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+
+
+REAL = Clock()
 
 
 class Backlog:

@@ -12,19 +12,17 @@ from functools import partial
 from pathlib import Path
 
 from search.histories import Epoch
-from search.home import shown
-from search.tracking.backlog import Backlog, Clock
+from search.tracking.backlog import REAL, Backlog, Clock
 from search.tracking.labels import ENDINGS, TOOL, Ending
 from search.tracking.mirror import CLOSED, NOTE, PARENT, SOURCE, Fixed, Mirror, children, find_runs
-from search.tracking.store import UNUSABLE, MlflowException, Run, is_outage, is_refusal, open_store
+from search.tracking.store import UNUSABLE, Run, is_outage, open_store, outage
 from search.tracking.store import unusable as cannot_be_used
-from search.tracking.takeover import experiment_of, is_deleted
+from search.tracking.takeover import bring, experiment_of, is_deleted
 from studies.outcomes import Cell, Outcome
 from swast.config import flatten
 
 FLUSH_SECONDS = 2.0
 """What a training says within so many seconds is sent together."""
-REAL = Clock()
 
 
 class StudyRuns:
@@ -128,7 +126,7 @@ class StudyRuns:
         if note:
             self._parent.tags[NOTE] = note
         self._parent.status = ENDINGS[status]
-        self._backlog.put("study", lambda: self._bring(self._parent))
+        self._backlog.put("study", partial(bring, self._parent))
         return self._backlog.finish(patience=60.0)
 
     def _mirror(self, cell: Cell) -> Mirror:
@@ -156,20 +154,8 @@ class StudyRuns:
     def _put(self, cell: Cell, delay: float = 0.0) -> None:
         """Let a training's run wait for its turn, and send what is due."""
         run = self._runs[cell.key]
-        self._backlog.put(cell.key, lambda: self._bring(run), delay)
+        self._backlog.put(cell.key, partial(bring, run), delay)
         self._backlog.drain()
 
     def _tell(self, is_away: bool) -> None:
-        answer = "does not answer; what it misses is kept and sent later"
-        self._say(f"MLflow at {shown(self._uri)} {answer if is_away else 'answers again'}")
-
-    def _bring(self, run: Mirror) -> None:
-        """Bring a run up to date, unless a user deleted it."""
-        if run.gone:
-            return
-        try:
-            run.bring()
-        except MlflowException as error:
-            if not is_refusal(error) or not run.is_deleted():
-                raise
-            run.gone = True
+        self._say(outage(self._uri, is_away))

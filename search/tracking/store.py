@@ -107,6 +107,12 @@ def unusable(uri: str, error: Exception) -> RequestError:
     return RequestError(f"the MLflow store {shown(uri)} cannot be used: {cause}")
 
 
+def outage(uri: str, is_away: bool) -> str:
+    """The line that a user is told when a store goes away, and when it is back."""
+    answer = "does not answer; what it misses is kept and sent later"
+    return f"MLflow at {shown(uri)} {answer if is_away else 'answers again'}"
+
+
 def _reach(uri: str) -> None:
     """Connect to a database server once; MLflow would try for minutes."""
     if uri.startswith("http") or sqlite_file(uri) is not None:

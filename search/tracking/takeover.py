@@ -54,6 +54,20 @@ def is_deleted(run: Run) -> bool:
     return bool(run.info.lifecycle_stage == LifecycleStage.DELETED)
 
 
+def bring(run: Mirror) -> bool:
+    """Bring a run up to date, unless a user deleted it; returns whether that is seen just now."""
+    if run.gone:
+        return False
+    try:
+        run.bring()
+    except MlflowException as error:
+        if not is_refusal(error) or not run.is_deleted():
+            raise
+        run.gone = True
+        return True
+    return False
+
+
 def parent_of(client: MlflowClient, info: SearchInfo, artifacts: Path | None) -> Mirror:
     """The search's own run: the one there is, even if it was deleted, or one yet to be made.
 

@@ -13,11 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from search.histories import Epoch, Histories
-from search.home import shown
 from search.info import SearchInfo
 from search.records import ENDED, TrialRecord, ranks_of
 from search.standing import Standing
-from search.tracking.backlog import Backlog, Clock
+from search.tracking.backlog import REAL, Backlog, Clock
 from search.tracking.labels import (
     ENDINGS,
     STATUSES,
@@ -37,9 +36,10 @@ from search.tracking.store import (
     is_outage,
     is_refusal,
     open_store,
+    outage,
     unusable,
 )
-from search.tracking.takeover import parent_of, sort_out
+from search.tracking.takeover import bring, parent_of, sort_out
 from search.tracking.view import save_view
 
 FLUSH_SECONDS = 2.0
@@ -49,7 +49,6 @@ DRAWING_SHARE = 0.05
 """The front is shown at most so often, and of the time of a large search not more than so much."""
 RANK_SECONDS = 60.0
 """A change of the rank of a trial that was and is behind the front is told after so long."""
-REAL = Clock()
 
 
 class Tracker:
@@ -277,19 +276,11 @@ class Tracker:
 
     def _bring(self, run: Mirror, label: str) -> None:
         """Bring a run up to date, unless a user deleted it."""
-        if run.gone:
-            return
-        try:
-            run.bring()
-        except MlflowException as error:
-            if not is_refusal(error) or not run.is_deleted():
-                raise
-            run.gone = True
+        if bring(run):
             say(f"the run of {label} was deleted from MLflow; nothing more is logged to it")
 
     def _tell(self, is_away: bool) -> None:
-        answer = "does not answer; what it misses is kept and sent later"
-        say(f"MLflow at {shown(self.uri)} {answer if is_away else 'answers again'}")
+        say(outage(self.uri, is_away))
 
 
 def say(line: str) -> None:
