@@ -35,7 +35,7 @@ FULL = 200
 """Trials of random search that are the yardstick."""
 SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
 """Of what random search spends, at which hypervolumes are told."""
-MOST, MODELLED = 300, 100
+MOST, MODELLED = 300, 200
 """Trials after which a replay ends, if it has not spent what random search does; the second with
 samplers whose suggestions take a tenth of a second and more."""
 YARDSTICK = "optuna:random"

@@ -154,6 +154,10 @@ class CellWork:
     def _checkpoint(self, cell: Cell) -> Path:
         return self._folder / cell.key
 
+    def rest(self) -> None:
+        """Send MLflow what waits."""
+        self._runs.turn()
+
     def pause(self) -> None:
         """Start nothing more, and stop what runs at the end of its epoch."""
         self.paused = True

@@ -125,6 +125,10 @@ class Confirmation:
         seed = None if training.is_own else training.seed
         return checkpoints.folder_of(self._folder, training.member.number, seed)
 
+    def rest(self) -> None:
+        """Send MLflow what waits."""
+        self._tracker.turn()
+
     def pause(self) -> None:
         """Start nothing more, and stop what runs at the end of its epoch."""
         self.paused = True

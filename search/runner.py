@@ -105,6 +105,10 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
         """Keep why a job's process died until Tune says that the job has ended."""
         self._errors[trial_id] = describe(error)
 
+    def rest(self) -> None:
+        """Let the work do what can wait."""
+        self._guarded(self._work.rest, None)
+
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Nothing: `WorkScheduler` has passed it on."""
 
@@ -133,6 +137,21 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing: the storage keeps the search."""
+
+
+class WorkCallback(tune.Callback):  # type: ignore[misc]
+    """Lets the work do what can wait between Tune's steps, at least every tenth of a second."""
+
+    def __init__(self, searcher: WorkSearcher) -> None:
+        self._searcher = searcher
+
+    def on_step_end(self, iteration: int, trials: list[Any], **_: Any) -> None:  # noqa: ANN401, ARG002
+        """Tune has started what there was to start, and passed on what it has heard."""
+        self._searcher.rest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing, as the searcher."""
+        return {}
 
 
 class WorkStopper(tune.Stopper):  # type: ignore[misc]
@@ -238,6 +257,7 @@ class Workers:
                     storage_path=str(folder),
                     verbose=0,
                     stop=WorkStopper(searcher),
+                    callbacks=[WorkCallback(searcher)],
                     checkpoint_config=tune.CheckpointConfig(
                         checkpoint_frequency=0, checkpoint_at_end=False
                     ),

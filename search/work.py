@@ -74,5 +74,8 @@ class Work(Protocol):
     def on_end(self, number: int, outcome: Mapping[str, Any] | Failure | None) -> None:
         """Take note that a job ended: with its result, a failure, or stopped on the way."""
 
+    def rest(self) -> None:
+        """Do what can wait, now that the workers have their jobs."""
+
     def pause(self) -> None:
         """Start nothing more, and let what runs go on to the end of its epoch only."""

@@ -128,6 +128,7 @@ def work_here(work: Work, worker: Worker) -> None:
             else:
                 goes_on, outcome = work.on_report(job.number, report), report.result
         work.on_end(job.number, outcome)
+        work.rest()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

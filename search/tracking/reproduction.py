@@ -114,6 +114,10 @@ class StudyRuns:
         run.status = "FAILED"
         self._put(cell)
 
+    def turn(self) -> None:
+        """Send what waits and is due."""
+        self._backlog.drain()
+
     def finish(self, status: Ending, files: Iterable[Path] = (), note: str = "") -> bool:
         """Put files among the study's artifacts, close its run, and send all that waits.
 
@@ -152,10 +156,8 @@ class StudyRuns:
         return self._runs[cell.key]
 
     def _put(self, cell: Cell, delay: float = 0.0) -> None:
-        """Let a training's run wait for its turn, and send what is due."""
-        run = self._runs[cell.key]
-        self._backlog.put(cell.key, partial(bring, run), delay)
-        self._backlog.drain()
+        """Let a training's run wait for its turn."""
+        self._backlog.put(cell.key, partial(bring, self._runs[cell.key]), delay)
 
     def _tell(self, is_away: bool) -> None:
         self._say(outage(self._uri, is_away))

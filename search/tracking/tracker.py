@@ -54,8 +54,8 @@ RANK_SECONDS = 60.0
 class Tracker:
     """Writes one search to MLflow.
 
-    Once `begin` has returned, no outage of MLflow is the caller's concern: what cannot be sent
-    waits, and every method sends what waits and is due.
+    Once `begin` has returned, no outage of MLflow is the caller's concern. What is told of trials
+    waits for a `turn`, and what cannot be sent waits for another.
 
     Args:
         uri: MLflow's tracking URI, ``sqlite:///…`` or ``http://…``.
@@ -124,25 +124,21 @@ class Tracker:
         """Make a trial's run, or open again the one that there is."""
         self._want(record)
         self._put(record.number)
-        self._turn()
 
     def log_epochs(self, number: int, epochs: Sequence[Epoch]) -> None:
         """Log epochs of a trial, together with others of the last seconds."""
         self._runs[number].add_epochs(epochs)
         self._put(number, FLUSH_SECONDS)
-        self._turn()
 
     def end_trial(self, record: TrialRecord) -> None:
         """Close the run of a trial that ended, with its final values, or mark it as paused."""
         self._want(record)
         self._put(record.number)
-        self._turn()
 
     def log_reading(self, number: int, values: Mapping[str, float], step: int = 0) -> None:
         """Log what was found of a trial after it ended."""
         self._runs[number].add_values(values, step)
         self._put(number)
-        self._turn()
 
     def publish(self, info: SearchInfo, trials: Standing, *, now: bool = False) -> None:
         """Bring the front up to date: plots, table and metrics of the parent, members' tags.
@@ -156,14 +152,25 @@ class Tracker:
         values, step = search_values(info, trials)
         if any(self._parent.values.get(name) != value for name, value in values.items()):
             self._parent.add_values(values, step)
-        self._turn(now=now)
+        if now:
+            self.turn(now=True)
+
+    def turn(self, *, now: bool = False) -> None:
+        """Send what waits and is due; a front that is held back is shown first, if it is time.
+
+        Args:
+            now: show the front however lately it was.
+        """
+        if self._is_stale and (now or self._clock.now() >= self._due):
+            self._draw()
+        self._backlog.drain()
 
     def end_search(self, status: Ending) -> None:
         """Close the parent run; that of a paused search is marked, and `begin` opens it again."""
         self._parent.status = ENDINGS[status]
         self._parent.tags["state"] = status
         self._backlog.put("search", lambda: self._bring(self._parent, "the search"))
-        self._turn(now=True)
+        self.turn(now=True)
 
     def attach(self, names: Sequence[str]) -> None:
         """Let files of the search's folder wait as artifacts beside the plots."""
@@ -216,12 +223,6 @@ class Tracker:
         rank = self._ranks.get(record.number)
         run.tags = trial_tags(self._info, record, str(self._parent.run_id), rank)
         run.correct(final_values(record), record.epochs)
-
-    def _turn(self, *, now: bool = False) -> None:
-        """What every call ends with: a front held back is shown if it is time, and calls sent."""
-        if self._is_stale and (now or self._clock.now() >= self._due):
-            self._draw()
-        self._backlog.drain()
 
     def _draw(self) -> None:
         """Write the front's files, and let its artifacts, description and tags wait."""

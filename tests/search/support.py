@@ -190,6 +190,10 @@ class Listener:
         """Note who is said to be on the front."""
         self.calls.append(("front", trials.trials))
 
+    def turn(self) -> None:
+        """Note that it may send what waits."""
+        self.calls.append(("turn", None))
+
     def log_reading(self, number: int, values: Mapping[str, float], step: int = 0) -> None:
         """Note what a trial gave on the test set."""
         self.calls.append(("reading", (number, dict(values), step)))

@@ -115,15 +115,15 @@ class TestParetoPage:
         assert colours() == by_role
 
     def test_follows_the_scheme_of_the_reader(self, page):
-        def paper():
-            return page.locator(".main-svg").first.evaluate("each => each.style.background")
+        from playwright.sync_api import expect
 
-        assert paper() == "rgb(255, 255, 255)"
-        page.emulate_media(color_scheme="dark")
+        paper = expect(page.locator(".main-svg").first)
         night = tuple(int(NIGHT[PAPER][place : place + 2], 16) for place in (1, 3, 5))
-        assert paper() == f"rgb{night}"
+        paper.to_have_css("background-color", "rgb(255, 255, 255)")
+        page.emulate_media(color_scheme="dark")
+        paper.to_have_css("background-color", f"rgb{night}")
         page.emulate_media(color_scheme="light")
-        assert paper() == "rgb(255, 255, 255)"
+        paper.to_have_css("background-color", "rgb(255, 255, 255)")
 
     def test_leads_to_a_server_that_the_search_logged_to(self, visit, tmp_path):
         uri = "http://127.0.0.1:5999"

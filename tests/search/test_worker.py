@@ -188,6 +188,7 @@ class Few:
 
     def __init__(self, jobs, epochs):
         self.jobs, self.epochs, self.told, self.ended = list(jobs), epochs, [], {}
+        self.rests = 0
 
     def propose(self):
         return self.jobs.pop(0) if self.jobs else None
@@ -199,6 +200,9 @@ class Few:
     def on_end(self, number, outcome):
         self.ended[number] = outcome
 
+    def rest(self):
+        self.rests += 1
+
 
 def test_jobs_done_here_end_as_in_a_process_of_their_own(data, alone, folder, tmp_path):
     broken = TINY.with_values({"optim.lr": 1e6})
@@ -207,6 +211,7 @@ def test_jobs_done_here_end_as_in_a_process_of_their_own(data, alone, folder, tm
     assert whole.told == [(0, number) for number in range(1, 6)]
     assert lasting(whole.ended[0]) == lasting(alone.to_dict())
     assert whole.ended[1].lasting
+    assert whole.rests == 2
     cut = Few([Job(2, TINY, tmp_path / "c")], epochs=2)
     work_here(cut, Worker(data))
     assert (cut.told, cut.ended) == ([(2, 1), (2, 2)], {2: None})

@@ -111,24 +111,33 @@ class Story:
         known = {"state": "running", "config": CONFIG.to_dict(), "params": params} | more
         self.records[number] = TrialRecord(number=number, **known)
         self.tracker.start_trial(self.records[number])
+        self.tracker.turn()
 
     def train(self, number: int, *steps: int) -> None:
         """Epochs of a trial: kept, then told."""
         new = self.histories.extend(number, [epoch(step, step / 10) for step in steps])
         self.tracker.log_epochs(number, new)
+        self.tracker.turn()
 
     def end(self, number: int, accuracy: float, relative: float, **more: Any) -> None:
         known = self.records[number]
         kept = {"config": known.config, "params": known.params, "reference": known.reference}
         self.records[number] = record(number, accuracy, relative, **(kept | more))
         self.tracker.end_trial(self.records[number])
+        self.tracker.turn()
 
     def pause(self, number: int) -> None:
         self.records[number] = renumbered(self.records[number], state="paused")
         self.tracker.end_trial(self.records[number])
+        self.tracker.turn()
+
+    def read(self, number: int, values: dict[str, float], step: int = 0) -> None:
+        self.tracker.log_reading(number, values, step)
+        self.tracker.turn()
 
     def publish(self, *, now: bool = False) -> None:
         self.tracker.publish(self.info, Standing(self.records.values()), now=now)
+        self.tracker.turn()
 
     @functools.cached_property
     def client(self) -> MlflowClient:

@@ -53,7 +53,7 @@ def search_of_four(story):
     yield lambda: story.end(3, 0.1, 0.1, state="pruned", reason="behind", epochs=1, stopped_at=1)
     yield lambda: story.end(1, 0.5, 0.05)
     yield lambda: story.publish(now=True)
-    yield lambda: story.tracker.log_reading(1, {"test_accuracy": 0.45})
+    yield lambda: story.read(1, {"test_accuracy": 0.45})
     yield lambda: story.tracker.end_search("finished")
 
 
@@ -200,6 +200,7 @@ def take_over(story):
     for record in story.records.values():
         if record.state == "running":
             story.tracker.start_trial(record)
+    story.tracker.turn()
 
 
 def same_trials(picture):

@@ -220,9 +220,9 @@ class TestTrialRuns:
     def test_take_what_is_read_after_their_end(self, story):
         story.start(0)
         story.end(0, 0.9, 0.1)
-        story.tracker.log_reading(0, {"test_accuracy": 0.88})
-        story.tracker.log_reading(0, {"confirmed": 0.87}, step=1)
-        story.tracker.log_reading(0, {"confirmed": 0.89}, step=2)
+        story.read(0, {"test_accuracy": 0.88})
+        story.read(0, {"confirmed": 0.87}, step=1)
+        story.read(0, {"confirmed": 0.89}, step=2)
         run = story.run(0)
         assert run.info.status == "FINISHED"
         assert run.data.metrics["test_accuracy"] == 0.88
@@ -257,7 +257,7 @@ class TestTrialRuns:
         story.train(0, 2)
         assert story.curve(story.tracker.run_of(0), "val_accuracy") == []
         story.time.time += 1.1
-        story.tracker.log_epochs(0, [])
+        story.tracker.turn()
         assert len(story.curve(story.tracker.run_of(0), "val_accuracy")) == 2
 
 
@@ -517,7 +517,7 @@ class TestARunThatAUserDeletes:
             story.train(number, 1)
             story.end(number, 0.9 - number / 10, 0.5)
         story.publish(now=True)
-        story.tracker.log_reading(0, {"test_accuracy": 0.5})
+        story.read(0, {"test_accuracy": 0.5})
         story.tracker.end_search("finished")
         assert story.tracker.close(0)
         (line,) = capsys.readouterr().err.splitlines()
@@ -555,7 +555,7 @@ class TestARunThatAUserDeletes:
 def test_a_mistake_of_ours_is_raised(story):
     story.start(0)
     with pytest.raises(Exception, match="Invalid value"):
-        story.tracker.log_reading(0, {"not | a name": 0.5})
+        story.read(0, {"not | a name": 0.5})
 
 
 def test_a_description_of_many_members_is_cut_short():
