@@ -20,7 +20,6 @@ import importlib
 import json
 import math
 import multiprocessing
-import resource
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ import torch
 from torch import nn
 
 from bench.loop import Watch
+from bench.memory import Peak
 from swast import TrainConfig, train
 from swast.data import ArrayData
 from swast.run import Run
@@ -110,22 +110,15 @@ def trial(samples: int, width: int, scorer: str, picks: int | None) -> Point:
     data, watch = vectors(samples), Watch()
     config = asked(width, scorer, 0.1 if picks is None else picks * CLASSES / samples)
     TRAINING.select = watch.on("select", TRAINING.select)
-    before = resident()
-    result = watch.on("train", train)(config, data=data)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with Peak() as peak:
+        result = watch.on("train", train)(config, data=data)
     return {
         "weights": sum(value.numel() for value in result.state.values()),
         "flops": result.train_flops,
         "seconds": watch.seconds["train"][0],
         "selection": sum(watch.seconds["select"]),
-        "mib": peak - before,
+        "mib": peak.mib,
     }
-
-
-def resident() -> float:
-    """MiB that this process holds."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 def apart(*arguments: Any) -> Point:  # noqa: ANN401

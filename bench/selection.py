@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.memory import Peak
 from bench.peers import from_file
 from swast.calibration import now
 from swast.config import CoresetConfig, ScorerName
@@ -165,15 +165,14 @@ def against_cords(repeats: int) -> list[dict[str, Any]]:
 
 
 def large() -> dict[str, float]:
-    """Part 2, in the process that calls it: memory is the process's peak above the features."""
+    """Part 2, in the process that calls it; memory is its peak beyond what it held before."""
     features = synthetic(LARGE)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds, found = timed(lambda: ours(features, LARGE_PICKS))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with Peak() as peak:
+        seconds, found = timed(lambda: ours(features, LARGE_PICKS))
     return {
         "seconds": seconds,
         "picks": sum(int((weights > 0).sum()) for weights in found),
-        "mib": (peak - before) / 1024,
+        "mib": peak.mib,
         "mib_n_by_n": CLASSES * LARGE**2 * 8 / 2**20,
         "mib_gradients": CLASSES * LARGE * CLASSES * (WIDTH + 1) * 8 / 2**20,
     }
