@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.errors import RequestError, SearchError
+from search.errors import RequestError, SearchError, say
 from search.request import Request, add_options, count, port, positive, share, whole
 from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
 from swast.errors import ConfigError, DataError, SwastError, printable
@@ -213,5 +213,5 @@ def run_command(command: str, options: argparse.Namespace) -> None:
 def complain(error: object, code: int) -> int:
     """Say what went wrong on the error stream, a line a problem; returns the exit code."""
     for line in str(error).splitlines():
-        sys.stderr.write(f"swast-search: {printable(line)}\n")
+        say(printable(line))
     return code

@@ -1,4 +1,4 @@
-"""What can go wrong in a search, as a small tree.
+"""What can go wrong in a search, as a small tree, and how the user is told.
 
 SearchError
 ├── RequestError       the request was wrong: said in one line, exit code 2
@@ -7,6 +7,8 @@ SearchError
 """
 
 from __future__ import annotations
+
+import sys
 
 
 class SearchError(Exception):
@@ -23,3 +25,9 @@ class SearchFailedError(SearchError):
 
 class MismatchError(SearchError):
     """What was exported does not hold when it is tried."""
+
+
+def say(line: str) -> None:
+    """Tell the user a line, on the error stream."""
+    sys.stderr.write(f"swast-search: {line}\n")
+    sys.stderr.flush()

@@ -22,7 +22,7 @@ import torch
 
 import studies
 from search.datasets import DataSets
-from search.errors import RequestError, SearchFailedError
+from search.errors import RequestError, SearchFailedError, say
 from search.home import Home, check_store
 from search.lock import file_held
 from search.prepare import choose_gpus
@@ -185,12 +185,6 @@ def write(report: Report, study: Study, out: Path) -> list[Path]:
         with replacing(path) as file:
             file.write((content.rstrip("\n") + "\n").encode())
     return [data, still, page, text]
-
-
-def say(line: str) -> None:
-    """Tell the user a line."""
-    sys.stderr.write(f"swast-search: {line}\n")
-    sys.stderr.flush()
 
 
 def show(report: Report, out: Path) -> None:

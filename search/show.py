@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from search.errors import say
 from search.home import Home, check_store
 from search.study import read_study, shipped
 from swast.errors import ConfigError
@@ -28,7 +29,7 @@ def list_searches(options: Namespace) -> None:
         try:
             rows.append(row_of(SearchTrials.load(storage, name)))
         except ConfigError as error:
-            sys.stderr.write(f"swast-search: {name!r} cannot be read: {error.problems[0]}\n")
+            say(f"{name!r} cannot be read: {error.problems[0]}")
     print_rows(rows, as_json=options.json)
 
 

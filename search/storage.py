@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -23,7 +22,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from search.errors import RequestError, SearchFailedError
+from search.errors import RequestError, SearchFailedError, say
 from search.home import check_store, shown, sqlite_file
 
 PATIENCE_SECONDS = 120.0
@@ -125,13 +124,15 @@ class PatientStorage(optuna.storages.RDBStorage):
             except (SQLAlchemyError, StorageInternalError) as error:
                 self._check_patience(error, time.monotonic() - began + pause)
                 if not told:
-                    _say(f"cannot be used: {_cause(error)}; trying again for {self._patience:g} s")
+                    again = f"trying again for {self._patience:g} s"
+                    say(f"the search database cannot be used: {_cause(error)}; {again}")
                 told = True
                 self.remove_session()
                 time.sleep(pause)
             else:
                 if told:
-                    _say(f"can be used again after {time.monotonic() - began:.0f} s")
+                    waited = time.monotonic() - began
+                    say(f"the search database can be used again after {waited:.0f} s")
                 self._given_up = False
                 return result
         raise AssertionError  # pauses never end
@@ -214,7 +215,3 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(2 * pause, LONGEST_PAUSE)
-
-
-def _say(what: str) -> None:
-    sys.stderr.write(f"swast-search: the search database {what}\n")

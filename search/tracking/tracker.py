@@ -7,11 +7,11 @@ driver that died did not tell it, the next one does.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from search.errors import say
 from search.histories import Epoch, Histories
 from search.info import SearchInfo
 from search.records import ENDED, TrialRecord, ranks_of
@@ -282,9 +282,3 @@ class Tracker:
 
     def _tell(self, is_away: bool) -> None:
         say(outage(self.uri, is_away))
-
-
-def say(line: str) -> None:
-    """Tell the user a line."""
-    sys.stderr.write(f"swast-search: {line}\n")
-    sys.stderr.flush()
