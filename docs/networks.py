@@ -1,14 +1,12 @@
-"""Write the table of networks.md anew: `python docs/networks.py`."""
+"""Write the table of networks.md anew: `python -m docs.networks`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from docs.pages import DOCS, Parts, write
 from swast.cost import model_cost
 from swast.models import MODELS, outline
 
-PAGE = Path(__file__).with_suffix(".md")
-BEGIN, END = "<!-- table: python docs/networks.py -->\n", "<!-- end of table -->\n"
+PAGE = DOCS / "networks.md"
 USUAL = {
     "cnn-small": ((1, 8, 8), 10),
     "mlp-small": ((1, 8, 8), 10),
@@ -42,12 +40,7 @@ def table() -> str:
     return "".join(lines)
 
 
-def renewed(page: str) -> str:
-    """The page with its table made anew."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + table() + END + after
-
+PARTS: Parts = {"table": table}
 
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    write(PARTS, PAGE)

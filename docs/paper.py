@@ -1,17 +1,13 @@
-"""Write the tables of paper.md and the paper's part of results.md anew: `python docs/paper.py`."""
+"""Write the tables of paper.md and the paper's part of results.md anew: `python -m docs.paper`."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
+from docs.pages import DOCS, Parts, write
 from studies.paper import STUDIES
 from studies.paper.report import Report
 from studies.paper.words import markdown
 
-DOCS = Path(__file__).parent
 PAGE, RESULTS = DOCS / "paper.md", DOCS / "results.md"
-MARKED = re.compile(r"(<!-- (\w+): python docs/paper\.py -->\n).*?(<!-- end of \2 -->\n)", re.S)
 
 
 def studies() -> str:
@@ -33,12 +29,7 @@ def sections() -> str:
     return "\n\n".join(made) + "\n"
 
 
-def renewed(page: str) -> str:
-    """A page with its marked parts made anew."""
-    make = {"studies": studies, "paper": sections}
-    return MARKED.sub(lambda found: found[1] + make[found[2]]() + found[3], page)
-
+PARTS: Parts = {"studies": studies, "paper": sections}
 
 if __name__ == "__main__":
-    for path in (PAGE, RESULTS):
-        path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")
+    write(PARTS, PAGE, RESULTS)

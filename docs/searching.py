@@ -1,20 +1,16 @@
-"""Write the tables of search.md anew: `python docs/searching.py`."""
+"""Write the tables of search.md anew: `python -m docs.searching`."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import re
-from pathlib import Path
 
 from bench.halving import HEADER, ROW
+from docs.pages import DOCS, Parts, write
 from search.request import Request
 
-PAGE = Path(__file__).with_name("search.md")
-HALVING = Path(__file__).parent / "bench" / "halving.json"
-MARKED = re.compile(
-    r"(<!-- (\w+): python docs/searching\.py -->\n).*?(<!-- end of \2 -->\n)", re.S
-)
+PAGE = DOCS / "search.md"
+HALVING = DOCS / "bench" / "halving.json"
 
 
 def options() -> str:
@@ -45,11 +41,7 @@ def halving() -> str:
     return "\n".join(rows) + "\n" + note
 
 
-def renewed(page: str) -> str:
-    """The page with its tables made anew."""
-    made = {"options": options(), "halving": halving()}
-    return MARKED.sub(lambda found: found[1] + made[found[2]] + found[3], page)
-
+PARTS: Parts = {"options": options, "halving": halving}
 
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    write(PARTS, PAGE)

@@ -1,17 +1,16 @@
-"""Write the tables of studies.md anew: `python docs/study.py`."""
+"""Write the tables of studies.md anew: `python -m docs.study`."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from pathlib import Path
+from functools import partial
 
+from docs.pages import DOCS, Parts, write
 from search.study import find_study, shipped
 from search.tables import NO_LIMIT, Constraints, HalvingConfig, Objectives, TrialResources
 from swast.settings import Table, field_types
 
-PAGE = Path(__file__).with_name("studies.md")
-MARKED = re.compile(r"(<!-- (\w+): python docs/study\.py -->\n).*?(<!-- end of \2 -->\n)", re.S)
+PAGE = DOCS / "studies.md"
 TABLES = (Objectives, HalvingConfig, Constraints, TrialResources)
 
 
@@ -33,11 +32,7 @@ def studies() -> str:
     return "\n".join(rows) + "\n"
 
 
-def renewed(page: str) -> str:
-    """The page with its tables made anew."""
-    made = {table.table: keys(table) for table in TABLES} | {"studies": studies()}
-    return MARKED.sub(lambda found: found[1] + made[found[2]] + found[3], page)
-
+PARTS: Parts = {table.table: partial(keys, table) for table in TABLES} | {"studies": studies}
 
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    write(PARTS, PAGE)

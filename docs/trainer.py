@@ -1,18 +1,18 @@
-"""Write the tables of trainer.md anew: `python docs/trainer.py`."""
+"""Write the tables of trainer.md anew: `python -m docs.trainer`."""
 
 from __future__ import annotations
 
 import importlib
 import re
-from pathlib import Path
+from functools import partial
 
+from docs.pages import DOCS, Parts, write
 from swast.config import TrainConfig, setting_paths
 from swast.coresets import SCORERS
 from swast.pruning import PRUNERS
 from swast.settings import FieldType, Setting, subtables
 
-PAGE = Path(__file__).with_suffix(".md")
-MARKED = re.compile(r"(<!-- (\w+): python docs/trainer\.py -->\n).*?(<!-- end of \2 -->\n)", re.S)
+PAGE = DOCS / "trainer.md"
 
 
 def allowed(kind: FieldType, limits: Setting) -> str:
@@ -71,15 +71,11 @@ def methods(package: str, names: list[str]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def renewed(page: str) -> str:
-    """The page with its tables made anew."""
-    made = {
-        "settings": settings(),
-        "scorers": methods("coresets", list(SCORERS)),
-        "pruners": methods("pruning", list(PRUNERS)),
-    }
-    return MARKED.sub(lambda found: found[1] + made[found[2]] + found[3], page)
-
+PARTS: Parts = {
+    "settings": settings,
+    "scorers": partial(methods, "coresets", list(SCORERS)),
+    "pruners": partial(methods, "pruning", list(PRUNERS)),
+}
 
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    write(PARTS, PAGE)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
+from docs import searching
+from docs.pages import renewed
 from search.cli import COMMANDS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -14,11 +15,8 @@ PAGE = (DOCS / "search.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_are_those_of_the_code_and_the_figures():
-    """Made anew by `python docs/searching.py`."""
-    spec = importlib.util.spec_from_file_location("search_page", DOCS / "searching.py")
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    assert made.renewed(PAGE) == PAGE
+    """Made anew by `python -m docs.searching`."""
+    assert renewed(PAGE, searching.PARTS) == PAGE
     assert PAGE.count("<!-- end of") == 2
 
 

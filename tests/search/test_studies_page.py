@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 
+from docs import study
+from docs.pages import renewed
 from search.parameters import inside, sample
 from search.space import Choices, Range, read_space
 from search.study import TABLES, parse_study
@@ -21,12 +22,9 @@ PAGE = (DOCS / "studies.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_are_those_of_the_code():
-    """Made anew by `python docs/study.py`."""
-    spec = importlib.util.spec_from_file_location("study_page", DOCS / "study.py")
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    assert made.renewed(PAGE) == PAGE
-    assert PAGE.count("| key | default |") == len(made.TABLES)
+    """Made anew by `python -m docs.study`."""
+    assert renewed(PAGE, study.PARTS) == PAGE
+    assert PAGE.count("| key | default |") == len(study.TABLES)
 
 
 def test_every_table_of_a_study_has_its_section_and_is_in_the_example():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
+from docs import paper
+from docs.pages import renewed
 from studies.paper import STUDIES
 from studies.paper.page import render
 from studies.paper.report import Report
@@ -42,13 +43,10 @@ def test_what_an_earlier_study_found_is_told_as_it_was(path):
 
 
 def test_the_papers_part_is_made_of_its_reports():
-    """Made anew by `python docs/paper.py`."""
-    spec = importlib.util.spec_from_file_location("paper_page", DOCS / "paper.py")
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    for path, parts in ((made.PAGE, 1), (made.RESULTS, 1)):
+    """Made anew by `python -m docs.paper`."""
+    for path, parts in ((paper.PAGE, 1), (paper.RESULTS, 1)):
         page = path.read_text(encoding="utf-8")
-        assert made.renewed(page) == page
+        assert renewed(page, paper.PARTS) == page
         assert page.count("<!-- end of") == parts
 
 

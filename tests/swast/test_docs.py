@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from docs import trainer
+from docs.pages import renewed
 from swast import load_network
 from swast.config import setting_paths
 from swast.coresets import SCORERS
@@ -27,11 +28,8 @@ def run(code: str, **names: object) -> dict[str, object]:
 
 
 def test_the_tables_are_those_of_the_code():
-    """Made anew by `python docs/trainer.py`."""
-    spec = importlib.util.spec_from_file_location("trainer", DOCS / "trainer.py")
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    assert made.renewed(PAGE) == PAGE
+    """Made anew by `python -m docs.trainer`."""
+    assert renewed(PAGE, trainer.PARTS) == PAGE
     for path in setting_paths():
         assert f"| `{path.rpartition('.')[2]}` |" in PAGE
     for name in [*SCORERS, *PRUNERS]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from docs import networks
+from docs.pages import renewed
 from swast.cost import model_cost
 from swast.errors import ConfigError
 from swast.features import evaluating, last_linear
@@ -169,11 +170,8 @@ class TestRefusals:
 
 
 def test_the_table_in_the_docs_is_that_of_the_networks():
-    """Made anew by `python docs/networks.py`."""
-    spec = importlib.util.spec_from_file_location("networks", DOCS / "networks.py")
-    command = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(command)
-    assert command.renewed(PAGE) == PAGE
+    """Made anew by `python -m docs.networks`."""
+    assert renewed(PAGE, networks.PARTS) == PAGE
     assert all(f"| `{name}` |" in PAGE for name in MODELS)
 
 
