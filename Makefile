@@ -36,8 +36,10 @@ bench: $(READY)
 	$(BIN)/python -m bench.loop --json docs/bench/loop.json
 	$(BIN)/python -m bench.calibration --json docs/bench/calibration.json
 	$(BIN)/python -m bench.scaling --json docs/bench/scaling.json
-	$(BIN)/python -m bench.trials --marks 100 1000 --json docs/bench/trials.json
-	$(BIN)/python -m bench.overhead --repeats 1 --json docs/bench/overhead.json
+	$(BIN)/python -m bench.trials --marks 100 1000 3000 --json docs/bench/trials.json
+	$(BIN)/python -m bench.overhead --arms optuna --concurrent 1 --json docs/bench/overhead.json
+	$(BIN)/python -m bench.overhead --arms stock loop --trials 30 --repeats 1 \
+	  --json docs/bench/overhead_stock.json
 	rm -f $(VENV)/replays.jsonl
 	$(BIN)/python -m bench.search --out $(VENV)/replays.jsonl --seeds 2 --workers 4 --processes 2
 

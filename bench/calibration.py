@@ -10,13 +10,12 @@ calibrations before and after it say.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from bench import sheet
 from swast import TrainConfig, train
 from swast.calibration import calibrate, solver_seconds
 from swast.data import ArrayData, load_data
@@ -56,6 +55,18 @@ def ratios(config: TrainConfig, data: ArrayData, repeats: int) -> tuple[list[flo
     return taken, [time / mean for time, mean in zip(taken, around, strict=True)]
 
 
+def show(found: dict[str, Any]) -> None:
+    """Print the table."""
+    print("| training | seconds | measured / foreseen, median | range |")
+    print("|---|---|---|---|")
+    for case in found["cases"]:
+        spread = case["ratios"]
+        print(
+            f"| {case['training']} | {statistics.median(case['seconds']):.2f} "
+            f"| {statistics.median(spread):.2f} | {min(spread):.2f} to {max(spread):.2f} |"
+        )
+
+
 def main() -> None:
     """Measure, print a table, write JSON."""
     parser = argparse.ArgumentParser(description="foreseen time against measured time")
@@ -63,19 +74,14 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    data, rows, load = load_data("digits"), [], os.getloadavg()[0]
-    print("| training | seconds | measured / foreseen, median | range |")
-    print("|---|---|---|---|")
+    known, data, rows = sheet.facts(), load_data("digits"), []
     for name, values in CASES.items():
         given = {"device": "cpu", "epochs": options.epochs, **values}
-        taken, found = ratios(TrainConfig().with_values(given), data, options.repeats)
-        rows.append({"training": name, "seconds": taken, "ratios": found})
-        print(
-            f"| {name} | {statistics.median(taken):.2f} | {statistics.median(found):.2f} "
-            f"| {min(found):.2f} to {max(found):.2f} |"
-        )
-    if options.json:
-        options.json.write_text(json.dumps({"load": load, "cases": rows}, indent=2) + "\n")
+        taken, said = ratios(TrainConfig().with_values(given), data, options.repeats)
+        rows.append({"training": name, "seconds": taken, "ratios": said})
+    found = {"cases": rows}
+    show(found)
+    sheet.keep(options.json, known, found)
 
 
 if __name__ == "__main__":

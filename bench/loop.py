@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import statistics
 import time
 from collections import defaultdict
@@ -38,6 +37,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from bench import sheet
 from bench.channel import random_images
 from swast import TrainConfig, train
 from swast.data import ArrayData, load_data
@@ -231,10 +231,10 @@ def ends(name: str) -> float:
 
 def show(found: dict[str, Any]) -> None:
     """Print both tables."""
-    say = print
+    say, networks = print, found["networks"]
     say("| network | arm | samples an epoch | bare, a sample | ours | steps | epochs | rounds |")
     say("|---" * 8 + "|")
-    for name, arms in found.items():
+    for name, arms in networks.items():
         for arm, row in arms["arms"].items():
             most = f", at most {row['limit']}" if row["limit"] else ""
             say(
@@ -242,11 +242,11 @@ def show(found: dict[str, Any]) -> None:
                 f"| {1e6 * row['ours']:.1f} µs | {row['steps']:.3f} ({row['least']:.3f} to "
                 f"{row['most']:.3f}){most} | {row['epochs']:.3f} | {row['rounds']:.3f} |"
             )
-    say("\n| part | when |" + "".join(f" {name} |" for name in found))
-    say("|---" * (2 + len(found)) + "|")
+    say("\n| part | when |" + "".join(f" {name} |" for name in networks))
+    say("|---" * (2 + len(networks)) + "|")
     for label, when, pick in LINES:
         with suppress(KeyError):  # its arm did not run
-            cells = [f" {1e3 * pick(arms):.3f} ms |" for arms in found.values()]
+            cells = [f" {1e3 * pick(arms):.3f} ms |" for arms in networks.values()]
             say(f"| {label} | {when} |" + "".join(cells))
 
 
@@ -282,13 +282,14 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    found = {
+    known = sheet.facts()
+    networks = {
         name: {"arms": {arm: measured(name, arm) for arm in options.arms}, "ends": ends(name)}
         for name in options.networks
     }
+    found = {"threads": options.threads, "networks": networks}
     show(found)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    sheet.keep(options.json, known, found)
 
 
 if __name__ == "__main__":

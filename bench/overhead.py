@@ -26,7 +26,6 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -35,11 +34,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from bench import sheet
 from bench.services import MARKS, PARTS, RUNS
 
 BASE = "ours"
+LABELS = {
+    "start": "start-up",
+    "beyond": "a trial beyond its training",
+    "with_end": "the same with the search's end",
+}
 LIMITS = {"stock": "a fifth of it", "optuna": "0.1 s more"}
 """The most that ours may take beyond a trial's training, of another arm."""
 
@@ -79,8 +82,9 @@ def measured(arm: str, trials: int, concurrent: int) -> dict[str, Any]:
     }
 
 
-def show(rows: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
-    """Print the tables; returns what they say."""
+def show(found: dict[str, Any]) -> None:
+    """Print the table, and how ours compares."""
+    rows = found["repeats"]
     names = ("start", "training", "beyond", "with_end", "load")
     medians = {
         arm: {name: statistics.median(row[arm][name] for row in rows) for name in names}
@@ -88,25 +92,29 @@ def show(rows: list[dict[str, dict[str, Any]]]) -> dict[str, Any]:
     }
     print("| arm | start-up | training a trial | beyond a trial | with its end | load |")
     print("|---|---|---|---|---|---|")
-    for arm, found in medians.items():
+    for arm, each in medians.items():
         print(
-            f"| {arm} | {found['start']:.1f} s | {found['training']:.3f} s "
-            f"| {found['beyond']:.3f} s | {found['with_end']:.3f} s | {found['load']:.1f} |"
+            f"| {arm} | {each['start']:.1f} s | {each['training']:.3f} s "
+            f"| {each['beyond']:.3f} s | {each['with_end']:.3f} s | {each['load']:.1f} |"
         )
-    for name in ("start", "beyond", "with_end"):
-        for other in set(medians) & set(LIMITS):
-            pairs = sorted((row[BASE][name], row[other][name]) for row in rows)
-            ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-            more = statistics.median(ours - theirs for ours, theirs in pairs)
-            print(f"{name}: ours is {ratio:.3f} of {other}, {more:+.3f} s")
+    print()
     for other in set(medians) & set(LIMITS):
-        print(f"limit for beyond, against {other}: {LIMITS[other]}")
-    told = (
+        for name, label in LABELS.items():
+            ratio, more = against(found, other, name)
+            print(f"- {label}: ours is {ratio:.3f} of {other}, {more:+.3f} s")
+        print(f"- what it may be beyond training, against {other}: {LIMITS[other]}")
+    parts = (
         f"{name} {statistics.median(row[BASE]['parts'][place] for row in rows):.1f} s"
         for place, name in enumerate((*PARTS, "workers"))
     )
-    print("start-up of ours: " + ", ".join(told))
-    return {"medians": medians, "repeats": rows}
+    print("- start-up of ours: " + ", ".join(parts))
+
+
+def against(found: dict[str, Any], other: str, name: str) -> tuple[float, float]:
+    """Ours over another arm, and less it; medians over the repeats."""
+    pairs = [(row[BASE][name], row[other][name]) for row in found["repeats"]]
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    return ratio, statistics.median(ours - theirs for ours, theirs in pairs)
 
 
 def main() -> None:
@@ -123,23 +131,14 @@ def main() -> None:
         found = RUNS[options.arm](Path.cwd(), options.trials, options.concurrent)
         options.json.write_text(json.dumps(found))
         return
-    arms = list(dict.fromkeys([BASE, *options.arms]))
-    rows = []
+    known, arms, rows = sheet.facts(), list(dict.fromkeys([BASE, *options.arms])), []
     for repeat in range(options.repeats):
         order = arms if repeat % 2 == 0 else arms[::-1]
         measures = {arm: measured(arm, options.trials, options.concurrent) for arm in order}
         rows.append({arm: measures[arm] for arm in arms})
-    said = show(rows)
-    facts = {
-        "trials": options.trials,
-        "concurrent": options.concurrent,
-        "cpus": os.cpu_count(),
-        "machine": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
-    if options.json:
-        options.json.write_text(json.dumps({**facts, **said}, indent=2) + "\n")
+    found = {"trials": options.trials, "concurrent": options.concurrent, "repeats": rows}
+    show(found)
+    sheet.keep(options.json, known, found)
 
 
 if __name__ == "__main__":

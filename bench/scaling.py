@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import math
 import multiprocessing
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from bench import sheet
 from bench.loop import Watch
 from bench.memory import Peak
 from swast import TrainConfig, train
@@ -51,6 +50,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
 }
 """Scorers, how they are asked, and how many samples they choose from."""
 NARROW, WIDTHS, SAMPLES = 16, (64, 256, 1024, 2048), 2_000
+GROWN = ("samples", "weights")
 FIELDS = ("flops", "seconds", "selection", "mib")
 Point = dict[str, float]
 
@@ -113,6 +113,7 @@ def trial(samples: int, width: int, scorer: str, picks: int | None) -> Point:
     with Peak() as peak:
         result = watch.on("train", train)(config, data=data)
     return {
+        "samples": samples,
         "weights": sum(value.numel() for value in result.state.values()),
         "flops": result.train_flops,
         "seconds": watch.seconds["train"][0],
@@ -127,45 +128,49 @@ def apart(*arguments: Any) -> Point:  # noqa: ANN401
         return pool.apply(trial, arguments)
 
 
-def slope(xs: list[float], ys: list[float]) -> float:
-    """Of a line through the logarithms of the last two."""
-    return math.log(ys[-1] / ys[-2]) / math.log(xs[-1] / xs[-2])
+def slope(points: list[Point], size: str, field: str) -> float:
+    """Of a field against a size: that of a line through the logarithms of the last two."""
+    before, last = points[-2:]
+    return math.log(last[field] / before[field]) / math.log(last[size] / before[size])
 
 
-def by_samples(most: int) -> dict[str, dict[int, Point]]:
-    """Trials by scorer and number of samples."""
+def by_samples(most: int) -> dict[str, list[Point]]:
+    """Trials of growing numbers of samples, by scorer."""
     return {
-        name: {
-            size: apart(size, NARROW, name.partition(",")[0], asked.get("picks"))
+        name: [
+            apart(size, NARROW, name.partition(",")[0], asked.get("picks"))
             for size in sizes
             if size <= most
-        }
+        ]
         for name, (asked, sizes) in CASES.items()
     }
 
 
-def by_width() -> dict[str, dict[int, Point]]:
-    """Trials by scorer and width of the network."""
+def by_width() -> dict[str, list[Point]]:
+    """Trials of growing networks, by scorer."""
     scorers = ("random", "el2n", "gradmatch")
-    return {
-        name: {width: apart(SAMPLES, width, name, None) for width in WIDTHS} for name in scorers
-    }
+    return {name: [apart(SAMPLES, width, name, None) for width in WIDTHS] for name in scorers}
 
 
-def show(found: dict[str, dict[int, Point]], title: str, x: Callable[[int, Point], float]) -> None:
-    """Print the rows of a table, and its slopes."""
-    print(f"\n| scorer | {title} | FLOPs | seconds | of that selection | MiB |")
+def show(found: dict[str, dict[str, list[Point]]]) -> None:
+    """Print the tables, each with its slopes."""
+    for size in GROWN:
+        _show(size, found[size])
+
+
+def _show(size: str, found: dict[str, list[Point]]) -> None:
+    print(f"| scorer | {size} | FLOPs | seconds | of that selection | MiB |")
     print("|---" * 6 + "|")
     for name, points in found.items():
-        for size, each in points.items():
+        for each in points:
             print(
-                f"| {name} | {x(size, each):,} | {each['flops']:.3g} | {each['seconds']:.2f} "
+                f"| {name} | {each[size]:,} | {each['flops']:.3g} | {each['seconds']:.2f} "
                 f"| {each['selection']:.3f} | {each['mib']:.0f} |"
             )
         if len(points) > 1:
-            at = [x(size, each) for size, each in points.items()]
-            cells = (f"{slope(at, [each[k] for each in points.values()]):.2f}" for k in FIELDS)
+            cells = (f"{slope(points, size, field):.2f}" for field in FIELDS)
             print(f"| {name} | slope | " + " | ".join(cells) + " |")
+    print()
 
 
 def main() -> None:
@@ -175,12 +180,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     prepare()
-    samples, widths = by_samples(options.most), by_width()
-    show(samples, "samples", lambda size, _: size)
-    show(widths, "weights", lambda _, point: point["weights"])
-    if options.json:
-        found = {"samples": samples, "widths": widths}
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    known = sheet.facts()
+    found = {"samples": by_samples(options.most), "weights": by_width()}
+    show(found)
+    sheet.keep(options.json, known, found)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench import sheet
 from bench.memory import Peak
 from bench.peers import from_file
 from swast.calibration import now
@@ -264,11 +265,11 @@ def main() -> None:
     if options.part:
         print(json.dumps(large() if options.part == "large" else scorers(CPU)))
         return
+    known = sheet.facts()
     found: dict[str, Any] = {"threads": options.threads, "cords": against_cords(options.repeats)}
     found |= {part: apart(part, options.threads) for part in ("large", "scorers")}
     show(found)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    sheet.keep(options.json, known, found)
 
 
 if __name__ == "__main__":

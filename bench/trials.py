@@ -19,7 +19,6 @@ MLflow itself is left out: it gets one run a trial, in calls that know nothing o
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import sheet
 from search.display import Lines
 from search.histories import Histories
 from search.info import SearchInfo
@@ -50,7 +50,7 @@ from search.work import Report
 
 MARKS = (100, 1000, 3000)
 LAST, ASKED = 20, 3
-OTHERS = ("tpe", "nsga2", "qmc")
+OTHERS = ("tpe", "nsga2", "qmc", "ehvi")
 NAME = "bench"
 
 
@@ -191,7 +191,7 @@ def clocked(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - started, found
 
 
-def recorded(options: argparse.Namespace) -> dict[int, dict[str, float]]:
+def recorded(options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """The times at every mark."""
     found = {}
     with tempfile.TemporaryDirectory() as name:
@@ -199,17 +199,18 @@ def recorded(options: argparse.Namespace) -> dict[int, dict[str, float]]:
         for mark in sorted(options.marks):
             while len(driver.seconds["session"]) < mark:
                 driver.trial()
-            found[mark] = driver.marks()
+            found[str(mark)] = driver.marks()
             print(f"{mark:,} trials recorded", file=sys.stderr)
     return found
 
 
-def show(found: dict[int, dict[str, float]]) -> None:
+def show(found: dict[str, dict[str, dict[str, float]]]) -> None:
     """Print the table."""
-    print("| part |" + "".join(f" {mark:,} trials |" for mark in found))
-    print("|---" * (1 + len(found)) + "|")
-    for part in next(iter(found.values())):
-        cells = (f" {1e3 * row[part]:.2f} ms |" for row in found.values())
+    marks = found["marks"]
+    print("| part |" + "".join(f" {int(mark):,} trials |" for mark in marks))
+    print("|---" * (1 + len(marks)) + "|")
+    for part in next(iter(marks.values())):
+        cells = (f" {1e3 * row[part]:.2f} ms |" for row in marks.values())
         print(f"| {part} |" + "".join(cells))
 
 
@@ -221,10 +222,9 @@ def main() -> None:
     parser.add_argument("--study", default="digits")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found = recorded(options)
+    known, found = sheet.facts(), {"marks": recorded(options)}
     show(found)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    sheet.keep(options.json, known, found)
 
 
 if __name__ == "__main__":

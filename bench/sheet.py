@@ -1,0 +1,52 @@
+"""Where a benchmark's figures are kept, with what they were measured on."""
+
+from __future__ import annotations
+
+import datetime
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from swast.environment import processor
+
+FACTS = "facts"
+PACKAGES = ("torch", "ray", "optuna", "mlflow", "botorch")
+
+
+def facts() -> dict[str, Any]:
+    """The day, the machine and how busy it is, and the versions of what is there."""
+    found: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {processor()}",
+        "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+    }
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def keep(path: Path | None, known: dict[str, Any], found: dict[str, Any]) -> None:
+    """Write figures as JSON, if a file is asked for.
+
+    Args:
+        path: of the file.
+        known: the `facts` when the measuring began.
+        found: the figures.
+    """
+    if path is not None:
+        path.write_text(json.dumps({FACTS: known, **found}, indent=2) + "\n", encoding="utf-8")
+
+
+def said(known: dict[str, Any]) -> str:
+    """The facts in a line."""
+    names = [name for name in ("python", *PACKAGES) if name in known]
+    versions = ", ".join(f"{name} {known[name]}" for name in names)
+    return f"{known['date']}, {known['machine']}, {versions}, at a load of {known['load']:.1f}."

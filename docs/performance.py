@@ -1,0 +1,152 @@
+"""Write the tables of performance.md anew, from docs/bench: `python -m docs.performance`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+from bench import calibration, loop, overhead, scaling, search, selection, sheet, trials
+from docs.pages import DOCS, Parts, write
+
+PAGE = DOCS / "performance.md"
+Sheet = dict[str, Any]
+SHOWN: dict[str, Callable[[Sheet], None]] = {
+    "selection": selection.show,
+    "loop": loop.show,
+    "calibration": calibration.show,
+    "overhead": overhead.show,
+    "overhead_stock": overhead.show,
+    "search": search.show,
+    "scaling": scaling.show,
+    "trials": trials.show,
+}
+"""What prints a file's tables, by its name."""
+OTHERS = ("optuna:tpe", "optuna:nsga2", "asha", "moasha", "moasha:repaired")
+
+
+@cache
+def read(name: str) -> Sheet:
+    """A file of figures."""
+    found: Sheet = json.loads((DOCS / "bench" / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def tables(name: str) -> str:
+    """What a file's figures were measured on, and its tables."""
+    found, out = read(name), io.StringIO()
+    with contextlib.redirect_stdout(out):
+        SHOWN[name](found)
+    return f"{sheet.said(found[sheet.FACTS])}\n\n{out.getvalue().strip()}\n"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A figure that is wanted.
+
+    Attributes:
+        what: it says.
+        wanted: at most (or at least, see `least`) this.
+        found: the figure that was measured.
+        least: whether more is better.
+        unit: of both.
+    """
+
+    what: str
+    wanted: float
+    found: float
+    least: bool = False
+    unit: str = ""
+
+    def row(self) -> str:
+        """The mark as a row of the table."""
+        holds = self.found >= self.wanted if self.least else self.found <= self.wanted
+        limit = f"at {'least' if self.least else 'most'} {self.wanted:g}{self.unit}"
+        answer = "yes" if holds else "**no**"
+        return f"| {self.what} | {limit} | {self.found:.3g}{self.unit} | {answer} |"
+
+
+def found_marks() -> list[Mark]:
+    """All of them, part by part."""
+    return [*selecting(), *looping(), *serving(), *searching(), *growing()]
+
+
+def selecting() -> list[Mark]:
+    """Of coreset selection."""
+    rows = read("selection")["cords"]
+    found = [
+        Mark(
+            f"gradmatch, {row['picks']} picks a class: CORDS' faster solver over ours",
+            row["wanted"],
+            row["ratio"],
+            least=True,
+        )
+        for row in rows
+    ]
+    residuals = [
+        row["ours_residual"] / min(row["torch_residual"], row["numpy_residual"]) for row in rows
+    ]
+    return [*found, Mark("its residual over theirs, the worst", 1.01, max(residuals))]
+
+
+def looping() -> list[Mark]:
+    """Of the training loop."""
+    return [
+        Mark(f"{network}, {arm}: a step of ours over a bare one", row["limit"], row["steps"])
+        for network, found in read("loop")["networks"].items()
+        for arm, row in found["arms"].items()
+        if row["limit"]
+    ]
+
+
+def serving() -> list[Mark]:
+    """Of the service around the trainings."""
+    ratio, _ = overhead.against(read("overhead_stock"), "stock", "beyond")
+    _, more = overhead.against(read("overhead"), "optuna", "beyond")
+    return [
+        Mark("a trial beyond its training, over stock Tune's", 0.2, ratio),
+        Mark("the same less that of Optuna's loop", 0.1, more, unit=" s"),
+    ]
+
+
+def searching() -> list[Mark]:
+    """Of what a search's FLOPs buy, with ehvi, halving and shared warm-ups."""
+    rows = read("search")["rows"]
+    marks = []
+    for workers in dict.fromkeys(row["workers"] for row in rows):
+        costs = {row["strategy"]: row["cost"] for row in rows if row["workers"] == workers}
+        ours, best = costs["ours:ehvi"], min(costs[name] or 1.0 for name in OTHERS)
+        reach = f"FLOPs for the hypervolume of 200 random trials, {workers} workers: ours over"
+        marks.append(Mark(f"{reach} random's", 0.25, ours))
+        marks.append(Mark(f"{reach} those of the best of the others", 0.5, ours / best))
+    return marks
+
+
+def growing() -> list[Mark]:
+    """Of what a trial takes with more samples, scored by what is linear in them by definition."""
+    linear = ("random", "el2n", "moderate", "glister", "gradmatch, 100 a class")
+    trials_of = read("scaling")["samples"]
+    return [
+        Mark(
+            f"slope of a trial's {field} against samples, n·log n, the worst",
+            1.08,
+            max(scaling.slope(trials_of[name], "samples", field) for name in linear),
+        )
+        for field in ("flops", "seconds")
+    ]
+
+
+def summary() -> str:
+    """The marks as a table."""
+    rows = [mark.row() for mark in found_marks()]
+    return "\n".join(["| what | wanted | found | holds |", "|---|---|---|---|", *rows]) + "\n"
+
+
+PARTS: Parts = {"marks": summary} | {name: partial(tables, name) for name in SHOWN}
+
+if __name__ == "__main__":
+    write(PARTS, PAGE)
