@@ -27,6 +27,15 @@ from search.scratch import scratch_folder
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
 TRAINING = ["search.runner", "torch._dynamo"]
 """What workers import to train; the last is what torch imports for the first optimiser."""
+READY = {
+    "preload_python_modules": TRAINING,
+    "idle_worker_killing_time_threshold_ms": 24 * 60 * 60 * 1000,
+}
+"""Keeps the workers that Ray starts with itself until trials take them.
+
+Else it ends those that have been idle for a second once no CPU is free. A trial takes its CPU a
+moment before its worker, so more often than not they were ended, and others began anew.
+"""
 
 
 @contextmanager
@@ -63,7 +72,7 @@ def _start_ray(address: str | None, gpus: int, folder: Path, *, ready: bool) -> 
             num_gpus=gpus,
             include_dashboard=False,
             _temp_dir=str(folder),
-            _system_config={"preload_python_modules": TRAINING} if ready else None,
+            _system_config=READY if ready else None,
             **QUIET,
         )
         return

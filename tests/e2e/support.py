@@ -18,8 +18,13 @@ import pytest
 import sqlalchemy
 from mlflow.tracking import MlflowClient
 
+from tests.search.support import blank_database
+from tests.search.tracking.stories import new_store
+
 LIMIT_SECONDS = 200
 MLFLOW_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
+ONE_WORKER = ("--cpus-per-trial", str(min(2, os.cpu_count())))
+"""On two cores one trial at a time, for stories told as well so: a worker starts for seconds."""
 OPTUNA_STATE = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
 
@@ -36,6 +41,12 @@ class Place:
         self.environment = {key: os.environ[key] for key in os.environ if key not in hidden}
         self.environment |= {"TMPDIR": str(self.scratch)}
         self.storage = self.tracking = None
+
+    def furnish(self):
+        """Make the home, with databases without searches: their tables take seconds to make."""
+        self.home.mkdir()
+        new_store(self.home)
+        (self.home / "optuna.db").write_bytes(blank_database())
 
     def close(self):
         """Remove what lies outside the folder."""

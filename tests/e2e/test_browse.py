@@ -6,10 +6,13 @@ No trial was trained: they are told to the storage and from there to MLflow, whi
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
 import time
+import urllib.error
+import urllib.request
 from types import SimpleNamespace
 
 import pytest
@@ -20,7 +23,6 @@ from search.trials import SearchTrials
 from tests.e2e.support import Place, ended, until
 from tests.search.invented import hasty, publish, record_search
 from tests.search.support import BARE
-from tests.search.tracking.stories import new_store
 
 pytestmark = [
     pytest.mark.e2e,
@@ -28,7 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own
 ]
 
-MANY, LOADED = int(os.environ.get("SWAST_MANY_TRIALS", "150")), 100
+MANY, LOADED = int(os.environ.get("SWAST_MANY_TRIALS", "120")), 100
 """Trials of a search (500 is what docs/browse.md speaks of; recording them takes minutes), and how
 many of them MLflow's page of runs loads."""
 PAGE_SECONDS = 60
@@ -48,8 +50,7 @@ STUDY = BARE + "".join(
 def place(tmp_path_factory):
     """A home with a search of many trials, and one whose trials have nasty names."""
     place = Place(tmp_path_factory.mktemp("browse"))
-    place.home.mkdir()
-    new_store(place.home)
+    place.furnish()
     with hasty():
         for name, count, source in (("big", MANY, BARE), ("nasty", 9, STUDY)):
             publish(place.home, record_search(place.home, count, source, name=name))
@@ -67,10 +68,8 @@ def served(place):
         yield SimpleNamespace(big=told(server), place=place, server=server)
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGTERM)
-        out, err = ended(server).out, server.returncode
-        assert (out, err) == ("", 0)
-        assert until(lambda: not place.processes(), seconds=15), place.processes()
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
 
 
 def told(server):
@@ -178,3 +177,45 @@ class TestOptunasDashboard:
     def test_opens_on_the_search(self, served, visit):
         opened(visit, served.big["optuna"], "text=big")
         assert "/dashboard/studies/" in visit.page.url
+
+
+class TestTheServer:
+    def test_tells_programs_what_a_browser_is_shown(self, served):
+        found = re.match(
+            r"(http://127\.0\.0\.1:\d+)/#/experiments/(\d+)/runs/(\w+)", served.big["page"]
+        )
+        base, experiment, run_id = found.groups()
+
+        def get(path, **body):
+            data = json.dumps(body).encode() if body else None
+            request = urllib.request.Request(
+                f"{base}/{path}", data=data, headers={"Content-Type": "application/json"}
+            )
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.read().decode()
+
+        assert "<html" in get("")
+        parent = json.loads(get(f"api/2.0/mlflow/runs/get?run_id={run_id}"))["run"]
+        assert parent["info"]["run_name"] == "big"
+        children = json.loads(
+            get(
+                "api/2.0/mlflow/runs/search",
+                experiment_ids=[experiment],
+                filter=f"tags.mlflow.parentRunId = '{run_id}'",
+            )
+        )["runs"]
+        trials = SearchTrials.load(f"sqlite:///{served.place.home}/optuna.db", "big").records()
+        assert {run["info"]["run_id"] for run in children} == {trial.run_id for trial in trials}
+        assert len(children) == MANY
+        plot = get(f"get-artifact?run_uuid={run_id}&path=plots/pareto.html")
+        assert "plotly" in plot.lower()
+        assert "coreset.fraction" in plot
+
+    def test_serves_until_it_is_interrupted(self, served):
+        """Nothing is asked of it after this."""
+        os.killpg(served.server.pid, signal.SIGINT)
+        done = ended(served.server)
+        assert (done.code, done.out, done.err) == (0, "", "")
+        assert until(lambda: not served.place.processes(), seconds=15), served.place.processes()
+        with pytest.raises(urllib.error.URLError):
+            urllib.request.urlopen(served.big["page"], timeout=2)

@@ -13,15 +13,15 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
 
 from tests import services
-from tests.e2e.support import Place, ended, only, search, tagged, undominated, until
+from tests.e2e.support import ONE_WORKER, Place, ended, only, search, tagged, undominated, until
 from tests.search.faulty import GONE
 from tests.search.support import BARE, TINY
-from tests.search.tracking.stories import new_store
 
 pytestmark = [
     pytest.mark.e2e,
@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-KILLS, BUDGET, LATE = 10, 20, {1, 4, 6, 9}
+KILLS, BUDGET = ("early", "late", "early", "late", "early"), 12
 SLOW = BARE.replace("epochs = 4", "epochs = 12", 1)
 """Trials of half a second."""
 FAULTS = """
@@ -53,17 +53,47 @@ nan.optim.lr = 1e6
 """
 
 
-@pytest.fixture
-def place(tmp_path):
-    """A folder to run commands in, with a home whose MLflow has its tables."""
-    made = Place(tmp_path)
-    made.home.mkdir()
-    new_store(made.home)
+@contextlib.contextmanager
+def prepared(folder):
+    """A folder to run commands in, with studies and a home."""
+    made = Place(folder)
+    made.furnish()
     made.environment |= {"PYTHONPATH": str(ROOT), "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
     for name, source in [("tiny", TINY), ("slow", SLOW), ("faults", FAULTS)]:
-        (tmp_path / f"{name}.toml").write_text(source)
-    yield made
-    made.close()
+        (folder / f"{name}.toml").write_text(source)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def place(tmp_path):
+    with prepared(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    """A home with two searches at once, of which one's trials go wrong; a third wants its name."""
+    with prepared(tmp_path_factory.mktemp("crowd")) as place:
+        place.environment |= {GONE: str(place.folder / "gone")}
+        first = place.start(
+            *search("--budget", "7", "--memory-per-trial", "1.5", study="faults.toml"),
+            *("--json", "summary.json"),
+        )
+        until((place.home / "searches" / "trip" / "lock").exists, process=first)
+        rival, neighbour = (
+            place.start(
+                *("swast-search", "--study", "slow.toml", "--gpus", "0", "--home", "home"),
+                *("--budget", "3", "--name", name, *ONE_WORKER),
+            )
+            for name in ("trip", "side")
+        )
+        refused, beside, done = ended(rival), ended(neighbour), ended(first)
+        yield SimpleNamespace(
+            place=place, done=done, refused=refused, beside=beside, leftovers=place.leftovers()
+        )
 
 
 def check_whole(place, budget, name="trip"):
@@ -114,30 +144,43 @@ def exists(place):
     return bool(place.read("optuna.db", query))
 
 
-@pytest.mark.parametrize("seed", [17])
-def test_a_driver_that_is_killed_ten_times_loses_and_repeats_nothing(place, seed):
-    """Some die while they start, some when a trial has just ended."""
-    draw, before = random.Random(seed), {}
-    for count in range(KILLS + 1):
-        command = search("--budget", BUDGET, "--quiet", study="slow.toml")
-        if exists(place):
-            command = ("swast-search", "--resume", "trip", "--home", "home", "--quiet")
-        driver = place.start(*command)
-        if count == KILLS:
-            break
-        if count in LATE:
-            known = len(before) + draw.randrange(3)
-            until(lambda known=known: place.count_ended() > known, process=driver)
-            deadline = time.monotonic() + draw.uniform(0, 1)
+def fatal_moments(seed):
+    """When each driver is killed: how many trials have to end before, and seconds from then.
+
+    An early one dies in the first ten seconds of its start, each in a part of them of its own; a
+    late one within a second of a trial's end.
+    """
+    draw = random.Random(seed)
+    early = iter(range(KILLS.count("early")))
+    for kind in KILLS:
+        if kind == "late":
+            yield 1 + draw.randrange(3), draw.uniform(0, 1)
         else:
-            deadline = time.monotonic() + draw.uniform(0, 10)
+            yield 0, 10 * (next(early) + draw.random()) / KILLS.count("early")
+
+
+@pytest.mark.parametrize("seed", [17])
+def test_a_driver_that_is_killed_again_and_again_loses_and_repeats_nothing(place, seed):
+    """Some die while they start, some when a trial has just ended."""
+    (place.home / "optuna.db").unlink()  # so that the first may die while it makes the tables
+
+    def begin():
+        if exists(place):
+            return place.start("swast-search", "--resume", "trip", "--home", "home", "--quiet")
+        return place.start(*search("--budget", BUDGET, "--quiet", study="slow.toml"))
+
+    before = {}
+    for ends, seconds in fatal_moments(seed):
+        driver, known = begin(), len(before)
+        until(lambda least=known + ends: place.count_ended() >= least, process=driver)
+        deadline = time.monotonic() + seconds
         until(lambda deadline=deadline: time.monotonic() > deadline, process=driver)
         driver.kill()
         assert ended(driver).code in (-signal.SIGKILL, 0)
         after = settled(place)
         assert {number: after[number] for number in before} == before
         before = after
-    done = ended(driver)
+    done = ended(begin())
     assert (done.code, done.out, done.err) == (0, "", "")
     after = settled(place)
     assert {number: after[number] for number in before} == before
@@ -146,13 +189,9 @@ def test_a_driver_that_is_killed_ten_times_loses_and_repeats_nothing(place, seed
     assert until(lambda: not place.processes(), seconds=100), place.processes()
 
 
-def test_trials_that_go_wrong_fail_alone_and_say_why(place):
+def test_trials_that_go_wrong_fail_alone_and_say_why(crowd):
     """A worker is killed once, and its trial goes on; others raise, diverge, eat all memory."""
-    place.environment |= {GONE: str(place.folder / "gone")}
-    done = place.run(
-        *search("--budget", "7", "--memory-per-trial", "1.5", study="faults.toml"),
-        *("--json", "summary.json"),
-    )
+    place, done = crowd.place, crowd.done
     assert (done.code, done.err) == (0, "")
     trials = json.loads((place.folder / "summary.json").read_text())["trials"]
     told = {trial["reference"] or trial["number"]: trial for trial in trials}
@@ -174,7 +213,18 @@ def test_trials_that_go_wrong_fail_alone_and_say_why(place):
     assert retries == {"dying": 1, "raising": 1, "eating": 1}
     assert "#1 raising: failed after 0 epochs: ZeroDivisionError" in done.out
     check_whole(place, 7)
-    assert place.leftovers() == []
+    assert crowd.leftovers == []
+
+
+def test_a_name_is_held_by_one_search(crowd):
+    assert (crowd.refused.code, crowd.refused.out) == (2, "")
+    assert "'trip'" in crowd.refused.err
+    assert len(crowd.refused.err.splitlines()) == 1
+
+
+def test_a_home_is_shared_by_two_searches_at_once(crowd):
+    assert crowd.beside.code == 0, crowd.beside.err
+    check_whole(crowd.place, 3, "side")
 
 
 def test_two_interrupts_stop_a_search_in_the_middle_of_an_epoch_and_it_can_be_resumed(place):
@@ -201,34 +251,23 @@ def test_two_interrupts_stop_a_search_in_the_middle_of_an_epoch_and_it_can_be_re
     assert [trial["state"] for trial in summary["trials"]] == ["paused", "paused"]
 
 
-def test_a_node_that_dies_takes_no_trial_with_it(place, ray_cluster):
-    """Of two nodes with a core each, one is killed when a trial has ended."""
-    driver = place.start(
-        *search("--budget", "4", "--address", ray_cluster.address, study="slow.toml"),
-        *("--json", "summary.json"),
-    )
-    wait(driver, lambda: place.count_ended())
-    ray_cluster.kill_worker_node()
-    done = ended(driver)
-    assert done.code == 0, done.err
-    trials = json.loads((place.folder / "summary.json").read_text())["trials"]
-    assert [trial["state"] for trial in trials] == ["complete"] * 4
-    check_whole(place, 4)
+def test_a_node_and_services_that_go_take_no_trial_with_them(place, ray_cluster, postgres):
+    """Of two nodes with a core each one is killed, and MLflow's server, which comes back.
 
-
-def test_services_that_go_and_come_back_lose_nothing(place, postgres):
-    """PostgreSQL keeps the search and MLflow's runs. It is restarted, MLflow's server killed."""
+    PostgreSQL keeps the search and MLflow's runs. It is restarted.
+    """
     storage = postgres.new_database()
     with contextlib.closing(
         services.MlflowServer(postgres.new_database(), place.folder)
     ) as server:
         place.storage, place.tracking = storage, server.uri
         driver = place.start(
-            *search("--budget", "8", "--storage", storage, "--tracking-uri", server.uri),
-            *("--json", "summary.json"),
+            *search("--budget", "8", "--address", ray_cluster.address, study="slow.toml"),
+            *("--storage", storage, "--tracking-uri", server.uri, "--json", "summary.json"),
         )
         wait(driver, lambda: place.count_ended() >= 1)
         server.stop()
+        ray_cluster.kill_worker_node()
         wait(driver, lambda: place.count_ended() >= 3)
         postgres.restart()
         server.start()
@@ -236,6 +275,8 @@ def test_services_that_go_and_come_back_lose_nothing(place, postgres):
         assert done.code == 0, done.err
         assert postgres.password not in done.out + done.err
         check_whole(place, 8)
+    trials = json.loads((place.folder / "summary.json").read_text())["trials"]
+    assert [trial["state"] for trial in trials] == ["complete"] * 8
 
 
 def test_a_disk_that_was_full_costs_nothing_but_time(place):
@@ -244,7 +285,7 @@ def test_a_disk_that_was_full_costs_nothing_but_time(place):
         place.home = disk / "home"
         driver = place.start(
             *("swast-search", "--study", "slow.toml", "--gpus", "0", "--name", "trip"),
-            *("--budget", "4", "--home", "disk/home"),
+            *("--budget", "4", "--home", "disk/home", *ONE_WORKER),
         )
         wait(driver, lambda: place.count_ended())
         filler = disk / "filler"
@@ -268,26 +309,6 @@ def test_a_home_that_cannot_be_written_to_is_refused(place):
     assert done.err.startswith("swast-search: --home ")
     assert "cannot be written to" in done.err
     assert len(done.err.splitlines()) == 1
-
-
-def test_a_name_is_held_by_one_search_and_a_home_shared_by_two(place):
-    first = place.start(*search("--budget", "3", study="slow.toml"))
-    assert until((place.home / "searches" / "trip" / "lock").exists, process=first)
-    second, third = (
-        place.start(
-            *("swast-search", "--study", "slow.toml", "--gpus", "0", "--home", "home"),
-            *("--budget", "3", "--name", name),
-        )
-        for name in ("trip", "side")
-    )
-    refused = ended(second)
-    assert (refused.code, refused.out) == (2, "")
-    assert "'trip'" in refused.err
-    assert len(refused.err.splitlines()) == 1
-    for search_done in (ended(first), ended(third)):
-        assert search_done.code == 0, search_done.err
-    check_whole(place, 3)
-    check_whole(place, 3, "side")
 
 
 @contextlib.contextmanager

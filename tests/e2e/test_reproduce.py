@@ -9,7 +9,6 @@ import pytest
 
 from tests.e2e.support import Place
 from tests.search.support import BARE, tree
-from tests.search.tracking.stories import new_store
 
 pytestmark = [
     pytest.mark.e2e,
@@ -26,8 +25,7 @@ def lines(path):
 
 def test_figure_4_trains_its_grid_searches_for_its_cost_and_confirms_the_fronts(tmp_path):
     place = Place(tmp_path)
-    place.home.mkdir()
-    new_store(place.home)
+    place.furnish()
     (tmp_path / "space.toml").write_text(BARE)
     made = tmp_path / "made"
     try:

@@ -12,15 +12,15 @@ import math
 import os
 import re
 import signal
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
 
+import swast.cli
 from tests.e2e.support import (
     MLFLOW_STATUS,
+    ONE_WORKER,
     OPTUNA_STATE,
     Place,
     complete,
@@ -31,7 +31,6 @@ from tests.e2e.support import (
     until,
 )
 from tests.search.support import TINY, tree
-from tests.search.tracking.stories import new_store
 
 pytestmark = [
     pytest.mark.e2e,
@@ -65,7 +64,7 @@ SOURCES = {"tiny": TINY, "endless": ENDLESS, "halved": HALVED}
 
 
 def tell_whole(place):
-    """A search from its start to its end; then every pick exported and trained again."""
+    """A search from its start to its end; then every pick exported, and the knee trained again."""
     driver, fronts = place.start(*search("--budget", "5", "--json", "new/summary.json")), []
 
     def see_the_front():
@@ -82,13 +81,8 @@ def tell_whole(place):
         )
         for pick in ("knee", "best", "cheapest", "front")
     }
-    files = [place.folder / line for each in exported.values() for line in each.out.splitlines()]
-    trained = {}
-    for path in files:
-        number = exported_trial(path)
-        if number not in trained:
-            trained[number] = place.run("swast-train", path, "--quiet", "--json", "again.json")
-            trained[number].result = (place.folder / "again.json").read_text()
+    knee = place.folder / exported["knee"].out.strip()
+    trained = place.run("swast-train", knee, "--quiet", "--json", "again.json")
     again = ("--pick", "front", "--out", "out-verified", "--verify")
     return SimpleNamespace(
         place=place,
@@ -130,7 +124,8 @@ def tell_interrupted(place):
     gone_on = until(all_have_gone_on, process=second)
     os.killpg(second.pid, signal.SIGINT)
     again = ended(second)
-    timed = place.run(*resume, "summary.json", "--budget", "5", "--time-budget", "1")
+    limits = ("--budget", "5", "--time-budget", "1")
+    timed = place.run(*resume, "summary.json", *limits, *ONE_WORKER)
     return SimpleNamespace(
         place=place,
         reached=reached,
@@ -148,7 +143,7 @@ def tell_interrupted(place):
 
 def tell_hasty(place):
     """A search that is interrupted before its first trial."""
-    driver = place.start(*search("--budget", "3"))
+    driver = place.start(*search("--budget", "3", *ONE_WORKER))
     reached = until((place.home / "searches" / "trip" / "lock").exists, process=driver)
     os.killpg(driver.pid, signal.SIGINT)
     done = ended(driver)
@@ -185,8 +180,7 @@ def stories(request, tmp_path_factory):
                 for study, source in SOURCES.items():
                     (places[name].folder / f"{study}.toml").write_text(source)
                 if name != "whole":  # that one makes its home itself
-                    places[name].home.mkdir()
-                    new_store(places[name].home)
+                    places[name].furnish()
                 told[name] = pool.submit(STORIES[name], places[name])
         yield told
     for place in places.values():
@@ -407,11 +401,21 @@ class TestTakingItHome:
         assert len(written["knee"]) == 1
         assert written["knee"][0] in summary["front"]
 
-    def test_trains_again_to_exactly_what_was_recorded(self, whole, summary):
-        assert set(whole.trained) == set(summary["front"])
-        for number, done in whole.trained.items():
-            assert done.code == 0, done.err
-            recorded, again = summary["trials"][number], json.loads(done.result)
+    def test_trains_again_to_exactly_what_was_recorded(self, whole, summary, tmp_path):
+        """The knee by the command, every member of the front by what it calls."""
+        assert whole.trained.code == 0, whole.trained.err
+        knee, *others = (
+            whole.place.folder / line
+            for pick in ("knee", "front")
+            for line in whole.exported[pick].out.splitlines()
+        )
+        results = {knee: whole.place.folder / "again.json"}
+        for path in others:
+            results[path] = tmp_path / f"{path.stem}.json"
+            assert swast.cli.main([str(path), "--quiet", "--json", str(results[path])]) == 0
+        assert {exported_trial(path) for path in results} == set(summary["front"])
+        for path, file in results.items():
+            recorded, again = summary["trials"][exported_trial(path)], json.loads(file.read_text())
             assert again["val_accuracy"] == recorded["accuracy"]
             assert again["train_flops"] == recorded["train_flops"]
             assert again["relative_flops"] == recorded["relative_flops"]
@@ -422,55 +426,6 @@ class TestTakingItHome:
         assert (whole.verified.code, whole.verified.err) == (0, "")
         exact = "holds: exactly, with the same versions on the same processor"
         assert whole.verified.out.count(exact) == len(summary["front"])
-
-
-class TestBrowsing:
-    def test_serves_the_search_until_it_is_interrupted(self, whole, summary):
-        place = whole.place
-        server = place.start("swast-search", "ui", "trip", "--home", "home", "--port", "0")
-        try:
-            line = server.stdout.readline()
-            found = re.match(r"(http://127\.0\.0\.1:\d+)/#/experiments/(\d+)/runs/(\w+)", line)
-            assert found, (line, server.poll(), server.stderr.read() if server.poll() else "")
-            base, experiment, run_id = found.groups()
-            self.look(base, experiment, run_id, summary)
-            os.killpg(server.pid, signal.SIGINT)
-            done = ended(server)
-        finally:
-            server.kill()
-            server.wait()
-        assert (done.code, done.err) == (0, "")
-        assert until(lambda: not place.processes(), seconds=15), place.processes()
-        with pytest.raises(urllib.error.URLError):
-            urllib.request.urlopen(base, timeout=2)
-
-    def look(self, base, experiment, run_id, summary):
-        """Read over HTTP what a browser would."""
-
-        def get(path, **body):
-            data = json.dumps(body).encode() if body else None
-            request = urllib.request.Request(
-                f"{base}/{path}", data=data, headers={"Content-Type": "application/json"}
-            )
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.read().decode()
-
-        assert "<html" in get("")
-        parent = json.loads(get(f"api/2.0/mlflow/runs/get?run_id={run_id}"))["run"]
-        assert parent["info"]["run_name"] == "trip"
-        children = json.loads(
-            get(
-                "api/2.0/mlflow/runs/search",
-                experiment_ids=[experiment],
-                filter=f"tags.mlflow.parentRunId = '{run_id}'",
-            )
-        )["runs"]
-        assert {run["info"]["run_id"] for run in children} == {
-            trial["run_id"] for trial in summary["trials"]
-        }
-        plot = get(f"get-artifact?run_uuid={run_id}&path=plots/pareto.html")
-        assert "plotly" in plot.lower()
-        assert "small" in plot
 
 
 class TestAnInterruptedSearch:

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+import pytest
+from alembic.script import ScriptDirectory
 from hypothesis import settings
+
+from tests.search.invented import hasty
 
 settings.register_profile("search", deadline=None, derandomize=True)
 settings.load_profile("search")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_databases():
+    """Databases here need not outlive the machine, and what schema is the newest is asked once.
+
+    To find that, Optuna and MLflow run the files of all their migrations for each that they open.
+    """
+    known = {}
+
+    def remembering(look):
+        def remembered(script):
+            key = look, script.dir
+            if key not in known:
+                known[key] = look(script)
+            return known[key]
+
+        return remembered
+
+    with hasty(), pytest.MonkeyPatch.context() as patch:
+        for look in (ScriptDirectory.get_current_head, ScriptDirectory.get_heads):
+            patch.setattr(ScriptDirectory, look.__name__, remembering(look))
+        yield

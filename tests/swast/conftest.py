@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import settings
 
@@ -9,3 +10,9 @@ settings.register_profile("swast", max_examples=30, deadline=None, derandomize=T
 settings.load_profile("swast")
 
 torch.set_num_threads(1)  # the tensors are small; more threads only wait for each other
+
+
+@pytest.fixture
+def short_synflow(monkeypatch):
+    """synflow comes to its density in ten steps instead of a hundred, where both say the same."""
+    monkeypatch.setattr("swast.pruning.synflow.STEPS", 10)

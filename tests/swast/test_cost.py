@@ -211,6 +211,7 @@ class TestPrediction:
 
     @pytest.mark.parametrize("values", EXACT, ids=named)
     @pytest.mark.parametrize("start", ["warmup", "init"])
+    @pytest.mark.usefixtures("short_synflow")
     def test_it_is_under_every_pruner(self, values, start):
         config = tiny({"coreset.scorer": "random", "prune.start": start, **values})
         assert price(config, few_digits()) == measured(config)

@@ -60,6 +60,7 @@ def left(weights: int, sparsity: float) -> int:
     ids=named,
 )
 @pytest.mark.parametrize("scope", get_args(ScopeName))
+@pytest.mark.usefixtures("short_synflow")
 def test_counts_are_exact_and_the_dead_stay_at_zero_at_every_step(monkeypatch, values, scope):
     """Under granet, which prunes between rounds too, counts lie between those of its rounds."""
     config = tiny(
