@@ -30,7 +30,7 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-KILLS, BUDGET = ("early", "late", "early", "late", "early"), 12
+KILLS, BUDGET = ("early", "late") * 5, 20
 SLOW = BARE.replace("epochs = 4", "epochs = 12", 1)
 """Trials of half a second."""
 FAULTS = """
