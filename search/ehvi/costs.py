@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,7 @@ class RoughCosts:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[Array, float]] = {}
+        self._fitted: _Fit | None = None
 
     def __len__(self) -> int:
         return len(self._known)
@@ -61,18 +62,31 @@ class RoughCosts:
         """Take note of a point's relative FLOPs."""
         if 0 < relative < math.inf:
             self._known[features.tobytes()] = (features, math.log(relative))
+            self._fitted = None
 
     def __call__(self, features: Array) -> Array:
         """Relative FLOPs of m points, m × features; of at least one known one."""
-        every = list(self._known.values())
-        known = [every[place] for place in thinned(len(every), MOST)]
-        points = np.stack([each for each, _ in known])
+        if self._fitted is None:
+            every = list(self._known.values())
+            self._fitted = _Fit([every[place] for place in thinned(len(every), MOST)])
+        return self._fitted(features)
+
+
+class _Fit:
+    """Rough costs, learnt from some points and the logarithms of their costs."""
+
+    def __init__(self, known: Sequence[tuple[Array, float]]) -> None:
+        self._points = np.stack([each for each, _ in known])
         logs = np.array([log for _, log in known])
-        gram = _kernel(points, points)
+        gram = _kernel(self._points, self._points)
         gram[np.diag_indices_from(gram)] += RIDGE
-        weights = np.linalg.solve(gram, logs - logs.mean())
-        told = logs.mean() + _kernel(features, points) @ weights
-        return np.asarray(np.exp(np.clip(told, logs.min() - 1, logs.max() + 1)))
+        self._middle, self._ends = logs.mean(), (logs.min() - 1, logs.max() + 1)
+        self._weights = np.linalg.solve(gram, logs - self._middle)
+
+    def __call__(self, features: Array) -> Array:
+        """Relative FLOPs of m points, m × features."""
+        told = self._middle + _kernel(features, self._points) @ self._weights
+        return np.asarray(np.exp(np.clip(told, *self._ends)))
 
 
 def _kernel(one: Array, other: Array) -> Array:
