@@ -43,7 +43,7 @@ bench: $(READY)
 	$(BIN)/python -m bench.overhead --arms stock loop --trials 30 --repeats 1 \
 	  --json docs/bench/overhead_stock.json
 	rm -f $(VENV)/replays.jsonl
-	$(BIN)/python -m bench.search --out $(VENV)/replays.jsonl --seeds 2 --workers 4 --processes 2
+	$(BIN)/python -m bench.search --out $(VENV)/replays.jsonl --seeds 1 --workers 4 --processes 2
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +26,8 @@ LIMIT_SECONDS = 200
 MLFLOW_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 ONE_WORKER = ("--cpus-per-trial", str(min(2, os.cpu_count())))
 """On two cores one trial at a time, for stories told as well so: a worker starts for seconds."""
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests in a shell's background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # else commands inherit that
 OPTUNA_STATE = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
 
 
