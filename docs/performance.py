@@ -26,7 +26,7 @@ SHOWN: dict[str, Callable[[Sheet], None]] = {
     "trials": trials.show,
 }
 """What prints a file's tables, by its name."""
-OTHERS = ("optuna:tpe", "optuna:nsga2", "asha", "moasha", "moasha:repaired")
+OTHERS = ("optuna:tpe", "optuna:gp", "optuna:nsga2", "asha", "moasha", "moasha:repaired")
 
 
 @cache
@@ -67,7 +67,7 @@ class Mark:
         holds = self.found >= self.wanted if self.least else self.found <= self.wanted
         limit = f"at {'least' if self.least else 'most'} {self.wanted:g}{self.unit}"
         answer = "yes" if holds else "**no**"
-        return f"| {self.what} | {limit} | {self.found:.3g}{self.unit} | {answer} |"
+        return f"| {self.what} | {limit} | {self.found:.4g}{self.unit} | {answer} |"
 
 
 def found_marks() -> list[Mark]:
@@ -119,7 +119,7 @@ def searching() -> list[Mark]:
     marks = []
     for workers in dict.fromkeys(row["workers"] for row in rows):
         costs = {row["strategy"]: row["cost"] for row in rows if row["workers"] == workers}
-        ours, best = costs["ours:ehvi"], min(costs[name] or 1.0 for name in OTHERS)
+        ours, best = costs["ours:ehvi"], min(costs.get(name) or 1.0 for name in OTHERS)
         reach = f"FLOPs for the hypervolume of 200 random trials, {workers} workers: ours over"
         marks.append(Mark(f"{reach} random's", 0.25, ours))
         marks.append(Mark(f"{reach} those of the best of the others", 0.5, ours / best))

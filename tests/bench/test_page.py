@@ -18,5 +18,5 @@ def test_a_mark_that_is_missed_is_said_to_be():
     fast = performance.Mark("times faster", wanted=10, found=10, least=True)
     assert fast.row().endswith("| yes |")
     assert performance.Mark("seconds", wanted=0.1, found=0.1001, unit=" s").row() == (
-        "| seconds | at most 0.1 s | 0.1 s | **no** |"
+        "| seconds | at most 0.1 s | 0.1001 s | **no** |"
     )
