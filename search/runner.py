@@ -73,6 +73,7 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
         self._work = work
         self._numbers: dict[str, int] = {}
         self._errors: dict[str, str] = {}
+        self._is_awaited = False
         self.broken: Exception | None = None
 
     def _guarded(self, call: Callable[[], Answer], otherwise: Answer) -> Answer:
@@ -86,6 +87,7 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next job, None if there is none now, or the word that there will be no more."""
+        self._is_awaited = False
         job = self._guarded(self._work.propose, None)
         if job is not None:
             self._numbers[trial_id] = job.number
@@ -106,8 +108,10 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
         self._errors[trial_id] = describe(error)
 
     def rest(self) -> None:
-        """Let the work do what can wait."""
-        self._guarded(self._work.rest, None)
+        """Let the work do what can wait, unless a free worker is to get its next job first."""
+        if not self._is_awaited:
+            self._guarded(self._work.rest, None)
+        self._is_awaited = False
 
     def on_trial_result(self, trial_id: str, result: Mapping[str, Any]) -> None:
         """Nothing: `WorkScheduler` has passed it on."""
@@ -125,7 +129,7 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
         elif isinstance(report, Report) and report.result is not None:
             self.on_report(trial_id, result or {})
             outcome = report.result
-        number = self._numbers.pop(trial_id)
+        number, self._is_awaited = self._numbers.pop(trial_id), True
         self._guarded(partial(self._work.on_end, number, outcome), None)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Session:
         orphans = trials.orphans()
         self._standing = Standing(trials.records())
         self._proposals = Proposals(trials, orphans, self._standing, rules)
-        self._paused = self._idle = False
+        self._paused = False
         if rules.stopping is not None:
             rules.stopping.restore(self._standing.values())
         checkpoints.sweep(folder, checkpoints.wanted(self._standing.trials))
@@ -78,7 +78,6 @@ class Session:
 
     def propose(self) -> Job | None:
         """The next trial to start, or None if there is none now."""
-        self._idle = False
         while not self._paused and (proposal := self._proposals.next()):
             record = self._standing.get(proposal.number)
             if record is None or record.stopped_at is None:
@@ -141,7 +140,7 @@ class Session:
             outcome: `swast.TrainResult.to_dict` of the finished training, or why it failed; None
                 where it was stopped on the way.
         """
-        record, self._idle = self._standing[number], True
+        record = self._standing[number]
         if isinstance(outcome, Failure):
             self._fail(record, outcome)
         elif outcome is not None and math.isfinite(outcome["val_accuracy"]):
@@ -183,10 +182,8 @@ class Session:
         self._tracker.end_trial(record)
 
     def rest(self) -> None:
-        """Send MLflow what waits, unless a worker waits for its next trial."""
-        if not self._idle:
-            self._tracker.turn()
-        self._idle = False
+        """Send MLflow what waits."""
+        self._tracker.turn()
 
     def pause(self) -> None:
         """Start nothing more, and stop what runs at the end of its epoch."""

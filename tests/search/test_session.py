@@ -178,30 +178,9 @@ class TestATrial:
         assert scene.tracker.told("end") == [renumbered(ended, ended=None)]
 
 
-class TestResting:
-    def turns(self, scene):
-        """How often the tracker was let send in a rest of the session."""
-        before = len(scene.tracker.told("turn"))
-        scene.session.rest()
-        return len(scene.tracker.told("turn")) - before
-
-    def test_sends_mlflow_what_waits_while_trials_run(self, scene):
-        scene.session.propose()
-        assert self.turns(scene) == 1
-        scene.report(0, 1)
-        assert self.turns(scene) == 1
-
-    def test_lets_a_worker_that_is_free_have_its_next_trial_first(self, scene):
-        scene.session.propose()
-        scene.train(0)
-        assert self.turns(scene) == 0
-        scene.session.propose()
-        assert self.turns(scene) == 1
-
-    def test_does_not_wait_for_a_proposal_that_never_comes(self, scene):
-        scene.session.propose()
-        scene.train(0)
-        assert [self.turns(scene) for _ in range(3)] == [0, 1, 1]
+def test_resting_sends_mlflow_what_waits(scene):
+    scene.session.rest()
+    assert scene.tracker.told("turn") == [None]
 
 
 class TestTheBudget:
