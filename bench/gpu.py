@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import json
 import platform
 import statistics
 import time
@@ -35,7 +34,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench import phases, selection
+from bench import phases, selection, sheet
 from bench.packing import trials_an_hour
 from swast.calibration import in_round, now
 from swast.compute import pick_device
@@ -253,6 +252,7 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="train all 200 epochs of part 2")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    known = sheet.facts()
     size = SMALL if options.small else Size()
     config = settings(size, options.device, options.data or "npz:random")
     device = pick_device(options.device)
@@ -261,7 +261,6 @@ def main() -> None:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     found: dict[str, Any] = {
         "device": name or "CPU",
-        "torch": torch.__version__,
         "data": options.data or "random images of CIFAR-10's form",
         "model": size.model,
         "epochs": size.epochs,
@@ -276,8 +275,7 @@ def main() -> None:
     show(found)
     if device.type == "cuda":
         print("\n".join(["", *(f"below the mark: {text}" for text in misses(found))]))
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    sheet.keep(options.json, known, found)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench import sheet
 from search.study import find_study
 
 ARMS = ("whole", "halved")
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("--reduction", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    known = sheet.facts()
     options.out.mkdir(parents=True, exist_ok=True)
     files = arm_files(options.study, options.grace, options.reduction, options.out)
     rows = []
@@ -125,8 +127,7 @@ def main() -> None:
             **found
         )
     )
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    sheet.keep(options.json, known, found)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,15 +107,13 @@ def find(name: str | None) -> Study:
     return STUDIES[name]
 
 
-@contextmanager
-def alone(out: Path) -> Iterator[None]:
+def alone(out: Path) -> AbstractContextManager[None]:
     """A block in which no other process conducts a study into a folder.
 
     Raises:
         RequestError: another one does.
     """
-    with file_held(out / ".lock", RequestError(f"--out {out}: another process is at work there")):
-        yield
+    return file_held(out / ".lock", RequestError(f"--out {out}: another process is at work there"))
 
 
 def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:

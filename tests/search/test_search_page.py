@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 from docs import searching
-from docs.pages import renewed
+from docs.pages import DOCS, renewed
 from search.cli import COMMANDS
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "search.md").read_text(encoding="utf-8")
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from docs import study
-from docs.pages import renewed
+from docs.pages import DOCS, renewed
 from search.parameters import inside, sample
 from search.space import Choices, Range, read_space
 from search.study import TABLES, parse_study
@@ -16,7 +15,6 @@ from swast.config import parse_toml
 from swast.training import price
 from tests.swast.support import digits
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "studies.md").read_text(encoding="utf-8")
 (EXAMPLE,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from docs import paper
-from docs.pages import renewed
+from docs.pages import DOCS, renewed
 from studies.paper import STUDIES
 from studies.paper.page import render
 from studies.paper.report import Report
@@ -16,7 +15,6 @@ from studies.statistics import Interval
 from studies.summaries import ArmSummary
 from studies.tables import accuracy, points
 
-DOCS = Path(__file__).parents[2] / "docs"
 RESULTS = sorted((DOCS / "results").glob("*.json"))
 SUMMARIES = [path for path in RESULTS if path.stem not in STUDIES]
 REPORTS = [path for path in RESULTS if path.stem in STUDIES]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import torch
 
 from docs import trainer
-from docs.pages import renewed
+from docs.pages import DOCS, renewed
 from swast import load_network
 from swast.config import setting_paths
 from swast.coresets import SCORERS
@@ -17,7 +16,6 @@ from swast.errors import CheckpointError
 from swast.pruning import PRUNERS
 from tests.swast.support import copied, few_digits, started, tiny, train
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "trainer.md").read_text(encoding="utf-8")
 LIBRARY, WEIGHTS, SCORER, PRUNER = re.findall(r"```python\n(.*?)```", PAGE, re.S)
 

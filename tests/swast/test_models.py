@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from docs import networks
-from docs.pages import renewed
+from docs.pages import DOCS, renewed
 from swast.cost import model_cost
 from swast.errors import ConfigError
 from swast.features import evaluating, last_linear
@@ -18,7 +16,6 @@ from swast.models import MODELS, build_model, outline
 from swast.pruning import prunable_weights
 from tests.swast.support import copied, global_generators, same_bits
 
-DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "networks.md").read_text(encoding="utf-8")
 CIFAR, IMAGENET, MNIST = (3, 32, 32), (3, 224, 224), (1, 28, 28)
 LIGHT = ("cnn-small", "mlp-small", "lenet-300-100", "lenet-5", "resnet20", "mobilenet-v2")
