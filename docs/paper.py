@@ -1,13 +1,14 @@
-"""Write the tables of paper.md and the paper's part of results.md anew: `python -m docs.paper`."""
+"""Write the tables of paper.md and the reports in results.md anew: `python -m docs.paper`."""
 
 from __future__ import annotations
 
 from docs.pages import DOCS, Parts, write
 from studies.paper import STUDIES
 from studies.paper.report import Report
-from studies.paper.words import markdown
+from studies.paper.words import brief, tally
+from studies.tables import table
 
-PAGE, RESULTS = DOCS / "paper.md", DOCS / "results.md"
+PAGE, RESULTS, FOLDER = DOCS / "paper.md", DOCS / "results.md", "results/"
 
 
 def studies() -> str:
@@ -22,14 +23,24 @@ def studies() -> str:
     return "\n".join(rows) + "\n"
 
 
-def sections() -> str:
+def reports() -> list[Report]:
     """The reports in the folder of results, in the order of the studies."""
-    paths = [DOCS / "results" / f"{name}.json" for name in STUDIES]
-    made = [markdown(Report.read(path), level=3) for path in paths if path.exists()]
-    return "\n\n".join(made) + "\n"
+    paths = [DOCS / FOLDER / f"{name}.json" for name in STUDIES]
+    return [Report.read(path) for path in paths if path.exists()]
 
 
-PARTS: Parts = {"studies": studies, "paper": sections}
+def verdicts() -> str:
+    """How many of the claims hold, for each study."""
+    grid = tally(reports())
+    return table(grid.head, grid.rows) + "\n"
+
+
+def sections() -> str:
+    """Each report's figure and claims."""
+    return "\n\n".join(brief(each, FOLDER) for each in reports()) + "\n"
+
+
+PARTS: Parts = {"studies": studies, "verdicts": verdicts, "reports": sections}
 
 if __name__ == "__main__":
     write(PARTS, PAGE, RESULTS)

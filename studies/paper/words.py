@@ -79,24 +79,49 @@ def facts(report: Report) -> dict[str, str]:
     return {name: text for name, text in {**told, "commit": made.commit}.items() if text}
 
 
-def markdown(report: Report, level: int = 2) -> str:
-    """The report as a section in Markdown, its figure beside it.
+def markdown(report: Report) -> str:
+    """The report in Markdown, its figure beside it."""
+    return "\n\n".join([_lead(report, level=2, folder=""), *map(_titled, grids(report))])
+
+
+def brief(report: Report, folder: str) -> str:
+    """The report as a section of a page: its figure and its claims; for the rest, where it is.
 
     Args:
         report: to write.
-        level: of its heading.
+        folder: of the report's own files, as the page has to name it.
     """
+    claims = [_titled(claims_grid(report.claims))] if report.claims else []
+    rest = f"All its tables: [{folder}{report.study}.md]({folder}{report.study}.md)."
+    return "\n\n".join([_lead(report, level=3, folder=folder), *claims, rest])
+
+
+def tally(reports: Sequence[Report]) -> Grid:
+    """How many claims of each report hold."""
+    head = ("study", *VERDICTS.values())
+    rows = [
+        [each.study, *(f"{[c.verdict for c in each.claims].count(name)}" for name in VERDICTS)]
+        for each in reports
+        if each.claims
+    ]
+    return Grid("Claims that hold here", head, rows)
+
+
+def _lead(report: Report, level: int, folder: str) -> str:
+    """What a report begins with: how it was made, its figure, what that shows."""
     made = report.made
-    lead = f"    {made.command}\n\n" if made.command else ""
     settings = "; ".join(f"{name}: {text}" for name, text in report.settings.items())
-    bodies = [f"**{grid.title}**\n\n{table(grid.head, grid.rows)}" for grid in grids(report)]
-    return "\n\n".join(
-        [
-            f"{'#' * level} {report.study}: {report.title}",
-            f"{lead}{made.date}, {made.machine}, commit {made.commit}; {report.scale} scale, "
-            f"{len(report.seeds)} seed{'s' * (len(report.seeds) > 1)}. {settings}.",
-            f"![{report.title}](results/{report.study}.png)",
-            report.caption,
-            *bodies,
-        ]
-    )
+    parts = [
+        f"{'#' * level} {report.study}: {report.title}",
+        *([f"    {made.command}"] if made.command else []),
+        f"{made.date}, {made.machine}, commit {made.commit}; {report.scale} scale, "
+        f"{len(report.seeds)} seed{'s' * (len(report.seeds) > 1)}. {settings}.",
+        f"![{report.title}]({folder}{report.study}.png)",
+        report.caption,
+    ]
+    return "\n\n".join(parts)
+
+
+def _titled(grid: Grid) -> str:
+    """A table under its title, in Markdown."""
+    return f"**{grid.title}**\n\n{table(grid.head, grid.rows)}"
