@@ -166,6 +166,7 @@ def draw(report: Report, path: Path) -> None:
     with drawing(1, 2, (13, 9), path) as (_, panels):
         for axes, first in zip(panels, (True, False), strict=True):
             shown = [each for each in report.effects if (each.group in left) == first]
+            axes.set_xscale("symlog", linthresh=2)
             forest(
                 axes,
                 [f"{each.group}:  {each.name}" for each in shown],
@@ -173,7 +174,6 @@ def draw(report: Report, path: Path) -> None:
                 [None] * len(shown),
             )
             axes.set_xlabel("test accuracy gained over the defaults, points")
-            axes.set_xscale("symlog", linthresh=2)
             axes.set_xticks([-50, -20, -10, -5, -2, -1, 0, 1, 2], labels=None)
             axes.set_xticklabels(["−50", "−20", "−10", "−5", "−2", "−1", "0", "1", "2"])
             axes.minorticks_off()
