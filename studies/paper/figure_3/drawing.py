@@ -14,7 +14,7 @@ from studies.paper.figure_3.findings import EXTRA, SHOWN
 from studies.paper.report import Curve, Report
 
 MOST = 160.0
-"""Per cent of runs, and twice the points of extra loss, of the deepest colour: text stays legible."""
+"""Per cent of runs, and twice the points lost, of the deepest colour: text stays legible."""
 
 
 def draw(report: Report, path: Path) -> None:
