@@ -135,9 +135,13 @@ def check_store(what: str, url: str, *, new: bool) -> None:
 
 
 def _damage(path: Path) -> str | None:
-    """Why a file is no SQLite database, or None if it is one."""
+    """Why a file is no SQLite database, or None if it is one.
+
+    It is opened for writing where that is allowed, since what a killed writer has left half done
+    is undone by whoever opens the file next, and is an error to those who may only read.
+    """
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as database:
             database.execute("PRAGMA schema_version")
     except sqlite3.Error as error:
         return str(error)

@@ -132,9 +132,12 @@ class Place:
         return {int(number) for (number,) in self.read("mlflow.db", query)}
 
     def read(self, name, query):
-        """Rows of a database that a search is writing; none where it has not got that far."""
+        """Rows of a database that a search is writing; none where it has not got that far.
+
+        It is opened for writing too: what a killed writer left half done bars those who may not.
+        """
         try:
-            database = sqlite3.connect(f"file:{self.home / name}?mode=ro", uri=True)
+            database = sqlite3.connect(f"file:{self.home / name}?mode=rw", uri=True)
             with contextlib.closing(database):
                 return database.execute(query).fetchall()
         except sqlite3.OperationalError:

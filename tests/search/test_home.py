@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,14 @@ import pytest
 from search.errors import RequestError
 from search.home import Home, check_store, shown
 from tests.search.support import new_search, tree
+
+KILLED = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+database.execute("PRAGMA cache_size = 1")
+database.executemany("INSERT INTO kept VALUES (?)", [("x" * 999,)] * 99)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +107,27 @@ class TestExisting:
         before = tree(tmp_path)
         with pytest.raises(RequestError, match=f"no searches in {tmp_path / name}"):
             Home(tmp_path / name).check_exists()
+        assert tree(tmp_path) == before
+
+
+class TestStores:
+    def test_are_usable_after_a_writer_was_killed_in_the_middle(self, tmp_path):
+        """Its journal is there still, and the pages that it had changed."""
+        path = tmp_path / "store.db"
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            database.execute("CREATE TABLE kept (value)")
+        subprocess.run([sys.executable, "-c", KILLED, path], check=False)
+        assert (tmp_path / "store.db-journal").stat().st_size
+        check_store("the store", f"sqlite:///{path}", new=False)
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            assert database.execute("SELECT COUNT(*) FROM kept").fetchone() == (0,)
+
+    def test_are_refused_where_a_file_is_something_else(self, tmp_path):
+        path = tmp_path / "store.db"
+        path.write_text("not a database" * 99)
+        before = tree(tmp_path)
+        with pytest.raises(RequestError, match=f"sqlite:///{path} cannot be used: file is not a"):
+            check_store("the store", f"sqlite:///{path}", new=True)
         assert tree(tmp_path) == before
 
 
