@@ -38,6 +38,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from search.errors import RequestError
 from search.home import check_store, shown, sqlite_file
+from search.lock import alone_in
 
 __all__ = [
     "MLFLOW_PARENT_RUN_ID",
@@ -94,6 +95,7 @@ def open_store(uri: str) -> MlflowClient:
     check_store("the MLflow store", uri, new=True)
     try:
         _reach(uri)
+        _make(uri)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
     except UNUSABLE as error:
@@ -122,6 +124,25 @@ def _reach(uri: str) -> None:
     engine = sqlalchemy.create_engine(uri, connect_args=arguments)
     engine.connect().close()
     engine.dispose()
+
+
+def _make(uri: str) -> None:
+    """Make a new SQLite store out of sight, and put it in place when it is whole.
+
+    MLflow makes its tables by dozens of migrations, and cannot go on where one died in the middle.
+    """
+    path = sqlite_file(uri)
+    if path is None or "?" in uri or path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(path.parent):
+        if path.exists():
+            return
+        partial = path.with_name(f".{path.name}.partial")
+        for leftover in path.parent.glob(f"{partial.name}*"):  # and its journal
+            leftover.unlink()
+        MlflowClient(tracking_uri=f"sqlite:///{partial}").search_experiments(max_results=1)
+        partial.rename(path)
 
 
 def dataset(name: str) -> DatasetInput:

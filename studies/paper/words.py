@@ -100,7 +100,7 @@ def tally(reports: Sequence[Report]) -> Grid:
     """How many claims of each report hold."""
     head = ("study", *VERDICTS.values())
     rows = [
-        [each.study, *(f"{[c.verdict for c in each.claims].count(name)}" for name in VERDICTS)]
+        [each.study, *(f"{sum(c.verdict == name for c in each.claims)}" for name in VERDICTS)]
         for each in reports
         if each.claims
     ]
