@@ -52,5 +52,5 @@ clean:
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --editable ".[test]"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[test]"
 	touch $@
