@@ -91,8 +91,9 @@ HIDDEN = "***"
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite URL; None for other databases and servers."""
-    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+    """The file of an SQLite URL, whatever options follow it; None for others and servers."""
+    name = url.removeprefix("sqlite:///").partition("?")[0]
+    return Path(name) if url.startswith("sqlite:///") else None
 
 
 def shown(url: str) -> str:

@@ -85,7 +85,7 @@ def file_held(path: Path, refusal: RequestError) -> Iterator[None]:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block for a folder, which has to exist."""
+    """Wait until no other process is in such a block for a folder; nothing is left in it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

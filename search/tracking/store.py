@@ -132,15 +132,15 @@ def _make(uri: str) -> None:
     MLflow makes its tables by dozens of migrations, and cannot go on where one died in the middle.
     """
     path = sqlite_file(uri)
-    if path is None or "?" in uri or path.exists():
+    if path is None or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with alone_in(path.parent):
         if path.exists():
             return
         partial = path.with_name(f".{path.name}.partial")
-        for leftover in path.parent.glob(f"{partial.name}*"):  # and its journal
-            leftover.unlink()
+        for leftover in (partial, partial.with_name(f"{partial.name}-journal")):
+            leftover.unlink(missing_ok=True)
         MlflowClient(tracking_uri=f"sqlite:///{partial}").search_experiments(max_results=1)
         partial.rename(path)
 

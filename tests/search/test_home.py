@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from search.errors import RequestError
-from search.home import Home, check_store, shown
+from search.home import Home, check_store, shown, sqlite_file
 from tests.search.support import new_search, tree
 
 KILLED = """
@@ -111,6 +111,11 @@ class TestExisting:
 
 
 class TestStores:
+    def test_are_files_whatever_options_follow(self):
+        assert sqlite_file("sqlite:////a/b.db?timeout=60") == Path("/a/b.db")
+        assert sqlite_file("sqlite:///b.db") == Path("b.db")
+        assert sqlite_file("postgresql://host/db?user=me") is None
+
     def test_are_usable_after_a_writer_was_killed_in_the_middle(self, tmp_path):
         """Its journal is there still, and the pages that it had changed."""
         path = tmp_path / "store.db"

@@ -31,7 +31,7 @@ def start(source, uri):
 
 def test_a_store_whose_maker_was_killed_is_made_anew_by_two_at_once(tmp_path):
     """The first dies among MLflow's migrations, which cannot go on from there."""
-    uri = f"sqlite:///{tmp_path}/new/mlflow.db"
+    uri = f"sqlite:///{tmp_path}/new/mlflow.db?timeout=60"
     assert start(KILLED + OPENED, uri).wait() == -9
     both = [start(OPENED, uri) for _ in range(2)]
     assert [each.wait() for each in both] == [0, 0]
