@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.search import Replays, gains, read, yardstick
-from search.study import find_study
-from search.tables import Objectives
+from search.study.study_file import find_study
+from search.study.tables import Objectives
 from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, band, drawing
 
 SHOWN = {

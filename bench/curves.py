@@ -26,8 +26,8 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, Whi
 from sklearn.model_selection import KFold
 
 from bench.record import drawn
-from search.space import Choices, Domain, Range
-from search.study import Study, find_study
+from search.study.space import Choices, Domain, Range
+from search.study.study_file import Study, find_study
 from swast import TrainConfig
 from swast.data import load_data
 from swast.environment import environment

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import sheet
-from search.study import find_study
+from search.study.study_file import find_study
 
 ARMS = ("whole", "halved")
 HEADER = (

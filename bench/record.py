@@ -25,8 +25,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from search.parameters import sample
-from search.study import find_study
+from search.samplers.parameters import sample
+from search.study.study_file import find_study
 from swast import TrainConfig
 from swast.data import load_data
 from swast.errors import DivergedError

@@ -20,7 +20,7 @@ from scipy.special import expit
 
 from bench.curves import Surrogate, Table, unseen
 from search.pareto import hypervolume
-from search.tables import Objectives
+from search.study.tables import Objectives
 from swast import TrainConfig
 from swast.data import load_data
 from swast.forecast import dense_flops

@@ -29,8 +29,8 @@ from bench.curves import Table, errors
 from bench.record import mend
 from bench.replay import Clock, Finish, Gains, World
 from bench.strategies import make
-from search.study import find_study
-from search.tables import STANDARD, Objectives
+from search.study.study_file import find_study
+from search.study.tables import STANDARD, Objectives
 
 FULL = 200
 """Trials of random search that are the yardstick."""

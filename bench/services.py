@@ -69,11 +69,11 @@ def network(_shape: tuple[int, ...], classes: int) -> nn.Module:
 
 def run_ours(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:
     """A search as `swast-search` runs it."""
-    from search import cluster
-    from search.home import Home
-    from search.request import Request
+    from search.driver.request import Request
+    from search.engine import cluster
+    from search.store.home import Home
 
-    launch: Any = importlib.import_module("search.launch")
+    launch: Any = importlib.import_module("search.driver.launch")
     marks = {"imports": time.time()}
     study = folder / "overhead.toml"
     lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in FIXED.items())

@@ -16,11 +16,11 @@ from ray.tune.schedulers.trial_scheduler import TrialScheduler
 
 from bench.peers import from_package
 from bench.replay import Strategy, World
-from search.ehvi.costs import Prices
-from search.halving import Arrival, Halving
-from search.parameters import draw
-from search.sampler import KnowsPrices, make_sampler
-from search.study import find_study
+from search.loop.halving import Arrival, Halving
+from search.samplers.ehvi.costs import Prices
+from search.samplers.parameters import draw
+from search.samplers.registry import KnowsPrices, make_sampler
+from search.study.study_file import find_study
 from swast import TrainConfig
 
 GRACE, REDUCTION = 3, 3

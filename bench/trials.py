@@ -2,8 +2,8 @@
 
     python -m bench.trials [--marks 100 1000 3000] [--sampler random] [--json FILE]
 
-A search in an SQLite database of its own, driven through `search.session` by a worker that trains
-nothing: it makes up accuracy and FLOPs. At each mark, the medians of the last 20 trials:
+A search in an SQLite database of its own, driven through `search.loop.session` by a worker that
+trains nothing: it makes up accuracy and FLOPs. At each mark, the medians of the last 20 trials:
 
 - suggest: `SearchTrials.ask`, with the sampler of the search;
 - tell: `SearchTrials.settle`;
@@ -32,21 +32,21 @@ from typing import Any
 import numpy as np
 
 from bench import sheet
-from search.display import Lines
-from search.histories import Histories
-from search.info import SearchInfo
-from search.records import TrialRecord, front_of
-from search.result import SearchResult
-from search.rules import Rules
-from search.sampler import make_sampler
-from search.session import Session
-from search.standing import Standing
-from search.status import end_of
-from search.study import find_study
-from search.tracking.labels import search_values
-from search.tracking.notes import write_front
-from search.trials import SearchTrials
-from search.work import Report
+from search.console.live import Lines
+from search.engine.jobs import Report
+from search.loop.limits import Rules
+from search.loop.result import SearchResult
+from search.loop.session import Session
+from search.loop.status import end_of
+from search.samplers.registry import make_sampler
+from search.store.epoch_log import Histories
+from search.study.study_file import find_study
+from search.tracking.description import write_front
+from search.tracking.tags import search_values
+from search.trials.repository import SearchTrials
+from search.trials.search_info import SearchInfo
+from search.trials.search_state import Standing
+from search.trials.trial_record import TrialRecord, front_of
 
 MARKS = (100, 1000, 3000)
 LAST, ASKED = 20, 3

@@ -7,7 +7,7 @@ import json
 
 from bench.halving import HEADER, ROW
 from docs.pages import DOCS, Parts, write
-from search.request import Request
+from search.driver.request import Request
 
 PAGE = DOCS / "search.md"
 HALVING = DOCS / "bench" / "halving.json"

@@ -6,8 +6,8 @@ import dataclasses
 from functools import partial
 
 from docs.pages import DOCS, Parts, write
-from search.study import find_study, shipped
-from search.tables import NO_LIMIT, Constraints, HalvingConfig, Objectives, TrialResources
+from search.study.study_file import find_study, shipped
+from search.study.tables import NO_LIMIT, Constraints, HalvingConfig, Objectives, TrialResources
 from swast.settings import Table, field_types
 
 PAGE = DOCS / "studies.md"

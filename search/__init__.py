@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search.launch import run_search as run_search
-    from search.result import SearchResult as SearchResult
+    from search.driver.launch import run_search as run_search
+    from search.loop.result import SearchResult as SearchResult
 
 __all__ = ["SearchResult", "run_search"]
 
@@ -14,11 +14,11 @@ __all__ = ["SearchResult", "run_search"]
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     """The public names, loaded when they are first asked for: Optuna and torch take seconds."""
     if name == "run_search":
-        from search.launch import run_search
+        from search.driver.launch import run_search
 
         return run_search
     if name == "SearchResult":
-        from search.result import SearchResult
+        from search.loop.result import SearchResult
 
         return SearchResult
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from search.driver.request import Request, add_options, count, port, positive, share, whole
 from search.errors import RequestError, SearchError, say
-from search.request import Request, add_options, count, port, positive, share, whole
 from swast.cli import DONE, FAILED, REFUSED, Parser, add_places
 from swast.errors import ConfigError, DataError, SwastError, printable
 
@@ -33,17 +33,17 @@ COMMANDS = {
 
 
 PLACES = {
-    "list": ("show", "list_searches"),
-    "show": ("show", "show"),
-    "report": ("report", "report"),
-    "export": ("export", "export_files"),
-    "verify": ("verify", "verify"),
-    "watch": ("watch", "watch"),
-    "ui": ("ui", "ui"),
-    "delete": ("cleanup", "delete"),
-    "gc": ("cleanup", "collect"),
-    "studies": ("show", "studies"),
-    "reproduce": ("reproduce", "reproduce"),
+    "list": ("commands.show", "list_searches"),
+    "show": ("commands.show", "show"),
+    "report": ("commands.report", "report"),
+    "export": ("export.export", "export_files"),
+    "verify": ("export.verify", "verify"),
+    "watch": ("commands.watch", "watch"),
+    "ui": ("commands.ui", "ui"),
+    "delete": ("commands.cleanup", "delete"),
+    "gc": ("commands.cleanup", "collect"),
+    "studies": ("commands.show", "studies"),
+    "reproduce": ("reproduce.command", "reproduce"),
 }
 """Where a command is: module and function."""
 
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def search(request: Request) -> int:
     """Run a search; returns the exit code."""
-    from search.launch import launch
+    from search.driver.launch import launch
 
     return DONE if launch(request) else FAILED
 

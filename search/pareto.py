@@ -1,4 +1,4 @@
-"""The Pareto front of accuracy (up) against training FLOPs (down), in NumPy alone.
+"""Pareto dominance, front, hypervolume and knee of a score (more is better) and a cost, in NumPy.
 
 A point dominates another if it is at least as good in both objectives and better in one. Equal
 points do not dominate each other: all of them are on the front.
@@ -12,38 +12,31 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from search.tables import STANDARD, Objectives
+from search.objectives import STANDARD, Objectives
 
-REFERENCE_RELATIVE_FLOPS = 1.0
-"""Where the axis of FLOPs ends, see `hypervolume`."""
 ROUNDING = 1e-12
 
 
-def reference_point(axes: Objectives = STANDARD) -> dict[str, float]:
-    """The worst corner of the hypervolume: no accuracy at the FLOPs of dense training."""
-    return {"accuracy": axes.reference_accuracy, "relative_flops": REFERENCE_RELATIVE_FLOPS}
+def dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:
+    """Return whether one point dominates another."""
+    at_least = score >= other_score and cost <= other_cost
+    return at_least and (score > other_score or cost < other_cost)
 
 
-def dominates(accuracy: float, flops: float, other_accuracy: float, other_flops: float) -> bool:
-    """Whether one point dominates another."""
-    at_least = accuracy >= other_accuracy and flops <= other_flops
-    return at_least and (accuracy > other_accuracy or flops < other_flops)
-
-
-def ranks(accuracy: ArrayLike, flops: ArrayLike) -> NDArray[np.int64]:
-    """The non-dominated rank of every point, in their order; n log n.
+def ranks(score: ArrayLike, cost: ArrayLike) -> NDArray[np.int64]:
+    """Return the non-dominated rank of every point, in their order; n log n.
 
     Points that no other dominates have rank 0; without them, the next ones have rank 1; and so on.
     A point that is not finite in both objectives has rank n, behind every other.
 
     Args:
-        accuracy: n numbers, more is better.
-        flops: n numbers, less is better.
+        score: n numbers, more is better.
+        cost: n numbers, less is better.
     """
-    up, down = np.asarray(accuracy, dtype=float), np.asarray(flops, dtype=float)
+    up, down = np.asarray(score, dtype=float), np.asarray(cost, dtype=float)
     found = np.full(len(up), len(up), dtype=np.int64)
     finite = np.isfinite(up) & np.isfinite(down)
-    tops: list[float] = []  # the best accuracy of each rank so far, negated: rises with rank
+    tops: list[float] = []  # the best score of each rank so far, negated: rises with rank
     last = -1
     for place in np.lexsort((-up, down)):
         if not finite[place]:
@@ -58,16 +51,16 @@ def ranks(accuracy: ArrayLike, flops: ArrayLike) -> NDArray[np.int64]:
     return found
 
 
-def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
-    """Positions of the points that no other dominates, by rising FLOPs; n log n.
+def front(score: ArrayLike, cost: ArrayLike) -> list[int]:
+    """Return the positions of the points that no other dominates, cheapest first; n log n.
 
     A point that is not finite in both objectives is on no front.
 
     Args:
-        accuracy: n numbers, more is better.
-        flops: n numbers, less is better.
+        score: n numbers, more is better.
+        cost: n numbers, less is better.
     """
-    up, down = np.asarray(accuracy, dtype=float), np.asarray(flops, dtype=float)
+    up, down = np.asarray(score, dtype=float), np.asarray(cost, dtype=float)
     order = np.lexsort((-up, down))
     order = order[np.isfinite(up[order]) & np.isfinite(down[order])]
     if not len(order):
@@ -79,59 +72,58 @@ def front(accuracy: ArrayLike, flops: ArrayLike) -> list[int]:
     return [int(place) for place in order[equal]]
 
 
-def hypervolume(
-    accuracy: ArrayLike, relative_flops: ArrayLike, axes: Objectives = STANDARD
-) -> float:
-    """The share of the unit square that a set of points dominates, in [0, 1].
+def hypervolume(score: ArrayLike, cost: ArrayLike, objectives: Objectives = STANDARD) -> float:
+    """Return the share of the unit square that a set of points dominates, in [0, 1].
 
-    One axis is accuracy, scaled from the reference accuracy (0) to 1; the other is FLOPs saved on
-    a log scale: log10 of the relative FLOPs, 0 at dense training (1) and 1 at the least relative
-    FLOPs (1e-4, a ten-thousandth of it), both clipped to their ranges. The reference point is the
-    reference accuracy at the cost of dense training, so a point that costs as much as dense
-    training or more, or is no more accurate than the reference, adds nothing.
+    Each axis runs from the objective's reference (0) to its best value (1), both clipped, on a log
+    scale where the objective says so (see `Objective.worth`). For accuracy and training FLOPs that
+    is accuracy from the reference accuracy to 1, and log10 of the relative FLOPs from dense
+    training (1) to the least relative FLOPs. A point at or beyond a reference adds nothing.
 
     Args:
-        accuracy: n numbers in [0, 1].
-        relative_flops: n numbers above 0.
-        axes: where they begin and end; by default as the numbers in brackets say.
+        score: n numbers.
+        cost: n relative costs; above 0 on a logarithmic axis.
+        objectives: the ends of the axes.
     """
-    up, relative = np.asarray(accuracy, dtype=float), np.asarray(relative_flops, dtype=float)
-    saved = np.clip(np.log10(relative) / np.log10(axes.least_relative_flops), 0, 1)
-    worst = axes.reference_accuracy
-    height = np.maximum(up - worst, 0) / (1 - worst)
+    saved, height = objectives.cost.worth(cost), objectives.score.worth(score)
     area, covered = 0.0, 0.0
-    for place in front(up, relative)[::-1]:
+    members = front(objectives.score.rising(score), -objectives.cost.rising(cost))
+    for place in members[::-1]:
         area += max(0.0, saved[place] - covered) * height[place]
         covered = max(covered, saved[place])
     return float(area)
 
 
-def knee(accuracy: Sequence[float], relative_flops: Sequence[float]) -> int:
-    """The position of the front's knee: the best bargain between its two ends.
+def knee(score: Sequence[float], cost: Sequence[float], objectives: Objectives = STANDARD) -> int:
+    """Return the position of the front's knee: the best bargain between its two ends.
 
-    The front is scaled to the unit square (accuracy, and log10 of FLOPs); its knee is the point
-    farthest above the straight line from the cheapest to the most accurate one. Where none is
-    above that line, the most accurate point is the knee.
+    The members whose score is worth something, or all of them if none is, are scaled to the unit
+    square (the cost on its own scale). The knee is the point farthest above the straight line from
+    the cheapest to the best one. If no point is above that line, the best point is the knee.
 
     Args:
-        accuracy: of at least one point, not all of which need to be on the front.
-        relative_flops: of the same points.
+        score: of at least one point, not all of which need to be on the front.
+        cost: relative cost of the same points.
+        objectives: directions, scales and the reference score.
 
     Raises:
         ValueError: no point is finite.
     """
-    places = front(accuracy, relative_flops)
-    if not places:
+    up, down = objectives.score.rising(score), -objectives.cost.rising(cost)
+    members = front(up, down)
+    if not members:
         raise ValueError("a knee needs at least one finite point")
-    up = unit(np.asarray(accuracy, dtype=float)[places])
-    down = unit(np.log10(np.asarray(relative_flops, dtype=float)[places]))
-    above = up - down
+    heights = objectives.score.worth(np.asarray(score, dtype=float)[members])
+    places = [place for place, height in zip(members, heights, strict=True) if height > 0]
+    places = places or members
+    saved = np.log10(down[places]) if objectives.cost.log else down[places]
+    above = unit(up[places]) - unit(saved)
     if above.max() < ROUNDING:
         return places[-1]
     return places[int(above.argmax())]
 
 
 def unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values scaled to [0, 1]; all 0 where they are equal."""
+    """Return values scaled to [0, 1]; all 0 if they are equal."""
     span = float(np.ptp(values))
     return (values - values.min()) / span if span > 0 else np.zeros_like(values)

@@ -1,13 +1,15 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, files of JSON lines, and locks on files."""
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 
 @contextmanager
@@ -44,3 +46,73 @@ def writable(path: Path, *, folder: bool) -> bool:
             return True
     except OSError:
         return False
+
+
+class JsonLines:
+    """File of JSON values, one on a line, to which values are appended.
+
+    A line that a kill or a full disk cut short is ignored by `read` and overwritten by `append`.
+
+    Args:
+        path: of the file; the first `append` creates it with its folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._size: int | None = None
+
+    def read(self) -> list[Any]:
+        """Return the values of all whole lines, up to the first that is not JSON."""
+        found: list[Any] = []
+        self._size = 0
+        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
+        for line in lines:
+            try:
+                value = json.loads(line)
+            except ValueError:
+                break
+            if not line.endswith(b"\n"):
+                break
+            found.append(value)
+            self._size += len(line)
+        return found
+
+    def append(self, values: Iterable[Any], *, sync: bool = True) -> None:
+        """Append values.
+
+        Args:
+            values: to append, each on a line.
+            sync: wait until they are on the disk.
+
+        Raises:
+            OSError: they cannot be written; the next call replaces any part that was.
+        """
+        if self._size is None:
+            self.read()
+        text = "".join(f"{json.dumps(value)}\n" for value in values).encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            file.truncate(self._size)
+            file.write(text)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        self._size = (self._size or 0) + len(text)
+
+
+def lock(file: IO[Any] | int, *, shared: bool = False, wait: bool = False) -> bool:
+    """Lock an open file until it is closed; return whether it is locked.
+
+    The lock goes with the process, however that ends.
+
+    Args:
+        file: an open file, or the descriptor of an open folder.
+        shared: allow other shared locks.
+        wait: wait for the lock.
+    """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

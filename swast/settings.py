@@ -8,6 +8,7 @@ for the reference that is generated from them.
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import sys
 import typing
@@ -34,6 +35,7 @@ class Setting:
         low, above, high, below: its range, ``low <= value <= high``, open at ``above``/``below``.
         names: the texts that it may be, where they are listed and its type is not a ``Literal``.
         forms: further texts that it may be: how they look, and the pattern that they match.
+        unlimited: whether infinity is allowed and stands for no limit.
     """
 
     doc: str
@@ -44,9 +46,12 @@ class Setting:
     below: float | None = None
     names: tuple[str, ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
+    unlimited: bool = False
 
     def allows(self, value: float) -> bool:
-        """Whether a number lies in the range; NaN and infinities never do."""
+        """Return whether a number is in the range; NaN never is, infinity only as "no limit"."""
+        if value == math.inf:
+            return self.unlimited
         return (
             abs(value) <= sys.float_info.max
             and (self.low is None or value >= self.low)
@@ -86,7 +91,8 @@ def _plain(number: float | None) -> str:
 
 
 def setting(default: Any, doc: str, **limits: Any) -> Any:  # noqa: ANN401
-    """A dataclass field with its `Setting` attached."""
+    """A dataclass field with its `Setting` attached; a default of infinity stands for no limit."""
+    limits = {"unlimited": default == math.inf} | limits
     return field(default=default, metadata={"setting": Setting(doc, **limits)})
 
 

@@ -7,7 +7,6 @@ first to need one trains it, and the others wait for it and take it over.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import platform
@@ -24,6 +23,7 @@ from swast.config import BEGINNING, TrainConfig, flatten
 from swast.data import ArrayData
 from swast.data.files import ImageFiles
 from swast.errors import CheckpointError
+from swast.files import lock
 from swast.plan import prune_start
 from swast.run import Run
 
@@ -100,7 +100,7 @@ class Warmups:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("a")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file, wait=True)
         except OSError:
             file.close()
             raise

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from search.histories import Epoch, Histories
-from search.info import SearchInfo
 from search.plots.bill import bill_chart
 from search.plots.chart import Chart
 from search.plots.curves import curves_chart
@@ -18,7 +16,10 @@ from search.plots.parallel import parallel_chart
 from search.plots.pareto import pareto_chart
 from search.plots.slices import slices_chart
 from search.plots.still import write_png
-from search.records import TrialRecord
+from search.store.epoch_log import EpochLog
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import TrialRecord
+from swast.result import EpochRecord
 
 __all__ = ["REPORT", "charts", "pareto_chart", "report_of", "write_all", "write_pareto"]
 
@@ -26,7 +27,7 @@ REPORT = "report.html"
 
 
 def charts(
-    info: SearchInfo, trials: Sequence[TrialRecord], epochs: Mapping[int, Sequence[Epoch]]
+    info: SearchInfo, trials: Sequence[TrialRecord], epochs: Mapping[int, Sequence[EpochRecord]]
 ) -> list[Chart]:
     """All plots of a search.
 
@@ -41,17 +42,17 @@ def charts(
 
 
 def report_of(
-    info: SearchInfo, trials: Sequence[TrialRecord], histories: Histories, tracking: str = ""
+    info: SearchInfo, trials: Sequence[TrialRecord], epoch_log: EpochLog, tracking: str = ""
 ) -> Page:
     """A search on one page, with all its plots.
 
     Args:
         info: the search.
         trials: of it.
-        histories: the epochs that they made.
+        epoch_log: the epochs that they made.
         tracking: MLflow's URI; where it is a server, the page links to it.
     """
-    epochs = {trial.number: histories.read(trial.number) for trial in trials}
+    epochs = {trial.number: epoch_log.read(trial.number) for trial in trials}
     return report(info, trials, charts(info, trials, epochs), tracking)
 
 
@@ -74,7 +75,7 @@ def write_all(
     folder: Path,
     info: SearchInfo,
     trials: Sequence[TrialRecord],
-    histories: Histories,
+    epoch_log: EpochLog,
     tracking: str = "",
 ) -> list[Path]:
     """Write the report, and each of its plots as a still image; returns the files.
@@ -82,7 +83,7 @@ def write_all(
     Raises:
         OSError: the folder cannot be written to.
     """
-    page = report_of(info, trials, histories, tracking)
+    page = report_of(info, trials, epoch_log, tracking)
     page.write(folder / REPORT)
     stills = [folder / f"{chart.key}.png" for chart in page.charts]
     for chart, path in zip(page.charts, stills, strict=True):

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from search.objectives import Objective
 from search.plots.chart import SIDES, Range
 
 PLACES = [f"{row} {column}" for row in ("top", "bottom", "middle") for column in ("left", "right")]
@@ -51,6 +52,13 @@ def log_ticks(bounds: Range) -> dict[float, str]:
         for tick in ticks
         if bounds[0] <= math.log10(tick) <= bounds[1]
     }
+
+
+def ticks_of(objective: Objective, bounds: Range) -> dict[float, str]:
+    """Return the labelled coordinates of an objective's axis (see `Objective.place`)."""
+    if objective.log:
+        return {math.log10(tick): text for tick, text in log_ticks(bounds).items()}
+    return even_ticks(*bounds)
 
 
 def even_ticks(low: float, high: float, most: int = 5) -> dict[float, str]:

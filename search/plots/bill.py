@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.info import SearchInfo
 from search.plots.axes import flops_unit
 from search.plots.chart import Axis, Bars, Chart, Panel
 from search.plots.theme import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION
 from search.plots.words import escape, heading, short
-from search.records import TrialRecord, finished, front_of, knee_of
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
 
 TERMS = {
     "training": ("Training", BLUE),
@@ -27,14 +27,14 @@ MOST = 30
 
 def bill_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """The bill by term: in FLOPs, and as shares."""
-    members = front_of(trials)
+    members = front_of(trials, info.objectives)
     numbers = {member.number for member in members}
     others = [t for t in finished(trials) if t.reference and t.number not in numbers]
     billed = [t for t in [*members, *others] if _total(t)]
     shown = sorted(billed[:MOST], key=_total)
     factor, unit = flops_unit(max(map(_total, shown), default=0))
-    ticks = _ticks(shown, knee_of(members).number if members else None)
-    terms = [term for term in TERMS if any(trial.flops.get(term) for trial in shown)]
+    ticks = _ticks(shown, knee_of(members, info.objectives).number if members else None)
+    terms = [term for term in TERMS if any(trial.bill.get(term) for trial in shown)]
     left = f" · {len(billed) - MOST} more not shown" if len(billed) > MOST else ""
     return Chart(
         key="bill",
@@ -61,7 +61,7 @@ def bill_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
 
 
 def _total(trial: TrialRecord) -> int:
-    return sum(trial.flops.get(term, 0) for term in TERMS)
+    return sum(trial.bill.get(term, 0) for term in TERMS)
 
 
 def _ticks(shown: Sequence[TrialRecord], knee: int | None) -> dict[float, str]:
@@ -75,7 +75,7 @@ def _ticks(shown: Sequence[TrialRecord], knee: int | None) -> dict[float, str]:
 def _bars(shown: Sequence[TrialRecord], term: str, factor: float, unit: str) -> Bars:
     """A term of all bills, in a unit or, with a factor of 0, in per cent of each bill."""
     name, colour = TERMS[term]
-    lengths = [trial.flops.get(term, 0) / (factor or _total(trial) / 100) for trial in shown]
+    lengths = [trial.bill.get(term, 0) / (factor or _total(trial) / 100) for trial in shown]
     return Bars(
         y=list(map(float, range(len(shown)))),
         lengths=lengths,

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from search.histories import Epoch
-from search.info import SearchInfo
+from search.objectives import Objectives, Score
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points
 from search.plots.theme import BLACK, BLUE, FADED, GREEN, PAPER, SKY
 from search.plots.words import escape, heading
-from search.records import TrialRecord, front_of, stopped
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import TrialRecord, front_of, stopped
+from swast.result import EpochRecord
 
 STOPPED = Line(x=(), y=(), name="Stopped at a rung", colour=FADED, width=1.0, opacity=0.45)
 DOMINATED = Line(x=(), y=(), name="Dominated", colour=SKY, width=1.2, opacity=0.6)
@@ -29,7 +30,7 @@ Curve = tuple[Sequence[float], Sequence[float]]
 
 
 def curves_chart(
-    info: SearchInfo, trials: Sequence[TrialRecord], epochs: Mapping[int, Sequence[Epoch]]
+    info: SearchInfo, trials: Sequence[TrialRecord], epochs: Mapping[int, Sequence[EpochRecord]]
 ) -> Chart:
     """Validation accuracy by epoch of every trial, with what was decided at the rungs.
 
@@ -39,12 +40,17 @@ def curves_chart(
         epochs: that they made, by trial number.
     """
     stride = -(-sum(map(len, epochs.values())) // MOST) or 1
-    curves = {trial.number: _curve(epochs.get(trial.number, ()), stride) for trial in trials}
+    score = info.objectives.score
+    curves = {
+        trial.number: _curve(epochs.get(trial.number, ()), stride, score) for trial in trials
+    }
     shown = [trial for trial in trials if curves[trial.number][0]]
     lines: list[Mark] = [
-        _drawn(info, curves, group, look) for look, group in _groups(shown) if group
+        _drawn(info, curves, group, look)
+        for look, group in _groups(shown, info.objectives)
+        if group
     ]
-    values = [accuracy for number in curves for accuracy in curves[number][1]]
+    values = [value for number in curves for value in curves[number][1]]
     low = float(np.percentile(values, 3)) if values else 0.0
     bounds = (low - 1.0, max(values, default=100.0) + 1.0)
     last = max((epoch for number in curves for epoch in curves[number][0]), default=1)
@@ -58,7 +64,7 @@ def curves_chart(
             Panel(
                 marks=[*posts, *lines, *_decisions(info, shown)],
                 x=Axis(title="Epoch", bounds=(0.5, last + 0.5)),
-                y=Axis(title="Validation accuracy (%)", bounds=bounds),
+                y=Axis(title=score.title, bounds=bounds),
             )
         ],
         height=560,
@@ -67,9 +73,11 @@ def curves_chart(
     )
 
 
-def _groups(shown: Sequence[TrialRecord]) -> list[tuple[Line, list[TrialRecord]]]:
+def _groups(
+    shown: Sequence[TrialRecord], objectives: Objectives
+) -> list[tuple[Line, list[TrialRecord]]]:
     """The trials that share a look."""
-    members = {trial.number for trial in front_of(shown)}
+    members = {trial.number for trial in front_of(shown, objectives)}
     others = [trial for trial in shown if trial.number not in members]
     searched = [trial for trial in others if not trial.reference]
     return [
@@ -80,12 +88,12 @@ def _groups(shown: Sequence[TrialRecord]) -> list[tuple[Line, list[TrialRecord]]
     ]
 
 
-def _curve(epochs: Sequence[Epoch], stride: int) -> Curve:
-    """Epochs, and accuracy in per cent after each: the first, some on the way, and the last."""
+def _curve(epochs: Sequence[EpochRecord], stride: int, score: Score) -> Curve:
+    """Return epochs and the score after each: the first, some between, and the last."""
     kept = [*epochs[:-1:stride], *epochs[-1:]]
-    told = [(each["epoch"], each["val_accuracy"]) for each in kept]
-    known = [(at, 100 * value) for at, value in told if value is not None and math.isfinite(value)]
-    return [at for at, _ in known], [accuracy for _, accuracy in known]
+    known = [(each.epoch, score.place(score.measure(each))) for each in kept]
+    known = [(at, value) for at, value in known if math.isfinite(value)]
+    return [at for at, _ in known], [value for _, value in known]
 
 
 def _drawn(
@@ -96,10 +104,10 @@ def _drawn(
     y: list[float] = []
     told: list[str] = []
     for trial in trials:
-        at, accuracies = curves[trial.number]
+        at, values = curves[trial.number]
         x += [*at, math.nan]
-        y += [*accuracies, math.nan]
-        told += [*(_hover(info, trial, *spot) for spot in zip(at, accuracies, strict=True)), ""]
+        y += [*values, math.nan]
+        told += [*(_hover(info, trial, *spot) for spot in zip(at, values, strict=True)), ""]
     return replace(look, x=x, y=y, hover=told)
 
 
@@ -117,7 +125,7 @@ def _decisions(info: SearchInfo, trials: Sequence[TrialRecord]) -> list[Points]:
         replace(
             look,
             x=[epoch for _, epoch in group],
-            y=[100 * t.rungs[epoch] for t, epoch in group],
+            y=[info.objectives.score.place(t.rungs[epoch]) for t, epoch in group],
             hover=[_verdict(info, t, epoch) for t, epoch in group],
             trials=[t.number for t, _ in group],
         )
@@ -129,12 +137,13 @@ def _decisions(info: SearchInfo, trials: Sequence[TrialRecord]) -> list[Points]:
 def _verdict(info: SearchInfo, trial: TrialRecord, epoch: int) -> str:
     """What a rung said of a trial."""
     reason = f"<br>{escape(trial.reason)}" if epoch == trial.stopped_at and trial.reason else ""
-    return _hover(info, trial, epoch, 100 * trial.rungs[epoch]) + reason
+    return _hover(info, trial, epoch, info.objectives.score.place(trial.rungs[epoch])) + reason
 
 
-def _hover(info: SearchInfo, trial: TrialRecord, epoch: float, accuracy: float) -> str:
+def _hover(info: SearchInfo, trial: TrialRecord, epoch: float, value: float) -> str:
     name = escape(info.run_name(trial.label))
-    return f"<b>{name}</b><br>epoch {epoch:g}: {accuracy:.2f} %"
+    score = info.objectives.score
+    return f"<b>{name}</b><br>epoch {epoch:g}: {value:.{score.digits}f} {score.unit}"
 
 
 def _note(rungs: Sequence[int], shown: Sequence[TrialRecord]) -> str:

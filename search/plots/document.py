@@ -7,18 +7,17 @@ import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-import tomli_w
-
-from search.info import SearchInfo
+from search.objectives import Objectives, Score
 from search.plots.chart import Chart
 from search.plots.page import Page, figure_of
-from search.records import (
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import (
     TrialRecord,
     finished,
-    flops_spent,
     front_of,
     hypervolume_of,
     knee_of,
+    spent,
     stopped,
 )
 
@@ -76,7 +75,7 @@ def report(
         charts: its plots.
         tracking: MLflow's URI; where it is a server, the page links to it.
     """
-    members = front_of(trials)
+    members = front_of(trials, info.objectives)
     begun = [trial for trial in trials if not trial.rejected]
     body = BODY.format(
         name=html.escape(info.name),
@@ -85,13 +84,15 @@ def report(
             f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd></div>"
             for name, text in facts(info, trials).items()
         ),
-        front=_table("The front", members, members, THE_SAME)
+        front=_table("The front", members, members, info.objectives, THE_SAME)
         if members
         else "<p>Nothing finished yet.</p>",
         plots="\n".join(map(figure_of, charts)),
-        trials=_table("All trials", begun, members) if begun else "<p>Nothing started yet.</p>",
+        trials=_table("All trials", begun, members, info.objectives)
+        if begun
+        else "<p>Nothing started yet.</p>",
     )
-    configs = {trial.number: tomli_w.dumps(trial.config) for trial in begun if trial.config}
+    configs = {trial.number: trial.config.to_toml() for trial in begun if trial.config}
     title = f"{info.name}: report"
     return Page(
         info=info,
@@ -107,22 +108,26 @@ def report(
 def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
     """A search in a few figures."""
     done, times = finished(trials), sorted(trial.ended for trial in trials if trial.ended)
+    score, cost = info.objectives.score, info.objectives.cost
     begun = [trial for trial in trials if not trial.rejected]
     told = {
         "Study": info.study.name,
         "Trials": f"{len(begun)} of {info.budget}",
-        "Finished": f"{len(done)}, {len(front_of(trials))} on the front",
+        "Finished": f"{len(done)}, {len(front_of(trials, info.objectives))} on the front",
         "Stopped early": f"{len(stopped(trials))}",
         "Failed": f"{sum(trial.state == 'failed' for trial in begun)}",
-        "Hypervolume": f"{hypervolume_of(trials, info.study.objectives):.4f}",
-        "Training FLOPs of all trials": f"{flops_spent(trials):.4g}",
+        "Hypervolume": f"{hypervolume_of(trials, info.objectives):.4f}",
+        "Training FLOPs of all trials": f"{spent(trials):.4g}",
         "Training time of all trials": _duration(sum(trial.seconds or 0 for trial in trials)),
         "Sampler": f"{info.sampler}, seed {info.seed}",
         "Device": info.device,
     }
-    if front_of(trials):
-        knee = knee_of(trials)
-        told["Knee"] = f"{knee.label}: {knee.accuracy:.2%} at {knee.relative_flops:.4g} of dense"
+    if info.unit is not None:
+        told["Unit of cost"] = f"{cost.absolute_text(info.unit)}: {cost.unit_text}"
+    if done:
+        knee = knee_of(trials, info.objectives)
+        value, relative = score.text(knee.score or 0), knee.relative_cost
+        told["Knee"] = f"{knee.label}: {value} at {relative:.4g} of dense"
     if times:
         told["First trial ended"], told["Last trial ended"] = map(_moment, (times[0], times[-1]))
     return told
@@ -132,12 +137,15 @@ def _table(
     label: str,
     rows: Sequence[TrialRecord],
     members: Sequence[TrialRecord],
+    objectives: Objectives,
     left_out: Set[str] = frozenset(),
 ) -> str:
     """Trials as a table that sorts by any column, some columns left out."""
     on_front = {member.number for member in members}
     names = list(dict.fromkeys(name for trial in rows for name in trial.params))
-    cells = {trial.number: _row(trial, on_front) | _settings(trial, names) for trial in rows}
+    cells = {
+        trial.number: _row(trial, on_front, objectives) | _settings(trial, names) for trial in rows
+    }
     first, *heads = (head for head in cells[rows[0].number] if head not in left_out)
     shown = [
         "".join(
@@ -159,23 +167,24 @@ def _sorter(head: str) -> str:
     return f'<th><button type="button">{html.escape(head)}</button></th>'
 
 
-def _row(trial: TrialRecord, on_front: set[int]) -> dict[str, Cell]:
-    """A trial beside its settings, by column."""
+def _row(trial: TrialRecord, on_front: set[int], objectives: Objectives) -> dict[str, Cell]:
+    """Return the values of a trial other than its settings, by column."""
+    score, cost = objectives.score, objectives.cost
     return {
         "trial": Cell(trial.label, trial.number),
         "state": Cell(trial.state, trial.state),
         "front": Cell("yes", 1) if trial.number in on_front else Cell("", None),
-        "accuracy": _percent(trial.accuracy),
-        "test": _percent(trial.test_accuracy),
-        "FLOPs / dense": _number(trial.relative_flops, "#.4g"),
-        "training FLOPs": _number(trial.train_flops, ".4g"),
+        score.name: _scored(trial.score, score),
+        "test": _scored(trial.test_score, score),
+        f"{cost.name} / dense": _number(trial.relative_cost, "#.4g"),
+        cost.noun: _number(trial.cost, ".4g"),
         "epochs": _number(trial.epochs, "d"),
         "seconds": _number(trial.seconds, ".1f"),
     }
 
 
-def _percent(value: float | None) -> Cell:
-    return Cell("", None) if value is None else _finite(Cell(f"{value:.2%}", value))
+def _scored(value: float | None, score: Score) -> Cell:
+    return Cell("", None) if value is None else _finite(Cell(score.text(value), value))
 
 
 def _number(value: float | None, form: str) -> Cell:
@@ -203,7 +212,7 @@ def _setting(value: object) -> Cell:
 
 def _copier(trial: TrialRecord) -> str:
     """A button that copies a trial's configuration."""
-    if not trial.config:
+    if trial.config is None:
         return ""
     label = html.escape(f"Copy the configuration of {trial.label} as TOML")
     return (

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from search.info import SearchInfo
 from search.plots.axes import flops_unit
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points
 from search.plots.theme import FADED
 from search.plots.words import escape, heading
-from search.records import TrialRecord
-from search.standing import Progress, progress
+from search.trials.search_info import SearchInfo
+from search.trials.search_state import Progress, progress
+from search.trials.trial_record import TrialRecord
 
 
 def hypervolume_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """Hypervolume against training FLOPs of all trials, as they ended."""
-    told = progress(trials, info.study.objectives)
-    factor, unit = flops_unit(max((each.flops_spent for each in told), default=0))
-    spent = [each.flops_spent / factor for each in told]
+    told = progress(trials, info.objectives)
+    factor, unit = flops_unit(max((each.spent for each in told), default=0))
+    spent = [each.spent / factor for each in told]
     volume = [each.hypervolume for each in told]
     steps_x = [0.0, *(x for x in spent for _ in (0, 1))]
     steps_y = [0.0, 0.0, *(y for y in volume for _ in (0, 1))][: len(steps_x)]
@@ -72,6 +72,6 @@ def _hovers(
     labels = {trial.number: trial.label for trial in trials}
     return [
         f"<b>{escape(info.run_name(labels[each.trial]))}</b>"
-        f"<br>hypervolume: {each.hypervolume:.4f}<br>spent: {flops:.4g} {unit}"
-        for each, flops in zip(told, spent, strict=True)
+        f"<br>hypervolume: {each.hypervolume:.4f}<br>spent: {paid:.4g} {unit}"
+        for each, paid in zip(told, spent, strict=True)
     ]

@@ -5,29 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from search.importance import FEWEST, Importance, importances
-from search.info import SearchInfo
 from search.plots.chart import BLANK, Axis, Bars, Chart, Panel
+from search.plots.importance import FEWEST, Importance, importances
 from search.plots.scales import scales
 from search.plots.theme import BLUE, ORANGE
 from search.plots.words import heading, point
-from search.records import TrialRecord, finished
-
-OBJECTIVES = (("Validation accuracy", BLUE), ("log FLOPs", ORANGE))
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import TrialRecord, finished
 
 
 def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """The share of each objective's variance that each searched setting explains, by fANOVA."""
-    done = [trial for trial in finished(trials) if math.isfinite(point(trial)[1])]
+    score, cost = info.objectives.score, info.objectives.cost
+    spots = {trial.number: point(trial, info.objectives) for trial in finished(trials)}
+    done = [trial for trial in finished(trials) if math.isfinite(spots[trial.number][1])]
     axes = scales(info.study, done)
     places = {axis.path: [axis.place(trial) for trial in done] for axis in axes}
     choices = {axis.path for axis in axes if axis.places}
-    flops, accuracy = zip(*map(point, done), strict=True) if done else ((), ())
-    told = [importances(places, choices, goal) for goal in (accuracy, flops)]
+    costs, scores = (
+        zip(*(spots[trial.number] for trial in done), strict=True) if done else ((), ())
+    )
+    told = [importances(places, choices, goal) for goal in (scores, costs)]
+    log = "log " if cost.log else ""
+    titles = ((score.label, BLUE), (f"{log}{cost.name}", ORANGE))
     names = sorted(told[0], key=lambda name: sum(each[name].share for each in told))
     return Chart(
         key="importance",
-        title=heading(info, "what decides accuracy, and what FLOPs"),
+        title=heading(info, f"settings that decide {score.name} and {cost.name}"),
         note=_note(done, told[0], len(axes)),
         panels=[
             Panel(
@@ -36,7 +40,7 @@ def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
                 x=Axis(title="Share of variance explained", bounds=(0.0, 1.12)),
                 y=Axis(ticks={float(at): names[at] for at in range(len(names))}, grid=False),
             )
-            for (title, colour), each in zip(OBJECTIVES, told, strict=True)
+            for (title, colour), each in zip(titles, told, strict=True)
         ]
         if names
         else [BLANK],

@@ -12,11 +12,11 @@ from typing import Any
 
 from plotly.offline import get_plotlyjs
 
-from search.info import SearchInfo
 from search.plots.chart import Chart
 from search.plots.interactive import figure
 from search.plots.theme import NIGHT
 from search.plots.words import escape
+from search.trials.search_info import SearchInfo
 from swast.files import replacing
 
 PAGE = """<!doctype html>

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from search.info import SearchInfo
-from search.plots.axes import even_ticks, log_ticks, y_bounds
+from search.objectives import Objectives
+from search.plots.axes import even_ticks, ticks_of, y_bounds
 from search.plots.chart import Axis, Chart, Line, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, FADED, SKY, VERMILLION
 from search.plots.words import brief, count_words, heading, point
-from search.records import TrialRecord, finished, front_of, knee_of
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
 
 MISSING = -0.13
 """Height at which lines pass the axes of settings that their trials do not have."""
@@ -26,10 +27,11 @@ LONGEST = 10
 
 def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """Parallel coordinates: searched settings and both objectives, the front before the rest."""
-    done = [trial for trial in finished(trials) if math.isfinite(point(trial)[1])]
-    axes = [*scales(info.study, done), *_objectives(done)]
-    members = {trial.number for trial in front_of(done)}
-    knee = {knee_of(done).number} if done else set()
+    objectives = info.objectives
+    done = [each for each in finished(trials) if math.isfinite(point(each, objectives)[1])]
+    axes = [*scales(info.study, done), *_objectives(done, objectives)]
+    members = {trial.number for trial in front_of(done, objectives)}
+    knee = {knee_of(done, objectives).number} if done else set()
     looks = (
         (DOMINATED, [t for t in done if t.number not in members]),
         (FRONT, [t for t in done if t.number in members - knee]),
@@ -56,37 +58,54 @@ def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     )
 
 
-def _objectives(done: Sequence[TrialRecord]) -> list[Scale]:
-    """The axes of the objectives, as if they were settings."""
+def _objectives(done: Sequence[TrialRecord], objectives: Objectives) -> list[Scale]:
+    """Return the axes of the objectives, as if they were settings."""
     if not done:
         return []
-    logs, percents = zip(*map(point, done), strict=True)
-    flops = {math.log10(tick): text for tick, text in log_ticks((min(logs), max(logs))).items()}
-    low, high = max(y_bounds(percents)[0], min(percents)), max(percents)
-    accuracies = even_ticks(low, high)
-    if low > min(percents):
-        accuracies = {
-            at: text for at, text in accuracies.items() if at > low + 0.08 * (high - low)
-        }
-        accuracies[low] = f"≤ {low:.1f}"
+    score, cost = objectives.score, objectives.cost
+    costs, scores = zip(*(point(trial, objectives) for trial in done), strict=True)
+    low, high = max(y_bounds(scores)[0], min(scores)), max(scores)
+    marks = even_ticks(low, high)
+    if low > min(scores):
+        marks = {at: text for at, text in marks.items() if at > low + 0.08 * (high - low)}
+        marks[low] = f"≤ {low:.1f}"
     return [
         _Objective(
-            path="FLOPs\n(relative)",
+            path=f"{cost.name}\n(relative)",
             places={},
-            low=min(logs),
-            high=max(logs),
-            log=True,
-            ticks=flops,
+            low=min(costs),
+            high=max(costs),
+            ticks=ticks_of(cost, (min(costs), max(costs))),
+            objectives=objectives,
+            index=0,
         ),
-        _Objective(path="accuracy\n(%)", places={}, low=low, high=high, ticks=accuracies),
+        _Objective(
+            path=f"{score.name}\n({score.unit})" if score.unit else score.name,
+            places={},
+            low=low,
+            high=high,
+            ticks=marks,
+            objectives=objectives,
+            index=1,
+        ),
     ]
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Objective(Scale):
-    """The axis of an objective; what is far below the others is at its end."""
+    """Axis of an objective; values far below the others are placed at its end.
+
+    Attributes:
+        objectives: of the study.
+        index: 0 for the cost, 1 for the score.
+    """
+
+    objectives: Objectives
+    index: int
 
     def place(self, trial: TrialRecord) -> float:
-        return max(point(trial)[0 if self.log else 1], self.low)
+        """Return the place of a trial on the axis."""
+        return max(point(trial, self.objectives)[self.index], self.low)
 
 
 def _through(

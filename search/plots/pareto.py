@@ -1,16 +1,16 @@
-"""The Pareto plot: accuracy against training FLOPs, of every trial."""
+"""The Pareto plot: score against cost, of every trial."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from search.info import SearchInfo
-from search.plots.axes import Array, log_ticks, place_labels, x_bounds, y_bounds
+from search.objectives import Cost, Objectives
+from search.plots.axes import Array, even_ticks, log_ticks, place_labels, x_bounds, y_bounds
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points, Range, Symbol
 from search.plots.scales import colouring, scales
 from search.plots.theme import (
@@ -26,7 +26,8 @@ from search.plots.theme import (
     YELLOW,
 )
 from search.plots.words import count_words, heading, hover, point, short
-from search.records import TrialRecord, finished, front_of, knee_of
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
 
 REFERENCES: tuple[tuple[Symbol, str], ...] = (
     ("diamond", GREEN),
@@ -35,7 +36,6 @@ REFERENCES: tuple[tuple[Symbol, str], ...] = (
     ("triangle-up", YELLOW),
 )
 FRONT, KNEE, DOMINATED, STOPPED = "Pareto front", "Knee", "Dominated", "Stopped early"
-X_TITLE, Y_TITLE = "Training FLOPs relative to dense training", "Validation accuracy (%)"
 EMPTY = "No trial has finished yet"
 
 
@@ -54,7 +54,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Frame:
-    """The ends of the axes: x is log10 of the relative FLOPs, y the accuracy in per cent."""
+    """Ends of the axes, in the coordinates of `Objective.place`: x is the cost, y the score."""
 
     x: Range
     y: Range
@@ -91,9 +91,10 @@ class Picture:
 
 def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """The plot; its trials tell their settings under the pointer and can be coloured by them."""
-    picture = compose(trials)
+    score, cost = info.objectives.score, info.objectives.cost
+    picture = compose(trials, info.objectives)
     marks: list[Mark] = []
-    x, y = [float(each) for each in 10 ** picture.line[:, 0]], list(picture.line[:, 1])
+    x, y = _drawn(picture.line[:, 0], cost), list(picture.line[:, 1])
     if x:
         marks.append(Line(x=x, y=y, name=FRONT, dotted=True))
     marks += [_points(info, each, picture) for each in reversed(picture.series)]
@@ -101,14 +102,19 @@ def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     shown = [trial for each in picture.series for trial in each.trials]
     return Chart(
         key="pareto",
-        title=heading(info, "accuracy against training FLOPs"),
+        title=heading(info, f"{score.name} against {cost.noun}"),
         note=picture.note,
         advice="double-click to see all" if picture.hidden else "",
         panels=[
             Panel(
                 marks=marks,
-                x=Axis(title=X_TITLE, log=True, bounds=frame.x, ticks=log_ticks(frame.x)),
-                y=Axis(title=Y_TITLE, bounds=frame.y),
+                x=Axis(
+                    title=cost.title,
+                    log=cost.log,
+                    bounds=frame.x,
+                    ticks=log_ticks(frame.x) if cost.log else even_ticks(*frame.x),
+                ),
+                y=Axis(title=score.title, bounds=frame.y),
             )
         ],
         empty="" if x else EMPTY,
@@ -120,9 +126,10 @@ def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
 def _points(info: SearchInfo, series: Series, picture: Picture) -> Points:
     """A series as markers; the front's name in the legend is with its line."""
     trials = series.trials
+    objectives = info.objectives
     return Points(
-        x=[trial.relative_flops or math.nan for trial in trials],
-        y=[point(trial)[1] for trial in trials],
+        x=[objectives.cost.factor * (trial.relative_prediction or math.nan) for trial in trials],
+        y=[point(trial, objectives)[1] for trial in trials],
         name="" if series.name == FRONT else series.name,
         colour=series.colour,
         symbol=series.symbol,
@@ -135,22 +142,29 @@ def _points(info: SearchInfo, series: Series, picture: Picture) -> Points:
     )
 
 
-def compose(trials: Sequence[TrialRecord]) -> Picture:
-    """Decide all that the plot shows."""
-    placed = [trial for trial in priced(trials) if all(map(math.isfinite, point(trial)))]
-    series, shown = sort_out(placed), finished(placed)
+def _drawn(places: Iterable[float], cost: Cost) -> list[float]:
+    """Return coordinates of the cost as the axis takes them: it computes logarithms itself."""
+    return [float(10**place if cost.log else place) for place in places]
+
+
+def compose(trials: Sequence[TrialRecord], objectives: Objectives) -> Picture:
+    """Return the contents of the plot."""
+    spots = {trial.number: point(trial, objectives) for trial in trials}
+    placed = [trial for trial in trials if math.isfinite(spots[trial.number][0])]
+    series, shown = sort_out(placed, objectives), finished(placed)
     drawn = [trial for each in series for trial in each.trials]
     names = {trial.number: short(trial.reference) for trial in shown if trial.reference}
     if shown:
-        knee = knee_of(shown)
+        knee = knee_of(shown, objectives)
         names[knee.number] = f"{short(knee.reference or knee.label)} (knee)"
-    named = [point(trial)[1] for trial in shown if trial.number in names]
+    named = [spots[trial.number][1] for trial in shown if trial.number in names]
     frame = Frame(
-        x_bounds([point(trial)[0] for trial in drawn]),
-        y_bounds([point(trial)[1] for trial in shown], named),
+        x_bounds([spots[trial.number][0] for trial in drawn]),
+        y_bounds([spots[trial.number][1] for trial in shown], named),
     )
-    sizes, line = diameters(series), steps([point(trial) for trial in front_of(shown)])
-    at = {trial.number: frame.shares(point(trial))[0] for trial in drawn}
+    members = front_of(shown, objectives)
+    sizes, line = diameters(series), steps([spots[trial.number] for trial in members])
+    at = {trial.number: frame.shares(spots[trial.number])[0] for trial in drawn}
     hidden = sum(bool(share[1] < 0) for share in at.values())
     return Picture(
         series=series,
@@ -163,34 +177,11 @@ def compose(trials: Sequence[TrialRecord]) -> Picture:
     )
 
 
-def priced(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The trials, those that were stopped at the relative FLOPs of their whole schedule.
-
-    What dense training costs is known from a trial of the same network, data and length.
-    """
-    dense = {
-        _scope(trial): trial.train_flops / trial.relative_flops
-        for trial in finished(trials)
-        if trial.train_flops and trial.relative_flops and math.isfinite(trial.relative_flops)
-    }
-    return [
-        replace(trial, relative_flops=trial.predicted_flops / dense[_scope(trial)])
-        if trial.state == "pruned" and trial.predicted_flops and _scope(trial) in dense
-        else trial
-        for trial in trials
-    ]
-
-
-def _scope(trial: TrialRecord) -> tuple[object, ...]:
-    """What dense training's cost hangs on."""
-    return tuple(trial.config.get(name) for name in ("data", "model", "epochs"))
-
-
-def sort_out(trials: Sequence[TrialRecord]) -> list[Series]:
-    """Give every finished trial to one series, and the stopped ones to one of their own."""
+def sort_out(trials: Sequence[TrialRecord], objectives: Objectives) -> list[Series]:
+    """Return the series: every finished trial in one, stopped ones in one of their own."""
     done = finished(trials)
-    best = {trial.number for trial in front_of(done)}
-    knee = {knee_of(done).number} if done else set()
+    best = {trial.number for trial in front_of(done, objectives)}
+    knee = {knee_of(done, objectives).number} if done else set()
     own = [trial for trial in done if not trial.reference]
     stopped = [trial for trial in trials if trial.state == "pruned"]
     series = [

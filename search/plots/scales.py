@@ -15,9 +15,9 @@ from search.plots.axes import even_ticks, log_ticks
 from search.plots.chart import Colouring
 from search.plots.theme import kinds, shade
 from search.plots.words import short
-from search.records import TrialRecord
-from search.space import Choices, Domain
-from search.study import Study
+from search.study.space import Choices, Domain
+from search.study.study_file import Study
+from search.trials.trial_record import TrialRecord
 
 LONGEST = 18
 """Letters of a choice's name on an axis."""
@@ -68,7 +68,7 @@ class Scale:
 def scales(study: Study, trials: Sequence[TrialRecord]) -> list[Scale]:
     """The axes of all settings that some trials were searched over, in the study's order."""
     domains: dict[str, list[Domain]] = {}
-    for domain in [*study.space, *(each for branch in study.branches for each in branch.space)]:
+    for domain in study.space.domains:
         domains.setdefault(domain.path, []).append(domain)
     seen = {path: [t.params[path] for t in trials if path in t.params] for path in domains}
     return [_scale(path, domains[path], values) for path, values in seen.items() if values]

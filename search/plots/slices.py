@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from search.info import SearchInfo
-from search.plots.axes import log_ticks, x_bounds, y_bounds
+from search.objectives import Objectives
+from search.plots.axes import ticks_of, x_bounds, y_bounds
 from search.plots.chart import BLANK, Axis, Chart, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, INK, SKY, VERMILLION
 from search.plots.words import brief, count_words, heading, point
-from search.records import TrialRecord, finished, front_of, knee_of
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
 
 COLUMNS = 3
 ROW = 220
@@ -22,21 +23,24 @@ LETTERS = 26
 
 def slices_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """Each searched setting against accuracy and, below that, against log FLOPs."""
-    done = [trial for trial in finished(trials) if math.isfinite(point(trial)[1])]
+    objectives = info.objectives
+    done = [each for each in finished(trials) if math.isfinite(point(each, objectives)[1])]
     axes = scales(info.study, done)
     panels: list[Panel] = []
     for start in range(0, len(axes), COLUMNS):
         block = axes[start : start + COLUMNS]
         lacking = [BLANK] * (COLUMNS - len(block))
-        for objective in (1, 0):
+        for index in (1, 0):
             row = [
-                _panel(info, axis, done, objective, first=place == 0)
+                _panel(info, axis, done, index, first=place == 0)
                 for place, axis in enumerate(block)
             ]
             panels += row + (lacking if start else [])
     return Chart(
         key="slices",
-        title=heading(info, "each setting against accuracy and FLOPs"),
+        title=heading(
+            info, f"each setting against {objectives.score.name} and {objectives.cost.name}"
+        ),
         note=count_words(trials) + " · blue: on the front, with the knee in red",
         panels=panels or [BLANK],
         columns=min(COLUMNS, max(len(axes), 1)),
@@ -47,11 +51,12 @@ def slices_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
 
 
 def _panel(
-    info: SearchInfo, axis: Scale, done: Sequence[TrialRecord], objective: int, *, first: bool
+    info: SearchInfo, axis: Scale, done: Sequence[TrialRecord], index: int, *, first: bool
 ) -> Panel:
-    """A setting against an objective: 0 for FLOPs, 1 for accuracy."""
-    members = {trial.number for trial in front_of(done)}
-    knee = {knee_of(done).number}
+    """Return the panel of a setting and an objective: 0 for the cost, 1 for the score."""
+    objectives = info.objectives
+    members = {trial.number for trial in front_of(done, objectives)}
+    knee = {knee_of(done, objectives).number}
     groups = (
         (SKY, 0.7, 6, [t for t in done if t.number not in members]),
         (BLUE, 1.0, 8, [t for t in done if t.number in members - knee]),
@@ -60,7 +65,7 @@ def _panel(
     marks = [
         Points(
             x=[axis.place(trial) for trial in group],
-            y=[point(trial)[objective] for trial in group],
+            y=[point(trial, objectives)[index] for trial in group],
             colour=colour,
             opacity=opacity,
             sizes=size,
@@ -70,22 +75,25 @@ def _panel(
         )
         for colour, opacity, size, group in groups
     ]
-    values = [point(trial)[objective] for trial in done]
+    values = [point(trial, objectives)[index] for trial in done]
     margin = 0.06 * (axis.high - axis.low) or 0.5
     x = Axis(
-        title="" if objective else axis.path,
+        title="" if index else axis.path,
         bounds=(axis.low - margin, axis.high + margin),
         ticks=axis.ticks,
         tilted=sum(map(len, axis.ticks.values())) > LETTERS,
     )
-    title = ("Relative FLOPs", "Accuracy (%)")[objective] if first else ""
-    return Panel(marks=marks, x=x, y=_upright(values, title, objective))
+    return Panel(marks=marks, x=x, y=_upright(values, objectives, index, first=first))
 
 
-def _upright(values: Sequence[float], title: str, objective: int) -> Axis:
-    """The axis of an objective."""
-    if objective:
-        return Axis(title=title, bounds=y_bounds(values))
+def _upright(values: Sequence[float], objectives: Objectives, index: int, *, first: bool) -> Axis:
+    """Return the axis of an objective; only the first panel of a row has its title."""
+    score, cost = objectives.score, objectives.cost
+    if index:
+        unit = f" ({score.unit})" if score.unit else ""
+        return Axis(
+            title=f"{score.name.capitalize()}{unit}" if first else "", bounds=y_bounds(values)
+        )
     bounds = x_bounds(values)
-    ticks = {math.log10(tick): text for tick, text in log_ticks(bounds).items()}
-    return Axis(title=title, bounds=bounds, ticks=ticks)
+    title = f"Relative {cost.name}" if first else ""
+    return Axis(title=title, bounds=bounds, ticks=ticks_of(cost, bounds))

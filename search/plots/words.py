@@ -6,17 +6,19 @@ import html
 import math
 from collections.abc import Sequence
 
-from search.info import SearchInfo
+from search.objectives import Objectives
 from search.plots.chart import Range
-from search.records import TrialRecord, finished
+from search.trials.search_info import SearchInfo
+from search.trials.trial_record import TrialRecord, finished
 
 
 def hover(info: SearchInfo, trial: TrialRecord) -> str:
     """What a plot says of a trial under the pointer, in HTML: its run, results and settings."""
+    score, cost = info.objectives.score, info.objectives.cost
     rows = {
-        "accuracy": f"{point(trial)[1]:.2f} %",
-        "relative FLOPs": trial.relative_flops,
-        "training FLOPs": None if trial.train_flops is None else float(trial.train_flops),
+        score.name: None if trial.score is None else score.text(trial.score, " "),
+        f"relative {cost.name}": trial.relative_prediction,
+        cost.noun: None if trial.cost is None else float(trial.cost),
         "seconds": trial.seconds,
         "stopped": (trial.reason or f"epoch {trial.epochs}") if trial.state == "pruned" else None,
     }
@@ -31,7 +33,11 @@ def brief(info: SearchInfo, trial: TrialRecord, path: str) -> str:
     lines = [f"<b>{escape(info.run_name(trial.label))}</b>"]
     if path in trial.params:
         lines.append(f"{escape(path)} = {escape(trial.params[path])}")
-    lines += [f"accuracy: {point(trial)[1]:.2f} %", f"relative FLOPs: {trial.relative_flops:.4g}"]
+    score, cost = info.objectives.score, info.objectives.cost
+    lines += [
+        f"{score.name}: {score.text(trial.score or 0, ' ')}",
+        f"relative {cost.name}: {trial.relative_cost:.4g}",
+    ]
     return "<br>".join(lines)
 
 
@@ -41,12 +47,14 @@ def escape(value: object) -> str:
     return html.escape(text, quote=False)
 
 
-def point(trial: TrialRecord) -> Range:
-    """Where a trial is: log10 of its relative FLOPs, and per cent; NaN where it cannot be."""
-    flops, accuracy = trial.relative_flops, trial.accuracy
-    if flops is None or accuracy is None or not 0 < flops < math.inf:
-        return math.nan, math.nan
-    return math.log10(flops), 100 * accuracy
+def point(trial: TrialRecord, objectives: Objectives) -> Range:
+    """Return the coordinates of a trial, cost and score; NaN for both if either is unknown.
+
+    A stopped trial is placed at the predicted cost of its whole schedule.
+    """
+    x = objectives.cost.place(trial.relative_prediction)
+    y = objectives.score.place(trial.score)
+    return (math.nan, math.nan) if math.isnan(x) or math.isnan(y) else (x, y)
 
 
 def count_words(trials: Sequence[TrialRecord]) -> str:

@@ -12,24 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from search.errors import say
-from search.histories import Epoch, Histories
-from search.info import SearchInfo
-from search.records import ENDED, TrialRecord, ranks_of
-from search.standing import Standing
-from search.tracking.backlog import REAL, Backlog, Clock
-from search.tracking.labels import (
-    ENDINGS,
-    STATUSES,
-    Ending,
-    final_values,
-    search_values,
-    standing,
-    trial_run,
-    trial_tags,
-)
-from search.tracking.mirror import NOTE, Mirror, children
-from search.tracking.notes import FILES, describe, write_front
-from search.tracking.store import (
+from search.store.epoch_log import EpochLog
+from search.tracking.client import (
     UNUSABLE,
     MlflowException,
     Run,
@@ -39,8 +23,25 @@ from search.tracking.store import (
     outage,
     unusable,
 )
-from search.tracking.takeover import bring, parent_of, sort_out
-from search.tracking.view import save_view
+from search.tracking.description import FILES, describe, write_front
+from search.tracking.reconcile import bring, parent_of, sort_out
+from search.tracking.retry_queue import REAL, Backlog, Clock
+from search.tracking.run_sync import NOTE, Mirror, children
+from search.tracking.saved_view import save_view
+from search.tracking.tags import (
+    ENDINGS,
+    STATUSES,
+    Ending,
+    final_values,
+    search_values,
+    standing,
+    trial_run,
+    trial_tags,
+)
+from search.trials.search_info import SearchInfo
+from search.trials.search_state import SearchState
+from search.trials.trial_record import ENDED, TrialRecord, ranks_of
+from swast.result import EpochRecord
 
 FLUSH_SECONDS = 2.0
 """Epochs of so many seconds are sent together."""
@@ -61,7 +62,7 @@ class Tracker:
         uri: MLflow's tracking URI, ``sqlite:///…`` or ``http://…``.
         artifacts: folder for artifacts where the store is local.
         folder: of the search; its plots and table are written there.
-        histories: the epochs of its trials.
+        epoch_log: the epochs of its trials.
         clock: the time.
 
     Raises:
@@ -69,15 +70,15 @@ class Tracker:
     """
 
     def __init__(
-        self, uri: str, artifacts: Path, folder: Path, histories: Histories, clock: Clock = REAL
+        self, uri: str, artifacts: Path, folder: Path, epoch_log: EpochLog, clock: Clock = REAL
     ) -> None:
         self.uri = uri
         self._artifacts = None if uri.startswith("http") else artifacts
-        self._folder, self._histories, self._clock = folder, histories, clock
+        self._folder, self._epoch_log, self._clock = folder, epoch_log, clock
         self._client = open_store(uri)
         self._backlog = Backlog(is_outage, self._tell, clock)
         self._runs: dict[int, Mirror] = {}
-        self._trials = Standing()
+        self._trials = SearchState()
         self._ranks: dict[int, int] = {}
         self._due, self._is_stale, self._can_draw = -math.inf, False, True
 
@@ -97,8 +98,8 @@ class Tracker:
         Raises:
             RequestError: MLflow does not answer, or not as it should.
         """
-        self._info, self._trials = info, Standing(records)
-        self._ranks = ranks_of(records)
+        self._info, self._trials = info, SearchState(records, info.objectives)
+        self._ranks = dict(ranks_of(records, info.objectives))
         for leftover in self._folder.glob(".*.partial"):  # of a driver that died
             leftover.unlink(missing_ok=True)
         try:
@@ -125,7 +126,7 @@ class Tracker:
         self._want(record)
         self._put(record.number)
 
-    def log_epochs(self, number: int, epochs: Sequence[Epoch]) -> None:
+    def log_epochs(self, number: int, epochs: Sequence[EpochRecord]) -> None:
         """Log epochs of a trial, together with others of the last seconds."""
         self._runs[number].add_epochs(epochs)
         self._put(number, FLUSH_SECONDS)
@@ -140,7 +141,7 @@ class Tracker:
         self._runs[number].add_values(values, step)
         self._put(number)
 
-    def publish(self, info: SearchInfo, trials: Standing, *, now: bool = False) -> None:
+    def publish(self, info: SearchInfo, trials: SearchState, *, now: bool = False) -> None:
         """Bring the front up to date: plots, table and metrics of the parent, members' tags.
 
         Args:
@@ -149,7 +150,7 @@ class Tracker:
             now: do not wait until `PUBLISH_SECONDS` have passed since the last time.
         """
         self._info, self._trials, self._is_stale = info, trials, True
-        values, step = search_values(info, trials)
+        values, step = search_values(trials)
         if any(self._parent.values.get(name) != value for name, value in values.items()):
             self._parent.add_values(values, step)
         if now:
@@ -205,7 +206,7 @@ class Tracker:
                 run.adopt(found.kept[number])
             self._want(record)
             if run.lacks or (record.epochs and not run.has_epochs):
-                run.add_epochs(self._histories.read(number))
+                run.add_epochs(self._epoch_log.read(number))
                 self._put(number)
 
     def _mirror(self, record: TrialRecord) -> Mirror:
@@ -222,7 +223,7 @@ class Tracker:
         run.status = STATUSES[record.state]
         rank = self._ranks.get(record.number)
         run.tags = trial_tags(self._info, record, str(self._parent.run_id), rank)
-        run.correct(final_values(record), record.epochs)
+        run.correct(final_values(record, self._info.objectives), record.epochs)
 
     def _draw(self) -> None:
         """Write the front's files, and let its artifacts, description and tags wait."""
@@ -244,7 +245,8 @@ class Tracker:
 
     def _tag_ranks(self) -> None:
         """Let the ranks of trials wait that changed; those of the front's trials go first."""
-        before, self._ranks = self._ranks, ranks_of(self._trials.trials)
+        ranks = ranks_of(self._trials.trials, self._info.objectives)
+        before, self._ranks = self._ranks, dict(ranks)
         for number, rank in self._ranks.items():
             if (was := before.get(number)) != rank:
                 tags = self._runs[number].tags

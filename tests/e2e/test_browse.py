@@ -18,8 +18,8 @@ from types import SimpleNamespace
 import pytest
 
 from search import cli
-from search.records import front_of
-from search.trials import SearchTrials
+from search.trials.repository import SearchTrials
+from search.trials.trial_record import front_of
 from tests.e2e.support import Place, ended, until
 from tests.search.invented import hasty, publish, record_search
 from tests.search.support import BARE

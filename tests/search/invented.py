@@ -12,14 +12,14 @@ from typing import Any
 import optuna
 import sqlalchemy
 
-from search.histories import Histories
-from search.home import Home
-from search.kept import outcome_of
-from search.parameters import draw
-from search.records import TrialRecord
-from search.standing import Standing
+from search.samplers.parameters import draw
+from search.store.epoch_log import Histories
+from search.store.home import Home
 from search.tracking import Tracker
-from search.trials import SearchTrials
+from search.trials.repository import SearchTrials
+from search.trials.search_state import Standing
+from search.trials.serialization import outcome_of
+from search.trials.trial_record import TrialRecord
 from tests.search.support import BARE, epoch, new_search, record
 
 

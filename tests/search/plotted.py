@@ -6,7 +6,7 @@ import datetime
 
 import numpy as np
 
-from search.records import TrialRecord
+from search.trials.trial_record import TrialRecord
 from swast.config import TrainConfig
 from tests.search.support import TINY, epoch, search_info
 

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from search.records import TrialRecord
-from search.trials import SearchTrials
+from search.trials.repository import SearchTrials
+from search.trials.trial_record import TrialRecord
 from swast.config import TrainConfig
 from swast.data import load_data
 from swast.training import train

@@ -12,12 +12,12 @@ from typing import Any
 
 import optuna
 
-from search.info import SearchInfo
-from search.records import TrialRecord
-from search.standing import Standing
-from search.status import Status
-from search.study import Study, parse_study
-from search.trials import Proposal, SearchTrials
+from search.loop.status import Status
+from search.study.study_file import Study, parse_study
+from search.trials.repository import Proposal, SearchTrials
+from search.trials.search_info import SearchInfo
+from search.trials.search_state import Standing
+from search.trials.trial_record import TrialRecord
 
 TINY = """\
 description = "A few trials of a tenth of a second"

@@ -18,7 +18,7 @@ from search.pareto import (
     ranks,
     reference_point,
 )
-from search.tables import STANDARD, Objectives
+from search.study.tables import STANDARD, Objectives
 
 # A few levels only, so that ties and exact duplicates are common, and any numbers.
 levels = st.tuples(

@@ -10,12 +10,12 @@ from typing import Any
 
 from mlflow.tracking import MlflowClient
 
-from search.histories import Histories
-from search.info import SearchInfo
-from search.records import TrialRecord
-from search.standing import Standing
-from search.tracking.backlog import Clock
+from search.store.epoch_log import Histories
+from search.tracking.retry_queue import Clock
 from search.tracking.tracker import Tracker
+from search.trials.search_info import SearchInfo
+from search.trials.search_state import Standing
+from search.trials.trial_record import TrialRecord
 from tests.search.support import epoch, record, renumbered, search_info, study
 
 CURVES = {"val_accuracy", "hypervolume", "flops_spent"}

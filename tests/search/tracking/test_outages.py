@@ -15,7 +15,7 @@ from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from sqlalchemy.exc import OperationalError
 
 from search.errors import RequestError
-from search.tracking.store import is_outage
+from search.tracking.client import is_outage
 from tests.search.support import tree
 from tests.search.tracking.stories import Story, new_store
 

@@ -18,14 +18,14 @@ import mlflow
 import pytest
 
 from search.errors import RequestError
-from search.histories import Histories
-from search.records import hypervolume_of
-from search.study import read_study, shipped
+from search.store.epoch_log import Histories
+from search.study.study_file import read_study, shipped
 from search.tracking import tracker
-from search.tracking.notes import MOST_TEXT, describe, front_table
-from search.tracking.removal import remove_search
+from search.tracking.delete import remove_search
+from search.tracking.description import MOST_TEXT, describe, front_table
+from search.tracking.saved_view import envelope
 from search.tracking.tracker import DRAWING_SHARE, PUBLISH_SECONDS, RANK_SECONDS, Tracker
-from search.tracking.view import envelope
+from search.trials.trial_record import hypervolume_of
 from swast.config import flatten, parse_toml
 from tests.search.support import epoch, record, search_info, study, tree
 from tests.search.tracking.stories import CONFIG, Story, new_store

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from search.pareto import front, hypervolume
-from search.study import find_study
+from search.study.study_file import find_study
 from studies.outcomes import Cell, Found, Outcome, RoundNote, Search
 from studies.paper import STUDIES
 from studies.paper.page import render

@@ -1,0 +1,1 @@
+"""Commands that read, serve or delete searches."""

@@ -1,0 +1,105 @@
+"""`list`, `show` and `studies`: what there is, as tables or JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from search.errors import say
+from search.store.home import open_home
+from search.study.study_file import read_study, shipped
+from swast.errors import ConfigError
+
+if TYPE_CHECKING:
+    from search.trials.repository import SearchTrials
+
+
+def list_searches(options: Namespace) -> None:
+    """Print every search: its study, how many trials ended, the size of its front.
+
+    One whose study is none any more is named on the error stream, and does not hide the others.
+    """
+    from search.trials.repository import SearchTrials, search_names
+
+    storage = open_home(options)
+    rows: list[dict[str, Any]] = []
+    for name in search_names(storage):
+        try:
+            rows.append(row_of(SearchTrials.load(storage, name)))
+        except ConfigError as error:
+            say(f"{name!r} cannot be read: {error.problems[0]}")
+    print_rows(rows, as_json=options.json)
+
+
+def row_of(trials: SearchTrials) -> dict[str, Any]:
+    """A search in a line."""
+    from search.trials.trial_record import front_of, hypervolume_of
+
+    records, study = trials.records(), trials.info.study
+    return {
+        "name": trials.info.name,
+        "study": study.name,
+        "budget": trials.info.budget,
+        "complete": sum(record.state == "complete" for record in records),
+        "front": len(front_of(records, study.objectives)),
+        "hypervolume": round(hypervolume_of(records, study.objectives), 6),
+    }
+
+
+def show(options: Namespace) -> None:
+    """Print one search: every trial, and which are on the front."""
+    from rich.console import Console
+
+    from search.console.live import front_table, outcome
+    from search.loop.result import SearchResult
+    from search.loop.status import end_of
+    from search.trials.repository import SearchTrials
+    from search.trials.trial_record import front_of, stopped
+
+    trials = SearchTrials.load(open_home(options), options.name)
+    records = trials.records()
+    if options.json:
+        result = SearchResult(trials.info, tuple(records), end_of(records))
+        sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
+        return
+    console = Console(highlight=False)
+    info, early = trials.info, len(stopped(records))
+    count = f"{len(records)} of {info.budget} trials" + (
+        f", {early} stopped early" if early else ""
+    )
+    console.print(
+        f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}"
+    )
+    members = front_of(records, info.objectives)
+    numbers = {member.number for member in members}
+    for record in records:
+        mark = "*" if record.number in numbers else " "
+        console.print(f" {mark} {outcome(record, info.objectives)}", markup=False, soft_wrap=True)
+    console.print(front_table(members, info.objectives))
+
+
+def studies(options: Namespace) -> None:
+    """Print the studies that come with the package, a line each."""
+    rows = []
+    for name, path in shipped().items():
+        study = read_study(path)
+        rows.append({"name": name, "description": study.description})
+    print_rows(rows, as_json=options.json)
+
+
+def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows of the same fields as a table, or as a JSON list."""
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from search.console.live import shown
+
+    table = Table(*(rows[0] if rows else ("no searches",)))
+    for row in rows:
+        table.add_row(*map(shown, row.values()))
+    Console(highlight=False).print(table)

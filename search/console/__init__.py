@@ -1,0 +1,1 @@
+"""Terminal output while a search runs and when it has ended."""

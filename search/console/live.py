@@ -1,0 +1,169 @@
+"""Terminal output while a search runs: a live table on a terminal, else plain lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from search.loop.status import Status
+from search.objectives import Objectives
+from search.trials.trial_record import TrialRecord
+from swast.config import setting_paths
+from swast.errors import printable
+
+REFRESH_SECONDS = 0.25
+
+
+class Quiet:
+    """Display that shows nothing."""
+
+    def update(self, status: Status) -> None:
+        """Show nothing."""
+
+    def say(self, text: str) -> None:
+        """Print nothing."""
+
+    def __enter__(self) -> Quiet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Lines(Quiet):
+    """Display for logs and pipes: a line for every trial that ends."""
+
+    def __init__(self) -> None:
+        self._printed: int | None = None
+
+    def update(self, status: Status) -> None:
+        """Print the trials that have ended since the last call, of this session only."""
+        trials = status.state
+        if self._printed is None:
+            self._printed = trials.ended if status.finished_here == 0 else 0
+        if self._printed < trials.ended:
+            for number in trials.endings[self._printed :]:
+                self.say(f"{progress(status)}  {outcome(trials[number], trials.objectives)}")
+            self._printed = trials.ended
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        sys.stdout.write(f"{printable(text)}\n")
+        sys.stdout.flush()
+
+
+class LiveTable(Quiet):
+    """Live display: one line of progress and the front so far, redrawn in place."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._drawn = 0.0
+
+    def update(self, status: Status) -> None:
+        """Redraw, at most a few times a second."""
+        if time.monotonic() - self._drawn > REFRESH_SECONDS:
+            self._drawn = time.monotonic()
+            line = Text(f"{status.name}: {progress(status)}")
+            table = front_table(status.state.members, status.state.objectives)
+            self._live.update(Group(line, table), refresh=True)
+
+    def say(self, text: str) -> None:
+        """Print a line above the table."""
+        line = printable(text)
+        self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    def __enter__(self) -> LiveTable:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+
+def choose(*, quiet: bool) -> Quiet | Lines | LiveTable:
+    """Return a display: none if quiet, live on a terminal, else lines."""
+    if quiet:
+        return Quiet()
+    console = Console()
+    redraws = console.is_terminal and not console.is_dumb_terminal
+    return LiveTable(console) if redraws else Lines()
+
+
+def progress(status: Status) -> str:
+    """Return finished and running trials, budget, front, elapsed and remaining time in a line."""
+    running = f"{status.state.count('running')} running"
+    text = f"[{status.state.ended}/{status.budget}]  {running}  {clock(status.seconds)}"
+    if status.remaining_seconds is not None:
+        text += f", about {clock(status.remaining_seconds)} left"
+    return f"{text}  front of {len(status.state.members)}"
+
+
+def outcome(trial: TrialRecord, objectives: Objectives) -> str:
+    """Return the outcome of a trial in a few words, without control characters."""
+    return printable(_outcome(trial, objectives))
+
+
+def _outcome(trial: TrialRecord, objectives: Objectives) -> str:
+    score, cost = objectives.score, objectives.cost
+    if trial.state == "complete" and trial.score is not None:
+        relative = cost.text(trial.relative_cost or 0)
+        return (
+            f"{trial.label}: {score.name} {score.text(trial.score)} at {relative} "
+            f"of dense {cost.name}, {trial.seconds:.1f} s"
+        )
+    if trial.state == "running":
+        return f"{trial.label}: running"
+    text = f"{trial.label}: {trial.state} after {trial.epochs} epochs"
+    return f"{text}: {trial.reason}" if trial.reason else text
+
+
+def front_table(members: Sequence[TrialRecord], objectives: Objectives) -> Table:
+    """Return the front, cheapest first, as a table; with test scores once there are any."""
+    score, cost = objectives.score, objectives.cost
+    table = Table(title="Pareto front", title_justify="left", title_style="bold")
+    read = any(trial.test_score is not None for trial in members)
+    table.add_column("trial", no_wrap=True)
+    for name in (score.name, *(["on test"] if read else []), f"{cost.name}/dense", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("settings")
+    for trial in members:
+        test = "" if trial.test_score is None else score.text(trial.test_score)
+        table.add_row(
+            shown(trial.label),
+            score.text(trial.score or 0),
+            *([test] if read else []),
+            cost.text(trial.relative_cost or 0),
+            f"{trial.seconds:.1f}",
+            shown(settings(trial)),
+        )
+    return table
+
+
+def shown(value: object) -> Text:
+    """Return a value for the cell of a table, without control characters or markup."""
+    return Text(printable(str(value)))
+
+
+def settings(trial: TrialRecord) -> str:
+    """Return the searched settings in one line, under the paper's letters where it has some."""
+    words = []
+    for path, value in trial.params.items():
+        symbol = setting_paths()[path][1].symbol
+        if isinstance(value, bool) or not (symbol or isinstance(value, str)):
+            symbol = path.rpartition(".")[2]
+        text = f"{value:.3g}" if isinstance(value, float) else str(value)
+        words.append(f"{symbol}={text}" if symbol else text)
+    return " ".join(words)
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as 1:02:03 or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,64 @@
+"""Terminal output at the end of a search."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from search.console import live
+from search.loop.result import Confirmed, SearchResult
+from search.objectives import Objectives
+from search.store.home import Home
+
+
+def confirmed_table(confirmed: Sequence[Confirmed], objectives: Objectives) -> Table:
+    """Return the front over several seeds, as a table."""
+    score = objectives.score
+    count = max(len(each.seeds) for each in confirmed)
+    table = Table(title=f"Over {count} seeds", title_justify="left", title_style="bold")
+    for name in ("trial", score.name, "on test", "front"):
+        table.add_column(name, justify="left" if name == "trial" else "right", no_wrap=True)
+    for each in confirmed:
+        table.add_row(
+            f"#{each.number}",
+            f"{score.text(each.val_mean)} ± {score.text(each.val_std)}",
+            f"{score.text(each.test_mean)} ± {score.text(each.test_std)}",
+            "stays" if each.on_front else "dominated",
+        )
+    return table
+
+
+def show_end(result: SearchResult, home: Home) -> None:
+    """Print the front and the commands to browse it, to export from it, or to resume."""
+    console = Console(highlight=False)
+    name = result.info.name
+    console.print(f"\n[bold]{name}[/]: {result.end} after {live.clock(result.seconds or 0)}")
+    if result.front:
+        console.print(live.front_table(result.front, result.info.objectives))
+        console.print(f"hypervolume {result.hypervolume:.4f}")
+    if result.confirmed:
+        console.print(confirmed_table(result.confirmed, result.info.objectives))
+    if result.end == "paused":
+        console.print(f"resume  {how_to_resume(name, home)}", markup=False, soft_wrap=True)
+    if result.front:
+        place = home_option(home)
+        plot, export = home.search(name) / "pareto.html", f"export {name} --pick knee --out best"
+        for line in (
+            f"plot    {plot}",
+            f"browse  swast-search ui{place}",
+            f"export  swast-search {export}{place}",
+        ):
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def how_to_resume(name: str, home: Home) -> str:
+    """Return the command that resumes a search."""
+    return f"swast-search --resume {name}{home_option(home)}"
+
+
+def home_option(home: Home) -> str:
+    """Return the option that names a home, if one is needed."""
+    return "" if home.is_default else f" --home {shlex.quote(str(home.path))}"

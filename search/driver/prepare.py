@@ -1,0 +1,173 @@
+"""Preparation of a search: check and choose everything before anything is written."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from typing import Any
+
+from search.driver.request import Request
+from search.engine.resources import Resources
+from search.errors import RequestError
+from search.samplers.registry import check_sampler, default_sampler
+from search.store.home import Home
+from search.store.urls import check_store, sqlite_file
+from search.study.names import MOST_NAME, check_name
+from search.study.study_file import Study, find_study
+from search.study.tables import TrialResources
+from search.trials.repository import SearchTrials, search_names
+from search.trials.search_info import SearchInfo
+from swast.config import TrainConfig
+from swast.data import ArrayData, Places, load_data
+from swast.files import writable
+from swast.models import outline
+from swast.run import check_coreset
+
+DEFAULT_BUDGET = 50
+
+
+def check_places(request: Request, home: Home) -> None:
+    """Refuse folders and files that cannot be written, and stores that cannot be used.
+
+    Raises:
+        RequestError: naming the option.
+    """
+    home.check_writable()
+    if request.json and not writable(request.json, folder=False):
+        raise RequestError(f"--json {request.json}: cannot be written to")
+    if request.resume is not None:
+        check_name(request.resume, "--resume")
+        if request.study is not None or request.name is not None:
+            raise RequestError("--resume takes a search as it is: leave out --study and --name")
+        if not request.storage:
+            home.check_exists()
+    check_store("the search database", request.storage or home.storage, new=request.resume is None)
+    check_store("the MLflow store", request.tracking_uri or home.tracking, new=True)
+
+
+def choose_study(request: Request, gpus: int) -> Study:
+    """Return the requested study, else the default for GPUs or for CPUs."""
+    default = "cifar10-resnet18" if gpus else "digits"
+    return find_study(str(default if request.study is None else request.study))
+
+
+def choose_search(request: Request, home: Home, gpus: int) -> SearchInfo:
+    """Return the requested search: a new one, or one to resume.
+
+    Raises:
+        RequestError: it cannot be created or resumed.
+    """
+    storage = request.storage or home.storage
+    if request.resume is None:
+        info = new_info(request, storage, gpus)
+    else:
+        info = old_info(request.resume, storage, gpus)
+    check_sampler(info.sampler)
+    return info
+
+
+def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
+    """Return the facts of a new search.
+
+    Raises:
+        RequestError: there is no such study, or the name is wrong or taken.
+    """
+    study = choose_study(request, gpus)
+    stamp = time.strftime("-%Y%m%d-%H%M%S")
+    stamped = study.name[: MOST_NAME - len(stamp)] + stamp
+    name = stamped if request.name is None else request.name
+    check_name(name, "--name")
+    path = sqlite_file(storage)
+    if (path is None or path.exists()) and name in search_names(storage):
+        raise RequestError(
+            f"a search named {name!r} exists; --resume {name} goes on with it, "
+            "--name chooses another name"
+        )
+    made = SearchInfo(
+        name=name,
+        uid=secrets.token_hex(8),
+        study=study,
+        device="cuda" if gpus else "cpu",
+        sampler=request.sampler or default_sampler(request.budget or DEFAULT_BUDGET),
+        seed=request.seed,
+        budget=DEFAULT_BUDGET,
+    )
+    return replace(made, **changes(request))
+
+
+def changes(request: Request) -> dict[str, Any]:
+    """Return the facts of a search that a request sets and a later request may change."""
+    names = ("budget", "max_flops", "flops_budget", "confirm_seeds")
+    return {name: value for name in names if (value := getattr(request, name)) is not None}
+
+
+def old_info(name: str, storage: str, gpus: int) -> SearchInfo:
+    """Return the facts of the search to resume.
+
+    Raises:
+        RequestError: there is none of that name, or it cannot run here.
+    """
+    info = SearchTrials.load(storage, name).info
+    if info.device == "cuda" and not gpus:
+        raise RequestError(f"search {name!r} was begun on GPUs, and none are to be used")
+    return info
+
+
+def choose_resources(request: Request, study: Study, gpus: int) -> Resources:
+    """Return the resources of the search: the requested ones, else those of its study."""
+    usual = study.resources or TrialResources()
+    return Resources(
+        gpus=gpus,
+        cpus_per_trial=request.cpus_per_trial or usual.cpus_per_trial,
+        gpus_per_trial=(request.gpus_per_trial or usual.gpus_per_trial) if gpus else 0.0,
+        memory_per_trial=request.memory_per_trial or usual.memory_per_trial,
+    )
+
+
+def choose_gpus(asked: int | None, present: int, where: str) -> int:
+    """Return the number of GPUs to use: the requested number, or all present.
+
+    Raises:
+        RequestError: more are requested than are present.
+    """
+    if asked is not None and asked > present:
+        raise RequestError(
+            f"--gpus {asked}: {where} has {present}; --gpus 0 searches on CPUs, "
+            "--address joins a cluster"
+        )
+    return present if asked is None else asked
+
+
+def present_gpus(request: Request) -> int:
+    """Return the GPUs of this machine; import nothing to count them if none are requested."""
+    if request.gpus == 0:
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def load(study: Study, request: Request, home: Home) -> ArrayData:
+    """Load a study's data, and check every network and coreset of the study on them.
+
+    Raises:
+        DataError: they are missing or unusable.
+        ConfigError: a network cannot be built on them, or a coreset of the study is too small to
+            hold every class.
+    """
+    places = Places.find(request.data_dir, home.path, download=request.download)
+    data = load_data(study.fixed.data, study.fixed.loading, places)
+    for config in smallest(study):
+        check_coreset(config, data)
+    names = set(study.ends("model"))
+    for name in sorted(names | {config.model for config in study.references.values()}):
+        outline(name, data.input_shape, data.num_classes)
+    return data
+
+
+def smallest(study: Study) -> list[TrainConfig]:
+    """Return the references, and ``[fixed]`` at either end of the searched coreset sizes."""
+    name = "coreset.fraction"
+    ends = [study.fixed.with_values({name: end}) for end in study.ends(name)]
+    return [*study.references.values(), *ends]

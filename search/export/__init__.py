@@ -1,0 +1,1 @@
+"""Exported configurations and networks, and their verification."""

@@ -1,0 +1,196 @@
+"""Export of configurations as files that `swast-train` trains again to the same result."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from search.errors import RequestError
+from search.export.provenance import document, read_exported
+from search.objectives import STANDARD, Objectives, Score
+from search.store.home import open_home
+from search.trials.repository import SearchTrials
+from search.trials.trial_record import (
+    TrialRecord,
+    finished,
+    front_of,
+    knee_of,
+    worthwhile,
+)
+from swast.files import replacing
+
+ROUNDING = 1e-9
+PICKS = ("knee", "best", "cheapest", "front")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Bounds on the trials to pick from.
+
+    Attributes:
+        most_cost: leave out more expensive trials.
+        least_score: leave out trials with a worse score; None leaves out those whose score is
+            worth nothing to the study.
+        within: leave out trials whose score is farther below the best one left, in the unit that
+            the score is printed in, as points of accuracy; infinite for no bound.
+    """
+
+    most_cost: float = math.inf
+    least_score: float | None = None
+    within: float = math.inf
+
+    def among(self, trials: Sequence[TrialRecord], objectives: Objectives) -> list[TrialRecord]:
+        """Return the finished trials within the bounds.
+
+        Raises:
+            RequestError: none is.
+        """
+        score, done = objectives.score, finished(trials)
+        if self.least_score is None:
+            left = worthwhile(done, objectives)
+        else:
+            bar = score.rising(self.least_score)
+            left = [trial for trial in done if _risen(trial, score) >= bar]
+        left = [trial for trial in left if (trial.cost or 0) <= self.most_cost]
+        if left and self.within < math.inf:
+            best = max(_risen(trial, score) for trial in left)
+            least = best - self.within / score.factor - ROUNDING
+            left = [trial for trial in left if _risen(trial, score) >= least]
+        if left:
+            return left
+        if done and self.least_score is None and not worthwhile(done, objectives):
+            raise RequestError(
+                f"no finished trial is better than the study's reference of "
+                f"{score.text(score.reference)}; --min-accuracy 0 exports one all the same"
+            )
+        bounded = self.least_score is not None or self.most_cost < math.inf
+        raise RequestError(
+            f"the search has no finished trial{' within those limits' if bounded else ''} to export"
+        )
+
+
+def _risen(trial: TrialRecord, score: Score) -> float:
+    """Return the score of a finished trial, turned so that more is better."""
+    return float(score.rising(-math.inf if trial.score is None else trial.score))
+
+
+def pick(
+    trials: Sequence[TrialRecord],
+    which: str,
+    objectives: Objectives = STANDARD,
+    bounds: Bounds | None = None,
+) -> dict[str, TrialRecord]:
+    """Return the finished trials that a pick names, by the name of the file to write.
+
+    Args:
+        trials: of one search.
+        which: ``knee``, ``best`` (the best score; the cheapest of equals), ``cheapest``, ``front``.
+        objectives: of the study.
+        bounds: on the trials to pick from.
+
+    Raises:
+        RequestError: no trial is left to pick from.
+    """
+    left = (bounds or Bounds()).among(trials, objectives)
+    members = front_of(left, objectives)
+    if which == "front":
+        return {f"trial-{trial.number}": trial for trial in members}
+    knee = knee_of(left, objectives)
+    return {which: {"knee": knee, "best": members[-1], "cheapest": members[0]}[which]}
+
+
+def export_files(options: Namespace) -> None:
+    """Write the configurations that the command line asks for, and print where they are.
+
+    With ``--verify`` they are trained again and have to hold; with ``--model`` the networks that
+    they train are exported as well.
+
+    Raises:
+        RequestError: the request was wrong; nothing was written.
+        MismatchError: a configuration does not hold; no network was exported.
+    """
+    trials = SearchTrials.load(open_home(options), options.name)
+    if options.seeds and not options.verify:
+        raise RequestError("--seeds K trains further seeds for --verify; add --verify")
+    if options.verify or options.model:
+        export_and_train(trials, options)
+    else:
+        show_paths(export(trials, options))
+
+
+def export_and_train(trials: SearchTrials, options: Namespace) -> None:
+    """Write configurations, train them, and verify them, export their networks, or both."""
+    from search.export.verify import retraining_of, verify_all
+
+    retraining = retraining_of(options)
+    if options.model:
+        from search.export import network
+
+        network.check(options, picked(trials, options).values())
+    paths = export(trials, options)
+    show_paths(paths)
+    files = [read_exported(path) for path in paths]
+    if options.verify:
+        trained = verify_all(files, retraining, options.seeds)
+    else:
+        trained = [retraining.train(each.config) for each in files]
+    if options.model:
+        network.export_networks(files, trained, retraining, network.tracking_of(options))
+
+
+def show_paths(paths: Sequence[Path]) -> None:
+    """Print where files are, a line each, at once."""
+    sys.stdout.write("".join(f"{path}\n" for path in paths))
+    sys.stdout.flush()
+
+
+def picked(trials: SearchTrials, options: Namespace) -> dict[str, TrialRecord]:
+    """Return the trials that the command line picks (see `pick`)."""
+    bounds = Bounds(
+        most_cost=math.inf if options.max_flops is None else options.max_flops,
+        least_score=options.min_accuracy,
+        within=math.inf if options.within is None else options.within,
+    )
+    return pick(trials.records(), options.pick, trials.info.objectives, bounds)
+
+
+def export(trials: SearchTrials, options: Namespace) -> list[Path]:
+    """Write the picked configurations into a folder; returns the files.
+
+    Raises:
+        RequestError: nothing to export, or the folder cannot be written.
+    """
+    texts = {
+        options.out / f"{name}.{options.format}": FORMATS[options.format](document(trials, trial))
+        for name, trial in picked(trials, options).items()
+    }
+    for path, text in texts.items():
+        try:
+            with replacing(path) as file:
+                file.write(text.encode())
+        except OSError as error:
+            cause = error.strerror
+            raise RequestError(f"--out {options.out}: cannot be written: {cause}") from None
+    return list(texts)
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
+FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "toml": tomli_w.dumps,
+    "yaml": _yaml,
+    "json": lambda document: json.dumps(document, indent=2) + "\n",
+}
+"""How a file is written, by its ending; `swast-train` reads them all."""

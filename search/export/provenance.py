@@ -1,0 +1,200 @@
+"""Exported files: a configuration, where it came from, and digests by which an edit is noticed.
+
+The digests guard against accidents, not against forgery: who edits a file can renew them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.errors import RequestError
+from search.objectives import STANDARD, Objectives, choose
+from search.trials.repository import SearchTrials
+from search.trials.trial_record import TrialRecord
+from swast.config import TrainConfig, flatten
+from swast.config.files import read_tables
+from swast.errors import ConfigError
+
+CONFIG, RECORD = "config_digest", "record_digest"
+NEEDED = ("search", "trial", CONFIG, RECORD)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Exported file that was not edited.
+
+    Attributes:
+        path: of the file.
+        config: the configuration.
+        provenance: of the configuration (see `provenance`).
+        objectives: score and cost that it was recorded with.
+    """
+
+    path: Path
+    config: TrainConfig
+    provenance: Mapping[str, Any]
+    objectives: Objectives = STANDARD
+
+    @property
+    def score(self) -> float:
+        """Recorded validation score."""
+        return float(self.provenance[self.objectives.score.metric])
+
+    @property
+    def cost(self) -> float:
+        """Recorded cost."""
+        return float(self.provenance[self.objectives.cost.absolute_key])
+
+    @property
+    def origin(self) -> str:
+        """The trial, in words."""
+        return f"trial {self.provenance['trial']} of {self.provenance['search']}"
+
+
+def document(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
+    """Return the contents of a file: the whole configuration, and its provenance."""
+    if trial.config is None:
+        raise RequestError(f"trial {trial.number} has no configuration to export")
+    config = trial.config.to_dict()
+    facts = provenance(trials, trial) | {CONFIG: digest(config)}
+    return config | {"provenance": facts | {RECORD: digest(facts)}}
+
+
+def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
+    """Where a configuration came from, and what it gave there.
+
+    ``trained_on`` holds the training's versions and hardware; of a trial that was recorded without
+    them, ``exported_on`` holds those of this process. ``confirmed`` holds what further seeds gave.
+    """
+    info = trials.info
+    score, cost = info.objectives.score, info.objectives.cost
+    facts = {
+        "search": info.name,
+        "search_uid": info.uid,
+        "study": info.study.name,
+        "sampler": info.sampler,
+        "sampler_seed": info.seed,
+        "trial": trial.number,
+        "reference": trial.reference,
+        "mlflow_run": trial.run_id,
+        "ended": trial.ended,
+        score.metric: trial.score,
+        f"test_{score.key}": trial.test_score,
+        cost.absolute_key: trial.cost,
+        cost.key: trial.relative_cost,
+        "cost": None if cost.choice == STANDARD.cost.choice else cost.choice,
+        "seconds": trial.seconds,
+        "seed": None if trial.config is None else trial.config.seed,
+        "threads": None if trial.config is None else trial.config.threads,
+    }
+    told = {name: fact for name, fact in facts.items() if fact is not None}
+    return told | _confirmed(trial, info.objectives) | _environment(trial)
+
+
+def _confirmed(trial: TrialRecord, objectives: Objectives) -> dict[str, Any]:
+    """Return the scores of a trial with several seeds, if it was trained with several."""
+    score = objectives.score
+    if len(trial.readings) < 2:
+        return {}
+    seeds = sorted(trial.readings)
+    return {
+        "confirmed": {
+            "seeds": seeds,
+            plural(score.metric): [trial.readings[seed].score for seed in seeds],
+            plural(f"test_{score.key}"): [trial.readings[seed].test_score for seed in seeds],
+        }
+    }
+
+
+def plural(name: str) -> str:
+    """Return the plural of a name of a value, as ``val_accuracies``."""
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
+def _environment(trial: TrialRecord) -> dict[str, Any]:
+    """Versions and hardware of a trial's training, or of this process where those are unknown."""
+    if trial.environment:
+        return {"trained_on": dict(trial.environment)}
+    import torch
+
+    from swast.environment import environment
+
+    return {"exported_on": environment(torch.device("cpu"))}
+
+
+def digest(tables: Mapping[str, Any]) -> str:
+    """SHA-256 of nested tables of plain values, whatever the order of their fields."""
+    text = json.dumps(tables, sort_keys=True, ensure_ascii=False, default=str)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def read_exported(path: Path, storage: str | None = None) -> Exported:
+    """An exported file, once it is seen to be as it was written.
+
+    Args:
+        path: of a TOML, YAML or JSON file.
+        storage: URL of the storage that may know the search, to say what was edited.
+
+    Raises:
+        ConfigError: it cannot be read, or holds no configuration.
+        RequestError: it was not exported, or was edited since.
+    """
+    tables = read_tables(path)
+    facts = tables.pop("provenance", None)
+    if not isinstance(facts, Mapping):
+        raise RequestError(f"{path}: no [provenance]; this takes what swast-search export writes")
+    missing = [name for name in NEEDED if name not in facts]
+    if missing:
+        raise RequestError(f"{path}: [provenance] lacks {', '.join(missing)}; export it again")
+    if digest(tables) != facts[CONFIG]:
+        raise RequestError(
+            f"{path}: the configuration was edited since it was exported"
+            f"{_edits(tables, facts, storage)}; export it again, or train it with swast-train"
+        )
+    if digest({name: fact for name, fact in facts.items() if name != RECORD}) != facts[RECORD]:
+        raise RequestError(
+            f"{path}: [provenance] was edited since it was exported; export it again"
+        )
+    try:
+        objectives = choose(str(facts.get("cost", "train-flops")))
+        names = (objectives.score.metric, objectives.cost.absolute_key)
+        lacking = [name for name in names if name not in facts]
+        if lacking:
+            raise RequestError(f"{path}: [provenance] lacks {', '.join(lacking)}; export it again")
+        return Exported(path, TrainConfig.from_dict(tables), facts, objectives)
+    except ConfigError as error:
+        raise error.within(str(path)) from None
+
+
+def _edits(tables: Mapping[str, Any], facts: Mapping[str, Any], storage: str | None) -> str:
+    """Which fields were edited, where the search is at hand."""
+    recorded = _recorded(facts, storage)
+    if recorded is None:
+        return ""
+    found, told = flatten(tables), flatten(recorded)
+    edits = [
+        f"{name} is {found.get(name, 'missing')}, was {told.get(name, 'not there')}"
+        for name in told | found
+        if found.get(name) != told.get(name)
+    ]
+    return f" ({', '.join(edits)})" if edits else ""
+
+
+def _recorded(facts: Mapping[str, Any], storage: str | None) -> dict[str, Any] | None:
+    """The configuration of a file's trial as the storage has it; None where that is not known."""
+    if storage is None:
+        return None
+    try:
+        trials = SearchTrials.load(storage, str(facts["search"]))
+    except (RequestError, ConfigError):
+        return None
+    if trials.info.uid != facts.get("search_uid"):
+        return None
+    configs = {trial.number: trial.config for trial in trials.records()}
+    config = configs.get(facts["trial"])
+    return None if config is None else config.to_dict()

@@ -1,0 +1,1 @@
+"""The loop of a search: propose, train, record, stop early, confirm."""

@@ -1,0 +1,1 @@
+"""Samplers that propose configurations, and the search space in Optuna's terms."""

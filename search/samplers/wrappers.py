@@ -1,0 +1,107 @@
+"""Wrappers that keep Optuna's samplers to the search space of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
+
+from search.samplers.parameters import every_parameter
+from search.study.search_space import SearchSpace
+
+
+class _TrialsInSpace:
+    """Study without the finished trials that have no parameters."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._study, name)
+
+    def _get_trials(self, *args: Any, **kwargs: Any) -> list[FrozenTrial]:  # noqa: ANN401
+        found = self._study._get_trials(*args, **kwargs)
+        return [trial for trial in found if trial.params or not trial.state.is_finished()]
+
+
+class InSpace(BaseSampler):
+    """Sampler that does not see references outside the space, which have no parameters.
+
+    Samplers that model parameters jointly use those that every finished trial has. One such
+    reference leaves none, and the samplers would draw at random for ever.
+
+    Args:
+        inner: the sampler.
+    """
+
+    def __init__(self, inner: BaseSampler) -> None:
+        self._inner = inner
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the parameters that are sampled jointly."""
+        return self._inner.infer_relative_search_space(_in_space(study), trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return their values."""
+        return self._inner.sample_relative(_in_space(study), trial, search_space)
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:  # noqa: ANN401
+        """Return the value of another parameter."""
+        return self._inner.sample_independent(
+            _in_space(study), trial, param_name, param_distribution
+        )
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Call the inner sampler."""
+        self._inner.before_trial(study, trial)
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Call the inner sampler."""
+        self._inner.after_trial(study, trial, state, values)
+
+
+class OverAll(InSpace):
+    """Sampler over every parameter of a space, those of all branches.
+
+    QMC's sequence is over the parameters of the first trials. Where these differ it would begin
+    again and again, at the same few points.
+
+    Args:
+        inner: the sampler.
+        space: the space.
+    """
+
+    def __init__(self, inner: BaseSampler, space: SearchSpace) -> None:
+        super().__init__(inner)
+        self._parameters = every_parameter(space)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return every parameter, from the second trial on; the first one is random."""
+        found = super().infer_relative_search_space(study, trial)
+        return self._parameters if found else found
+
+
+def _in_space(study: optuna.Study) -> optuna.Study:
+    return cast("optuna.Study", _TrialsInSpace(study))

@@ -1,0 +1,1 @@
+"""Study files: the search space, its conditions, and the tables that say how a search is run."""

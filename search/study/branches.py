@@ -1,0 +1,180 @@
+"""Branches of a search space, read from the ``[[branch]]`` tables of a study file.
+
+    [[branch]]
+    when.prune.method = "n:m"               # or a list of values; all fields named must hold
+    space.prune.sparsity = [0.5, 0.75]      # in place of the domain in [space], or a further field
+    fixed.prune.schedule = "one-shot"       # not searched there: it has this value
+
+`[space]`, the root, holds everywhere. Where a branch's ``when`` holds, its ``space`` and ``fixed``
+replace the domains of the root and of earlier branches. A field that only branches search has its
+fixed value elsewhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from search.study.search_space import Branch, SearchSpace
+from search.study.space import Domain, read_space, varies_what_is_shared
+from swast.config import flatten, setting_paths
+from swast.errors import ConfigError, nearest
+from swast.settings import check
+
+KEYS = ("when", "space", "fixed")
+LONGEST_LABEL = 100
+MOST_PARTS = 256
+"""Kinds of configurations that branches may tell apart; each is checked when a study is read."""
+
+
+def read_branches(entries: object, space: Sequence[Domain]) -> tuple[Branch, ...]:
+    """The branches in the ``[[branch]]`` tables of a study.
+
+    Args:
+        entries: the tables.
+        space: the root.
+
+    Raises:
+        ConfigError: every problem found, each led by its branch, counted from 0.
+    """
+    if not isinstance(entries, list):
+        raise ConfigError(["branch must be a list of tables, each led by [[branch]]"])
+    found: list[Branch] = []
+    problems: list[str] = []
+    for index, entry in enumerate(entries):
+        try:
+            found.append(_read_branch(entry, space))
+        except ConfigError as error:
+            problems += [f"branch[{index}]{each}" for each in error.problems]
+    problems = problems or _changed_conditions(found) or _too_many(space, found)
+    if problems:
+        raise ConfigError(problems)
+    return tuple(_labelled(found))
+
+
+def _read_branch(entry: object, space: Sequence[Domain]) -> Branch:
+    """One branch; what is said of it begins after its name."""
+    if not isinstance(entry, Mapping):
+        raise ConfigError([f" must be a table, got {entry!r}"])
+    problems = [
+        f".{key} is not one of {', '.join(KEYS)}{nearest(key, KEYS)}"
+        for key in entry
+        if key not in KEYS
+    ] or [
+        f".{key} must be a table, got {value!r}"
+        for key, value in entry.items()
+        if not isinstance(value, Mapping)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    when = {
+        path: tuple(value) if isinstance(value, list) else (value,)
+        for path, value in flatten(entry.get("when", {})).items()
+    }
+    fixed = flatten(entry.get("fixed", {}))
+    problems = _wrong_when(when, {each.path: each for each in space}) + _wrong_fixed(fixed)
+    domains: tuple[Domain, ...] = ()
+    try:
+        domains = read_space(entry["space"]) if entry.get("space") else ()
+    except ConfigError as error:
+        problems += [f".space.{each}" for each in error.problems]
+    problems = problems or _wrong_together(domains, fixed)
+    if problems:
+        raise ConfigError(problems)
+    plain = {path: tuple(v) if isinstance(v, list) else v for path, v in fixed.items()}
+    return Branch(when, domains, plain)
+
+
+def _wrong_when(when: Mapping[str, tuple[Any, ...]], searched: Mapping[str, Domain]) -> list[str]:
+    """What is wrong with the fields and values that a branch asks about."""
+    problems = []
+    if not when:
+        problems.append('.when must name a field of [space], as when.prune.method = "n:m"')
+    for path, values in when.items():
+        if path not in searched:
+            hint = "" if path in setting_paths() else nearest(path, searched)
+            problems.append(
+                f".when.{path} must be a field that [space] searches, one of "
+                f"{', '.join(searched)}{hint}"
+            )
+        elif not values:
+            problems.append(f".when.{path} must be a value or a list of values, got []")
+        else:
+            problems += _impossible(path, values, searched[path])
+    return problems
+
+
+def _impossible(path: str, values: Sequence[Any], domain: Domain) -> list[str]:
+    """Values that a branch asks for and that its field never has."""
+    kind, limits, _ = setting_paths()[path]
+    possible = list(map(str, domain.values.extremes))
+    return [
+        f".when.{path} must be one of {', '.join(possible)}, got {value!r}"
+        f"{nearest(str(value), possible)}"
+        for value in values
+        if check(value, path, kind, limits) or value not in domain.values.extremes
+    ]
+
+
+def _wrong_fixed(fixed: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the values that a branch fixes."""
+    problems = []
+    for path, value in fixed.items():
+        if path not in setting_paths():
+            problems.append(f".fixed.{path} is not a field{nearest(path, setting_paths())}")
+            continue
+        problems += [f".fixed.{each}" for each in varies_what_is_shared(path)]
+        kind, limits, _ = setting_paths()[path]
+        problem = check(value, path, kind, limits)
+        if problem:
+            problems.append(f".fixed.{problem}")
+    return problems
+
+
+def _wrong_together(domains: Sequence[Domain], fixed: Mapping[str, Any]) -> list[str]:
+    """What a branch says twice, or not at all."""
+    if not domains and not fixed:
+        return [" must have a space or a fixed table, or it changes nothing"]
+    return [
+        f".fixed.{each.path} must not be in the branch's space as well"
+        for each in domains
+        if each.path in fixed
+    ]
+
+
+def _changed_conditions(branches: Sequence[Branch]) -> list[str]:
+    """Fields that one branch asks about and another changes: which of them hold would be open."""
+    asking = {path: index for index, each in enumerate(branches) for path in each.when}
+    problems = []
+    for index, branch in enumerate(branches):
+        changed = [("space", each.path) for each in branch.space]
+        changed += [("fixed", path) for path in branch.fixed]
+        problems += [
+            f"branch[{index}].{table}.{path} must stay as [space] has it, "
+            f"since branch[{asking[path]}].when names it"
+            for table, path in changed
+            if path in asking
+        ]
+    return problems
+
+
+def _too_many(space: Sequence[Domain], branches: Sequence[Branch]) -> list[str]:
+    """Return a problem if the branches could not be checked in reasonable time."""
+    count = SearchSpace(tuple(space), tuple(branches)).count_parts()
+    if count <= MOST_PARTS:
+        return []
+    return [f"branch: at most {MOST_PARTS} kinds of configurations may be told apart, got {count}"]
+
+
+def _labelled(branches: Sequence[Branch]) -> Iterator[Branch]:
+    """The branches, their domains named after what they ask for; no two names are the same."""
+    taken: set[str] = set()
+    for branch in branches:
+        values = ("|".join(map(str, values)) for values in branch.when.values())
+        stem = ",".join(values)[:LONGEST_LABEL]
+        names = itertools.chain([stem], (f"{stem}#{number}" for number in itertools.count(2)))
+        label = next(name for name in names if name not in taken)
+        taken.add(label)
+        yield replace(branch, space=tuple(replace(each, label=label) for each in branch.space))

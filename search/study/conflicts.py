@@ -1,0 +1,83 @@
+"""What a search could propose and nobody could train, found when the study is read."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from search.study.search_space import SearchSpace
+from swast.config import TrainConfig
+from swast.errors import ConfigError
+
+
+def conflicts(fixed: TrainConfig, space: SearchSpace) -> list[str]:
+    """Return the problems of configurations at the ends of any two domains.
+
+    Every part of the space is checked; only the first problem of each field is kept.
+    """
+    found: dict[tuple[str, str], str] = {}
+    making = Making(fixed)
+    for given, part in space.walk():
+        ends = {each.path: given.get(each.path, each.values.extremes) for each in part.domains}
+        first = {**part.fixed, **{path: values[0] for path, values in ends.items()}}
+        for changes in _changes(ends):
+            for problem in making.problems({**first, **changes}):
+                path = problem.split()[0]
+                place = part.places.get(path, "fixed")
+                found.setdefault((place, path), f"{place}.{problem}")
+    return list(found.values())
+
+
+def _changes(ends: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """What leads from the first value of every field to any two values of any two fields."""
+    yield {}
+    for path, values in ends.items():
+        yield from ({path: value} for value in values[1:])
+    for one, other in itertools.combinations(ends, 2):
+        for value, beside in itertools.product(ends[one][1:], ends[other][1:]):
+            yield {one: value, other: beside}
+
+
+class Making:
+    """Says what is wrong with configurations that differ in a few fields from a fixed one.
+
+    As ``fixed.with_values`` does, and faster: a table is made once for the values it holds.
+
+    Args:
+        fixed: the configuration.
+    """
+
+    def __init__(self, fixed: TrainConfig) -> None:
+        self._fixed = fixed
+        self._made: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {}
+
+    def problems(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """What is wrong with the configuration that has these values at dotted paths."""
+        tables: dict[str, dict[str, Any]] = defaultdict(dict)
+        for path, value in values.items():
+            table, _, name = path.rpartition(".")
+            tables[table][name] = value
+        top = tables.pop("", {})
+        wrong: tuple[str, ...] = ()
+        for table, fields in tables.items():
+            top[table], found = self._table(table, fields)
+            wrong += found
+        return wrong or _try(self._fixed, top)[1]
+
+    def _table(self, table: str, fields: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
+        """A table with some fields replaced, and what is wrong with it."""
+        key = (table, repr(fields))
+        if key not in self._made:
+            self._made[key] = _try(getattr(self._fixed, table), fields)
+        return self._made[key]
+
+
+def _try(table: Any, fields: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:  # noqa: ANN401
+    """A table with some fields replaced, and what is wrong with it."""
+    try:
+        return dataclasses.replace(table, **fields), ()
+    except ConfigError as error:
+        return None, error.problems

@@ -1,0 +1,102 @@
+"""Tables of a study file beside the space: typed, and checked when read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from search import objectives
+from search.objectives import Objectives
+from swast.errors import ConfigError
+from swast.settings import Table, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalvingConfig(Table):
+    """Epochs at which trials are compared, and how many continue (see `search.loop.halving`)."""
+
+    table: ClassVar[str] = "halving"
+
+    grace: int = setting(1, "epochs before the first rung", low=1)
+    reduction: int = setting(
+        3, "η: 1/η of the trials at a rung continue, to the next at η times its epoch", low=1
+    )
+    brackets: int = setting(1, "schedules taken in turn; each starts η times later", low=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constraints(Table):
+    """The most that one trial may cost; the search never starts a more expensive one."""
+
+    table: ClassVar[str] = "constraints"
+
+    max_flops: float = setting(
+        math.inf,
+        "training FLOPs of one trial; the smaller of this and `--max-flops` holds",
+        above=0,
+    )
+    max_relative_flops: float = setting(
+        math.inf, "the same over dense training of `[fixed]` on all data", above=0
+    )
+
+    def limit(self, unit: float, max_cost: float = math.inf) -> float:
+        """Return the most that a trial may cost; infinite for no limit.
+
+        Args:
+            unit: cost of dense training on all data of the fixed configuration.
+            max_cost: limit of the command line.
+        """
+        return min(self.max_flops, self.max_relative_flops * unit, max_cost)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResources(Table):
+    """CPUs, GPUs and memory of one trial; options of the command line take precedence.
+
+    Raises:
+        ConfigError: a value is out of range, or GPUs above 1 are not whole.
+    """
+
+    table: ClassVar[str] = "resources"
+
+    cpus_per_trial: float = setting(1.0, "CPU cores", above=0, high=10_000)
+    gpus_per_trial: float = setting(
+        1.0, "GPUs, where there are any; a fraction, or a whole number", above=0, high=10_000
+    )
+    memory_per_trial: float = setting(math.inf, "GiB of memory", low=0, high=10**6)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.memory_per_trial == 0:  # no limit, in files made for version 0.1
+            object.__setattr__(self, "memory_per_trial", math.inf)
+        if self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
+            raise ConfigError(
+                [
+                    "resources.gpus_per_trial must be whole where it is above 1, "
+                    f"got {self.gpus_per_trial:g}"
+                ]
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectivesConfig(Table):
+    """The cost of a trial, and the ends of the axes of score and cost (see `search.objectives`)."""
+
+    table: ClassVar[str] = "objectives"
+
+    cost: str = setting("train-flops", "the cost axis")
+    reference_accuracy: float = setting(
+        0.0, "accuracy that is worth nothing, as that of chance", low=0, below=1
+    )
+    least_relative_flops: float = setting(
+        1e-4, "relative cost that is as good as none", above=0, below=1
+    )
+
+    def chosen(self) -> Objectives:
+        """Return the objectives.
+
+        Raises:
+            ConfigError: no cost of that name is registered.
+        """
+        return objectives.choose(self.cost, self.reference_accuracy, self.least_relative_flops)

@@ -1,0 +1,35 @@
+"""A search out of MLflow."""
+
+from __future__ import annotations
+
+from search.tracking.client import UNUSABLE, is_refusal, open_store, unusable
+from search.tracking.model_registry import unregister
+from search.tracking.reconcile import is_deleted
+from search.tracking.run_sync import children
+from search.tracking.saved_view import remove_view
+from search.trials.search_info import SearchInfo
+
+
+def remove_search(uri: str, info: SearchInfo) -> int:
+    """Delete a search's run, its trials', its view and registered networks; counts the runs.
+
+    They are gone from every view; `mlflow gc` removes them from the store.
+
+    Raises:
+        RequestError: the store cannot be used.
+    """
+    if info.run_id is None or info.experiment_id is None:
+        return 0
+    client = open_store(uri)
+    try:
+        runs = children(client, info.experiment_id, info.run_id)
+        left = [run.info.run_id for run in runs if not is_deleted(run)]
+        remove_view(client, info.experiment_id, info.run_id)
+        unregister(client, info.name, {run.info.run_id for run in runs})
+        for run_id in [*left, info.run_id]:
+            client.delete_run(run_id)
+    except UNUSABLE as error:
+        if is_refusal(error):
+            return 0  # the parent is not there any more
+        raise unusable(uri, error) from None
+    return len(left) + 1

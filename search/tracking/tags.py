@@ -1,0 +1,111 @@
+"""What the runs of a search and of its trials are called in MLflow, and marked with."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from search.objectives import Objectives
+from search.tracking.run_sync import PARENT, SOURCE, Fixed
+from search.trials.search_info import SearchInfo
+from search.trials.search_state import SearchState
+from search.trials.trial_record import ENDED, TrialRecord
+from swast.config import flatten
+
+STATUSES = {
+    "running": "RUNNING",
+    "paused": "SCHEDULED",
+    "complete": "FINISHED",
+    "pruned": "KILLED",
+    "failed": "FAILED",
+}
+"""MLflow's status of a trial's run, by the trial's state."""
+Ending = Literal["finished", "failed", "paused"]
+ENDINGS: dict[Ending, str] = {"finished": "FINISHED", "failed": "FAILED", "paused": "KILLED"}
+"""MLflow's status of a search's run, by how the search ended."""
+TOOL = "swast-search"
+
+
+def search_run(info: SearchInfo, experiment_id: str) -> Fixed:
+    """What never changes of a search's run."""
+    return Fixed(
+        experiment_id=experiment_id,
+        name=info.name,
+        params={"budget": info.budget, "sampler": info.sampler, "seed": info.seed},
+        texts={"study.toml": info.study.source},
+    )
+
+
+def search_tags(info: SearchInfo) -> dict[str, str]:
+    """The tags of a running search's run."""
+    return {
+        SOURCE: TOOL,
+        "search": info.name,
+        "search_uid": info.uid,
+        "study": info.study.name,
+        "state": "running",
+    }
+
+
+def trial_run(info: SearchInfo, record: TrialRecord, experiment_id: str) -> Fixed:
+    """What never changes of a trial's run."""
+    return Fixed(
+        experiment_id=experiment_id,
+        name=info.run_name(record.label),
+        params={} if record.config is None else flatten(record.config.to_dict()),
+        texts={} if record.config is None else {"config.toml": record.config.to_toml()},
+        data=None if record.config is None else record.config.data,
+    )
+
+
+def trial_tags(
+    info: SearchInfo, record: TrialRecord, parent: str, rank: int | None
+) -> dict[str, str]:
+    """The tags of a trial's run.
+
+    Args:
+        info: what the search is.
+        record: the trial.
+        parent: id of the search's run.
+        rank: the trial's non-dominated rank, 0 on the front; None if it has none.
+    """
+    rung = None if record.stopped_at is None else f"epoch {record.stopped_at}"
+    passing = {"reference": record.reference, "reason": record.reason, "rung": rung}
+    passing |= standing(rank)
+    return {
+        PARENT: parent,
+        SOURCE: TOOL,
+        "search": info.name,
+        "search_uid": info.uid,
+        "trial": str(record.number),
+        "state": record.state,
+    } | {key: text for key, text in passing.items() if text}
+
+
+def standing(rank: int | None) -> dict[str, str]:
+    """The tags that say how a trial stands among the finished ones."""
+    if rank is None:
+        return {}
+    return {"rank": str(rank)} | ({"pareto": "true"} if rank == 0 else {})
+
+
+def search_values(state: SearchState) -> tuple[dict[str, float], int]:
+    """Return the metrics of a search so far, and their step: the number of finished trials."""
+    values = {
+        "hypervolume": state.hypervolume,
+        "front_size": len(state.members),
+        "flops_spent": state.spent,
+    }
+    return values, state.count("complete")
+
+
+def final_values(record: TrialRecord, objectives: Objectives) -> dict[str, float]:
+    """Return the metrics of a trial that has ended; none of an open one."""
+    if record.state not in ENDED:
+        return {}
+    values = {"seconds": record.seconds or 0.0}
+    if record.state == "complete":
+        cost = objectives.cost
+        values[cost.metric] = record.relative_cost or 0.0
+        values[cost.log_metric] = math.log10(record.cost or 1)
+    return values

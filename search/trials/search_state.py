@@ -1,0 +1,156 @@
+"""In-memory state of a search, updated as its trials change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from search.objectives import STANDARD, Objectives
+from search.trials.trial_record import (
+    ENDED,
+    State,
+    TrialRecord,
+    front_of,
+    hypervolume_of,
+    promised,
+    spent,
+)
+
+
+class SearchState(Mapping[int, TrialRecord]):
+    """Trials of a search by number. The front and the totals are updated as trials change.
+
+    An update takes no longer with more trials.
+
+    Args:
+        trials: to begin with.
+        objectives: of the study.
+    """
+
+    def __init__(
+        self, trials: Iterable[TrialRecord] = (), objectives: Objectives = STANDARD
+    ) -> None:
+        self.objectives = objectives
+        self._trials: dict[int, TrialRecord] = {}
+        self._states: Counter[State] = Counter()
+        self._members: list[TrialRecord] = []
+        self._endings: dict[int, None] = {}
+        self._rejected = self._spent = 0
+        self._promised: float = 0
+        for trial in trials:
+            self.put(trial)
+
+    def __getitem__(self, number: int) -> TrialRecord:
+        return self._trials[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._trials)
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def put(self, trial: TrialRecord) -> list[TrialRecord]:
+        """Add a trial, or replace its earlier record.
+
+        Returns:
+            The trials that are not on the front because of it: itself, or former members.
+        """
+        before = self._trials.get(trial.number)
+        if before is not None:
+            self._count(before, -1)
+        self._trials[trial.number] = trial
+        self._count(trial, 1)
+        if trial.state in ENDED and not trial.rejected:
+            self._endings[trial.number] = None
+        if before is not None and before.state == "complete":
+            return self._front_among(self._trials.values())
+        if trial.state != "complete":
+            return [trial]
+        return self._front_among([*self._members, trial])
+
+    def _count(self, trial: TrialRecord, sign: int) -> None:
+        self._states[trial.state] += sign
+        self._rejected += sign * trial.rejected
+        self._spent += sign * spent([trial])
+        self._promised += sign * promised([trial])
+
+    def _front_among(self, trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+        """Set the front to that of some trials; return the other ones."""
+        contenders = list(trials)
+        self._members = front_of(contenders, self.objectives)
+        kept = {member.number for member in self._members}
+        return [each for each in contenders if each.number not in kept]
+
+    @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """All trials, in the order in which they were added."""
+        return tuple(self._trials.values())
+
+    @property
+    def members(self) -> tuple[TrialRecord, ...]:
+        """The front, cheapest first."""
+        return tuple(self._members)
+
+    @property
+    def hypervolume(self) -> float:
+        """The hypervolume of the front."""
+        return hypervolume_of(self._members, self.objectives)
+
+    @property
+    def endings(self) -> tuple[int, ...]:
+        """Numbers of the trials that were started and have ended, in the order of their ends."""
+        return tuple(self._endings)
+
+    def count(self, *states: State) -> int:
+        """Return the number of trials in some states."""
+        return sum(self._states[state] for state in states)
+
+    @property
+    def started(self) -> int:
+        """Number of trials that were not rejected."""
+        return len(self) - self._rejected
+
+    @property
+    def ended(self) -> int:
+        """Number of trials that were started and have ended."""
+        return len(self._endings)
+
+    @property
+    def spent(self) -> int:
+        """FLOPs that the search has spent so far (see `trial_record.spent`)."""
+        return self._spent
+
+    def running(self, *, without: int) -> int:
+        """Return the number of running trials other than one."""
+        one = self._trials.get(without)
+        return self.count("running") - (one is not None and one.state == "running")
+
+    def promised(self, *, without: int) -> float:
+        """Return the cost that all trials but one will have (see `trial_record.promised`)."""
+        one = self._trials.get(without)
+        return self._promised - (0 if one is None else promised([one]))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """State of a search when a trial ended.
+
+    Attributes:
+        trial: number of that trial.
+        spent: FLOPs of the trials that had ended.
+        hypervolume: of those that were complete.
+    """
+
+    trial: int
+    spent: int
+    hypervolume: float
+
+
+def progress(trials: Sequence[TrialRecord], objectives: Objectives = STANDARD) -> list[Progress]:
+    """Return the state of a search at the end of each of its trials, in that order."""
+    state, found = SearchState(objectives=objectives), []
+    for trial in sorted((t for t in trials if t.ended), key=lambda trial: trial.ended or ""):
+        state.put(trial)
+        found.append(Progress(trial.number, state.spent, state.hypervolume))
+    return found
