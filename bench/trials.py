@@ -1,19 +1,19 @@
-"""What one trial costs a search beside its training, when many are recorded already.
+"""Overhead of one trial, beside its training, in a search with many recorded trials.
 
     python -m bench.trials [--marks 100 1000 3000] [--sampler random] [--json FILE]
 
-A search in an SQLite database of its own, driven through `search.session` by a worker that trains
-nothing: it makes up accuracy and FLOPs. At each mark, the medians of the last 20 trials:
+The search has an SQLite database of its own. A worker that invents accuracy and FLOPs, instead of
+training, drives it through `search.session`. At each mark, the medians of the last 20 trials:
 
 - suggest: `SearchTrials.ask`, with the sampler of the search;
 - tell: `SearchTrials.settle`;
-- session: the rest of a trial: rules, repetitions, the front, epochs told, what is shown.
+- session: the rest of a trial: rules, repetitions, the front, reports of epochs, the display.
 
-At each mark, on all records: the front, the values that MLflow is told of them after each trial
-(publish), the plots drawn for it when the front is shown (every 5 s at most, and 5 % of the time),
-and what `swast-search show` takes to read the search, and to make its JSON. The other
-samplers are asked three times for a trial that is not trained; how their time grows is theirs.
-MLflow itself is left out: it gets one run a trial, in calls that know nothing of the others.
+At each mark, on all records: the front; the values that MLflow receives after each trial
+(publish); the plots drawn for it when the front is shown (every 5 s at most, and 5 % of the time);
+and the time of `swast-search show` to read the search and to write its JSON. Each other sampler
+suggests three trials that are not trained; the growth of that time is the sampler's own. MLflow
+itself is left out: it gets one run a trial, in calls that do not depend on other trials.
 """
 
 from __future__ import annotations
@@ -55,34 +55,34 @@ NAME = "bench"
 
 
 class Unheard:
-    """Stands in for the tracker: MLflow is not measured."""
+    """Stub of the tracker: MLflow is not measured."""
 
     def run_of(self, number: int) -> str:
-        """The run of a trial."""
+        """Return a trial's run."""
         return f"run-{number}"
 
     def start_trial(self, record: TrialRecord) -> None:
-        """Nothing to tell."""
+        """Do nothing."""
 
     def log_epochs(self, number: int, epochs: Sequence[Mapping[str, Any]]) -> None:
-        """Nothing to tell."""
+        """Do nothing."""
 
     def end_trial(self, record: TrialRecord) -> None:
-        """Nothing to tell."""
+        """Do nothing."""
 
     def publish(self, info: SearchInfo, trials: Standing) -> None:
-        """Nothing to tell."""
+        """Do nothing."""
 
 
 class Silent(Lines):
-    """The display of a search without a terminal, its lines unprinted."""
+    """Display of a search without a terminal that prints nothing."""
 
     def say(self, text: str) -> None:
-        """Nothing to print."""
+        """Do nothing."""
 
 
 class Driver:
-    """A search whose trials are made up.
+    """Search with invented trials.
 
     Args:
         folder: for its database and files.
@@ -116,7 +116,7 @@ class Driver:
         self._draw = np.random.default_rng(0)
 
     def _timed(self, part: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        """The same, its seconds kept."""
+        """Wrap a function so that its seconds are recorded."""
 
         def timed(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
             seconds, found = clocked(lambda: work(*arguments, **options))
@@ -127,7 +127,7 @@ class Driver:
         return timed
 
     def trial(self) -> None:
-        """One trial from its proposal to its end."""
+        """Run one trial from its proposal to its end."""
         self._inside = 0.0
         whole, _ = clocked(self._trial)
         self.seconds["session"].append(whole - self._inside)
@@ -135,11 +135,11 @@ class Driver:
     def _trial(self) -> None:
         job = self.session.propose()
         if job is None:
-            raise SystemExit("the search proposes nothing more")
+            raise SystemExit("the search proposes no more trials")
         relative = float(10 ** self._draw.uniform(-3, 0))
         accuracy = float(1 - 0.1 * relative**-0.3 * self._draw.uniform(0.8, 1.2))
         flops = {"training": round(relative * 10**12)}
-        history = [told(epoch, accuracy) for epoch in (1, 2, 3)]
+        history = [reported(epoch, accuracy) for epoch in (1, 2, 3)]
         for epoch in history:
             self.session.on_report(job.number, Report([epoch], flops))
         outcome = {
@@ -154,21 +154,21 @@ class Driver:
         self.session.on_end(job.number, outcome)
 
     def marks(self) -> dict[str, float]:
-        """Seconds of a trial's parts lately, and of what looks at all records."""
+        """Return seconds of the last trials' parts, and of the work on all records."""
         found = {part: statistics.median(each[-LAST:]) for part, each in self.seconds.items()}
         loaded = SearchTrials.load(self.url, NAME)
         found["read"], records = clocked(loaded.records)
         found["front"] = statistics.median(clocked(lambda: front_of(records))[0] for _ in range(5))
         standing = Standing(records)
         found["publish"], _ = clocked(lambda: search_values(loaded.info, standing))
-        write_front(self.folder, loaded.info, records[:2], "")  # imports what draws
+        write_front(self.folder, loaded.info, records[:2], "")  # imports the plotting code
         found["draw"], _ = clocked(lambda: write_front(self.folder, loaded.info, records, ""))
         result = SearchResult(loaded.info, tuple(records), end_of(records))
         found["json"], _ = clocked(result.to_dict)
         return found | {f"suggest, {name}": self._asked(name) for name in OTHERS}
 
     def _asked(self, sampler: str) -> float:
-        """Seconds in which another sampler proposes a trial, which is told FAIL."""
+        """Return seconds of another sampler's proposal; its trial is then marked as failed."""
         other = SearchTrials.load(self.url, NAME)
         other._study.sampler = make_sampler(sampler, 0, other.info.budget)
         taken = []
@@ -179,20 +179,20 @@ class Driver:
         return statistics.median(taken)
 
 
-def told(epoch: int, accuracy: float) -> dict[str, Any]:
-    """An epoch, as a worker tells it."""
+def reported(epoch: int, accuracy: float) -> dict[str, Any]:
+    """Return an epoch as a worker reports it."""
     return {"epoch": epoch, "val_accuracy": accuracy, "seconds": float(epoch), "train_loss": 1.0}
 
 
 def clocked(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds that this process computed for some work, and what it gives."""
+    """Return this process's CPU seconds for some work, and its result."""
     started = time.process_time()
     found = work()
     return time.process_time() - started, found
 
 
 def recorded(options: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """The times at every mark."""
+    """Return the times at every mark."""
     found = {}
     with tempfile.TemporaryDirectory() as name:
         driver = Driver(Path(name), options.study, options.sampler, 10 * max(options.marks))
@@ -216,7 +216,7 @@ def show(found: dict[str, dict[str, dict[str, float]]]) -> None:
 
 def main() -> None:
     """Measure, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description="what a trial costs among many")
+    parser = argparse.ArgumentParser(description="overhead of a trial among many")
     parser.add_argument("--marks", type=int, nargs="+", default=list(MARKS))
     parser.add_argument("--sampler", default="random")
     parser.add_argument("--study", default="digits")
