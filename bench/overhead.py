@@ -101,7 +101,7 @@ def show(found: dict[str, Any]) -> None:
     for other in set(medians) & set(LIMITS):
         for name, label in LABELS.items():
             ratio, more = against(found, other, name)
-            print(f"- {label}: ours is {ratio:.3f} of {other}, {more:+.3f} s")
+            print(f"- {label}: ours is {ratio:.3f} times that of {other}, {more:+.3f} s")
         print(f"- limit beyond training, against {other}: {LIMITS[other]}")
     parts = (
         f"{name} {statistics.median(row[BASE]['parts'][place] for row in rows):.1f} s"

@@ -232,7 +232,7 @@ def show(found: dict[str, Any]) -> None:
     """Print the tables."""
     say = print
     say(
-        "| picks a class | ours | CORDS, torch | CORDS, NumPy | times faster | wanted "
+        "| picks a class | ours | CORDS, torch | CORDS, NumPy | times faster | goal "
         "| residual, ours | torch | NumPy | limit |\n" + "|---" * 10 + "|"
     )
     for row in found["cords"]:

@@ -143,7 +143,7 @@ def growing() -> list[Mark]:
 def summary() -> str:
     """Return the goals as a table."""
     rows = [mark.row() for mark in found_marks()]
-    return "\n".join(["| what | wanted | found | holds |", "|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["| figure | goal | found | met |", "|---|---|---|---|", *rows]) + "\n"
 
 
 PARTS: Parts = {"marks": summary} | {name: partial(tables, name) for name in SHOWN}
