@@ -54,7 +54,7 @@ class Training:
 class World:
     """Simulator of a study's trainings, based on its recorded curves and the surrogate.
 
-    Every replay draws residuals of the surrogate of its own. Within a replay the same
+    Every replay draws its own residuals of the surrogate. Within a replay the same
     configuration gets the same curve again.
 
     Args:
