@@ -2,7 +2,7 @@
 
     python -m bench.bands REPLAYS.jsonl PICTURE.png [--study digits]
 
-A line is the median over the seeds, its band reaches from quartile to quartile. It ends where half
+A line is the median over the seeds; its band reaches from quartile to quartile. It ends when half
 of the replays have ended.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.search import Replays, gains, read, yardstick
+from search.objectives import Objectives
 from search.study.study_file import find_study
-from search.study.tables import Objectives
 from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, band, drawing
 
 SHOWN = {
@@ -34,14 +34,14 @@ SHOWN = {
     "ours:ehvi": (BLUE, "-"),
     "ours:ehvi+halving": (ORANGE, "-"),
 }
-"""Colour and dash of each strategy that is drawn."""
+"""Strategies to draw, with their colours and dashes."""
 SHARES = np.geomspace(0.003, 1, 120)
-"""Of what random search spends on its trials, where hypervolumes are looked up."""
+"""Shares of random search's FLOPs at which hypervolumes are drawn."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """Hypervolume of a strategy where at least half of its replays go on."""
+    """Hypervolume of a strategy, while at least half of its replays are still running."""
 
     name: str
     x: list[float]
@@ -51,7 +51,7 @@ class Band:
 
 
 def bands(name: str, lines: list[dict[str, Any]], whole: float, axes: Objectives) -> Band:
-    """Median and quartiles of some replays.
+    """Return the median and quartiles of some replays.
 
     Args:
         name: of their strategy.
@@ -70,7 +70,7 @@ def bands(name: str, lines: list[dict[str, Any]], whole: float, axes: Objectives
 
 
 def draw(done: Replays, objectives: Objectives, path: Path) -> None:
-    """A panel for each number of workers."""
+    """Draw a panel for each number of workers."""
     goal, workers = yardstick(done, objectives), sorted({key[1] for key in done})
     with drawing(1, len(workers), (5.6 * len(workers), 4.6), path) as (figure, panels):
         for axes, count in zip(panels, workers, strict=True):
@@ -89,7 +89,7 @@ def draw(done: Replays, objectives: Objectives, path: Path) -> None:
 
 
 def main() -> None:
-    """Draw."""
+    """Read the replays, and draw them."""
     parser = argparse.ArgumentParser(description="hypervolume against FLOPs, with bands")
     parser.add_argument("replays", type=Path)
     parser.add_argument("picture", type=Path)

@@ -1,10 +1,10 @@
-"""What a dry run says of a training's time, against the time that it takes.
+"""Time of a training as a dry run estimates it, against the measured time.
 
     python -m bench.calibration [--repeats 5] [--epochs 10] [--json FILE]
 
 Calibrations of a second and whole trainings of digits take turns in one process, so that both
-meet the same machine. A ratio is that of a training's seconds to the mean of what the
-calibrations before and after it say.
+run under the same load. A ratio is a training's seconds over the mean of the estimates before and
+after it.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def ratios(config: TrainConfig, data: ArrayData, repeats: int) -> tuple[list[float], list[float]]:
-    """Seconds of some trainings, and their ratios to what calibrations around them say."""
+    """Return seconds of some trainings, and their ratios to the estimates around them."""
     foreseen = foresee(config, data)
 
-    def said() -> float:
+    def estimate() -> float:
         solver = solver_seconds(config, data) * foreseen.ledger.solver
         return calibrate(config, data).seconds(foreseen.passes) + solver
 
-    expected, taken = [said()], []
+    expected, taken = [estimate()], []
     for _ in range(repeats):
         taken.append(train(config, data=data).seconds)
-        expected.append(said())
+        expected.append(estimate())
     around = [(before + after) / 2 for before, after in pairwise(expected)]
     return taken, [time / mean for time, mean in zip(taken, around, strict=True)]
 
@@ -77,11 +77,11 @@ def main() -> None:
     known, data, rows = sheet.facts(), load_data("digits"), []
     for name, values in CASES.items():
         given = {"device": "cpu", "epochs": options.epochs, **values}
-        taken, said = ratios(TrainConfig().with_values(given), data, options.repeats)
-        rows.append({"training": name, "seconds": taken, "ratios": said})
-    found = {"cases": rows}
-    show(found)
-    sheet.keep(options.json, known, found)
+        taken, found = ratios(TrainConfig().with_values(given), data, options.repeats)
+        rows.append({"training": name, "seconds": taken, "ratios": found})
+    cases = {"cases": rows}
+    show(cases)
+    sheet.keep(options.json, known, cases)
 
 
 if __name__ == "__main__":

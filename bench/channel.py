@@ -1,9 +1,9 @@
-"""Seconds an epoch with half of resnet20's channels gone, against the whole network.
+"""Seconds an epoch with half of resnet20's channels pruned, against the whole network.
 
     python -m bench.channel [--repeats 5] [--samples 1024] [--json FILE]
 
 Both trainings take turns on the same random images of CIFAR-10's shape, one thread each: one epoch
-of the whole network, then epochs after a one-shot prune step. What the FLOPs allow is the limit.
+of the whole network, then epochs after a one-shot prune step. The ratio of FLOPs is the limit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ THINNED = {
 
 
 def random_images(samples: int) -> ArrayData:
-    """Random images of 32 × 32 in ten classes."""
+    """Return random images of 32 × 32 in ten classes."""
     random = np.random.default_rng(0)
     train_set, test_set = (
         (random.integers(0, 256, (n, 3, 32, 32), dtype=np.uint8), np.arange(n) % 10)
@@ -51,7 +51,7 @@ def random_images(samples: int) -> ArrayData:
 
 
 def seconds_per_epoch(values: dict[str, object], data: ArrayData) -> tuple[float, int]:
-    """Median seconds of the epochs after the prune step, and their FLOPs, evaluation apart."""
+    """Return median seconds of the epochs after the prune step, and FLOPs without evaluation."""
     history = train(TrainConfig().with_values(values), data=data).history
     seconds = [after.seconds - before.seconds for before, after in pairwise(history[1:])]
     return statistics.median(seconds), history[-1].train_flops - history[-2].train_flops

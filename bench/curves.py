@@ -1,8 +1,8 @@
-"""A table of recorded learning curves, and a surrogate that answers for what lies between them.
+"""Table of recorded learning curves, and a surrogate that interpolates between them.
 
     python -m bench.curves RECORDED.jsonl bench/tables/digits.npz
 
-packs what `bench.record` has recorded and says how far the surrogate is from curves that it has
+This packs a recording of `bench.record`, and prints the surrogate's error on curves that it has
 not seen.
 """
 
@@ -36,9 +36,9 @@ Array = NDArray[np.float64]
 TABLES = Path(__file__).parent / "tables"
 FOLDS = 5
 FITTED = 500
-"""Curves that the kernel's length scales are fitted to; all of them are learnt from."""
+"""Curves to fit the kernel's length scales to; the process itself learns from all curves."""
 OFFSET = 0.5
-"""Samples added to right and wrong ones, so that all right is not infinitely good."""
+"""Samples added to the right and to the wrong ones, so that the logit of 100 % is finite."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Table:
     Attributes:
         study: the study's name.
         params: the searched values of each configuration, by dotted path.
-        hits: validation samples classified rightly, n × s × T.
-        test_hits: test samples at the end, n × s.
-        flops: the bill up to each epoch, n × T.
-        relative_flops: the whole bill over that of dense training, n.
+        hits: validation samples classified correctly, n × s × T.
+        test_hits: test samples classified correctly at the end, n × s.
+        flops: FLOPs up to each epoch, n × T.
+        relative_flops: all FLOPs over those of dense training, n.
         sizes: numbers of validation and of test samples.
-        environment: where it was recorded, and with which versions.
+        environment: machine and versions of the recording.
     """
 
     study: str
@@ -67,7 +67,7 @@ class Table:
 
     @classmethod
     def load(cls, study: str, folder: Path = TABLES) -> Table:
-        """The table of a study, as `pack` wrote it."""
+        """Load a study's table that `pack` wrote."""
         with np.load(folder / f"{study}.npz") as file:
             return cls(
                 study,
@@ -82,7 +82,7 @@ class Table:
 
     @cached_property
     def configs(self) -> list[TrainConfig]:
-        """The configurations, of the first seed."""
+        """The configurations, with the first seed."""
         found = find_study(self.study)
         return [found.configure(values) for values in self.params]
 
@@ -93,7 +93,7 @@ class Table:
 
 
 def pack(recorded: Path, study: str, path: Path) -> None:
-    """Write the configurations that were recorded with every seed, in the order of their draw."""
+    """Write the configurations that were recorded with every seed, in the order of the draw."""
     lines = [json.loads(line) for line in recorded.read_text().splitlines()]
     seeds = sorted({line["seed"] for line in lines})
     found = {(line["config"], line["seed"]): line for line in lines}
@@ -124,17 +124,18 @@ def _column(
 
 
 class Encoding:
-    """Configurations of a study as points.
+    """Encoding of a study's configurations as points.
 
-    Ranges become numbers in [0, 1], logarithmic ones by their logarithm, with a number of its own
-    for each further value; each choice of several becomes a number that is 0 or 1.
+    A range becomes a number in [0, 1] (of the logarithm, for a logarithmic range), and one more
+    number that is 0 or 1 for each further value. A choice becomes a number that is 0 or 1 for each
+    of its values.
     """
 
     def __init__(self, study: Study) -> None:
-        self._domains = study.space
+        self._domains = study.space.root
 
     def __call__(self, config: TrainConfig) -> Array:
-        """A configuration's point."""
+        """Return a configuration's point."""
         parts = [_encoded(each, config.value(each.path)) for each in self._domains]
         return np.concatenate(parts)
 
@@ -155,13 +156,14 @@ def _share(values: Range, value: float) -> float:
 
 
 class Surrogate:
-    """Learning curves of a study's configurations: a Gaussian process over their logits.
+    """Model of the learning curves of a study's configurations: a Gaussian process over logits.
 
-    One process for all epochs: they share a Matérn kernel with a length scale for every number of
-    the encoding. Epochs of the warm-up are those recorded, since every configuration shares them.
+    One process covers all epochs: they share a Matérn kernel with a length scale for every number
+    of the encoding. Epochs of the warm-up are taken from the recording, since every configuration
+    shares them.
 
     Args:
-        table: what was recorded; curves of the first seed are what is answered.
+        table: the recording; the surrogate predicts curves of its first seed.
         places: of the configurations to learn from; all of them by default.
         kernel: with its length scales; by default they are fitted.
     """
@@ -183,7 +185,7 @@ class Surrogate:
         self._warmup = curves[int(np.argmax(warmups))][: max(warmups)]
 
     def curve(self, config: TrainConfig) -> Array:
-        """The logit of the accuracy after each epoch, T."""
+        """Return the logit of the accuracy after each epoch, T."""
         found: Array = self._process.predict(self._encode(config)[None])[0]
         warm = min(config.warmup_epochs, len(self._warmup))
         found[:warm] = self._warmup[:warm]
@@ -191,7 +193,7 @@ class Surrogate:
 
 
 def _fitted(points: Array, values: Array) -> Kernel:
-    """The kernel under which some values are the likeliest."""
+    """Fit the kernel by maximum likelihood."""
     kernel = ConstantKernel() * Matern(np.ones(points.shape[1]), (0.05, 1e3), nu=2.5)
     process = GaussianProcessRegressor(kernel + WhiteKernel(0.1), normalize_y=True, random_state=0)
     with warnings.catch_warnings():  # a setting that does not matter has no length scale
@@ -200,20 +202,20 @@ def _fitted(points: Array, values: Array) -> Kernel:
 
 
 def logits(hits: NDArray[np.int64], samples: int) -> Array:
-    """Logits of accuracies, drawn in from 0 and 1 by half a sample."""
+    """Return logits of accuracies, moved away from 0 and 1 by half a sample."""
     found: Array = logit((hits + OFFSET) / (samples + 2 * OFFSET))
     return found
 
 
 def unseen(table: Table, kernel: Kernel) -> Array:
-    """What surrogates' curves miss of recorded ones that they have not learnt from, n × T.
+    """Return the residuals of recorded curves against surrogates that have not seen them, n × T.
 
-    In logits. Drawn again and added to a surrogate's curves, they make up for what it smooths
-    away: the roughness of one seed and its own error.
+    In logits. Drawn again and added to a surrogate's curves, they restore what it smooths away:
+    the roughness of one seed and its own error.
 
     Args:
-        table: what was recorded; a fifth of it at a time is held back.
-        kernel: the length scales of all of it.
+        table: the recording; a fifth of it at a time is held out.
+        kernel: with length scales fitted to all of it.
     """
     curves, found = logits(table.hits[:, 0], table.sizes[0]), np.empty(table.hits[:, 0].shape)
     for learnt, held in KFold(FOLDS, shuffle=True, random_state=0).split(curves):
@@ -224,10 +226,10 @@ def unseen(table: Table, kernel: Kernel) -> Array:
 
 
 def errors(table: Table) -> dict[str, float]:
-    """How far the surrogate is from unseen curves at the last epoch, in points of accuracy."""
+    """Return the surrogate's errors on unseen curves at the last epoch, in points of accuracy."""
     true, missed = table.accuracy[:, 0, -1], unseen(table, Surrogate(table).kernel)
-    said = expit(logits(table.hits[:, 0, -1], table.sizes[0]) - missed[:, -1])
-    miss = 100 * (said - true)
+    predicted = expit(logits(table.hits[:, 0, -1], table.sizes[0]) - missed[:, -1])
+    miss = 100 * (predicted - true)
     again = 100 * (table.accuracy[:, 1, -1] - true)
     return {
         "configurations": len(true),
@@ -240,7 +242,7 @@ def errors(table: Table) -> dict[str, float]:
 
 
 def main() -> None:
-    """Pack a recording and judge the surrogate."""
+    """Pack a recording, and print the surrogate's errors."""
     parser = argparse.ArgumentParser(description="pack learning curves")
     parser.add_argument("recorded", type=Path)
     parser.add_argument("table", type=Path)

@@ -1,20 +1,21 @@
-"""The trainer on a GPU: images a second, the time of each phase, selection, trials side by side.
+"""Speed of the trainer on a GPU: images a second, phases, selection, concurrent trials.
 
     python -m bench.gpu [--data npz:PATH] [--device cuda] [--full] [--json FILE]
     python -m bench.gpu --device cpu --small
 
-Needs the trainer alone. Without data it makes random images of CIFAR-10's form, and says so.
+Only the trainer is needed. Without data, random images of CIFAR-10's shape are used; the result
+records that.
 
 1. Images a second of training steps of resnet18, dense and in a round of SWaST (masks, recorded
    logits), batches of 512 with crops and flips: eager and compiled, fp32 and bf16, channels last
-   or not, CUDA graphs. Beside them the share of the device's peak in bf16, by the dense FLOPs that
-   pass through the network, three forward passes a step.
+   or not, CUDA graphs. Beside them the share of the device's peak in bf16, by the dense FLOPs of
+   the network, three forward passes a step.
 2. Algorithm 1 at a coreset of 10 % against dense training, 200 epochs each: seconds by phase, and
-   of all epochs, put together from those of each kind or, with --full, measured whole.
-3. Every scorer on 50,000 samples beside the forward pass that it rides on.
+   of all epochs: the sum over each kind of epoch or, with --full, measured whole.
+3. Every scorer on 50,000 samples, beside the forward pass whose outputs it uses.
 4. Trials an hour, 1, 2, 4 and 8 at a time in processes of their own.
 
-Clocks are read once the device has done what it was asked; what only warms up is not counted.
+The device is synchronised before a clock is read; warm-up is not counted.
 """
 
 from __future__ import annotations
@@ -60,9 +61,11 @@ PEAKS = {
     "A10": 125e12,
     "RTX 4090": 165e12,
 }
-"""FLOPs a second in bf16, dense, by NVIDIA's data sheets; the first that a device's name holds."""
+"""FLOPs a second in bf16, dense, by NVIDIA's data sheets; the first key that is part of a
+device's name counts."""
 WANTED = {"images": 30_000, "times_faster": 7.0, "packing": 1.5}
-"""On an H200: dense images a second, dense over SWaST in seconds, four trials at once over one."""
+"""Goals on an H200: dense images a second, dense seconds over SWaST's, the rate of four concurrent
+trials over that of one."""
 FREE = {"craig", "glister"}
 """Scorers that may cost more than the forward pass."""
 BF16 = {"compute.precision": "bf16"}
@@ -80,7 +83,7 @@ DENSE = {"prune.method": "none", "preserve.weight": 0.0}
 
 @dataclass(frozen=True)
 class Size:
-    """How large everything is: for a GPU, or small enough for a test on a CPU."""
+    """Sizes of the benchmark: for a GPU, or small enough for a test on a CPU."""
 
     model: str = "resnet18"
     train: int = 50_000
@@ -99,7 +102,7 @@ SMALL = Size("cnn-small", 400, 80, 8, 40, 12, 4, 1, 1, (1, 2), 2)
 
 
 def settings(size: Size, device: str, data: str) -> TrainConfig:
-    """The training that everything here is a form of: gradmatch at 10 %, rigl at 90 %."""
+    """Return the training that every part varies: gradmatch at 10 %, rigl at 90 %."""
     return TrainConfig().with_values(
         {
             "data": data,
@@ -118,7 +121,7 @@ def settings(size: Size, device: str, data: str) -> TrainConfig:
 
 
 def synthetic(size: Size) -> ArrayData:
-    """Random bytes of CIFAR-10's form, and labels."""
+    """Return random bytes of CIFAR-10's shape, and labels."""
     draw = np.random.default_rng(0)
 
     def part(count: int) -> tuple[Any, Any]:
@@ -131,7 +134,7 @@ def synthetic(size: Size) -> ArrayData:
 
 @contextmanager
 def graphs(*, on: bool) -> Iterator[None]:
-    """A block in which what is compiled runs as CUDA graphs, if asked."""
+    """Compile models as CUDA graphs within the block, if ``on``."""
     plain = torch.compile
     torch.compile = functools.partial(plain, mode="reduce-overhead") if on else plain
     try:
@@ -141,7 +144,7 @@ def graphs(*, on: bool) -> Iterator[None]:
 
 
 def images_a_second(run: Run, size: Size) -> float:
-    """Speed of training steps, the median of some epochs, each without its first steps."""
+    """Return the speed of training steps: the median of epochs, each without its first steps."""
     rates = []
     for _ in range(size.repeats):
         with threads(run.config.threads), seeded(0, "bench", 0, run.device):
@@ -157,7 +160,7 @@ def images_a_second(run: Run, size: Size) -> float:
 
 
 def speeds(config: TrainConfig, data: ArrayData, size: Size) -> list[dict[str, Any]]:
-    """Part 1; ways that need a compiler are measured on a GPU alone."""
+    """Measure part 1; ways that need a compiler are measured on a GPU only."""
     rows = []
     whole = {"warmup_epochs": size.epochs}
     on_gpu = pick_device(config.device).type == "cuda"
@@ -176,7 +179,7 @@ def speeds(config: TrainConfig, data: ArrayData, size: Size) -> list[dict[str, A
 
 
 def peak(device: torch.device) -> float | None:
-    """The device's FLOPs a second in bf16; None where it is not known."""
+    """Return the device's FLOPs a second in bf16; None if unknown."""
     if device.type != "cuda":
         return None
     name = torch.cuda.get_device_name(device)
@@ -184,7 +187,7 @@ def peak(device: torch.device) -> float | None:
 
 
 def training_time(config: TrainConfig, data: ArrayData, *, full: bool) -> dict[str, Any]:
-    """Part 2, eager, and in bf16 with channels last on a GPU."""
+    """Measure part 2, eager; in bf16 with channels last on a GPU."""
     if pick_device(config.device).type == "cuda":
         config = config.with_values(LAST)
     dense = config.with_values({**DENSE, "warmup_epochs": config.epochs})
@@ -206,7 +209,7 @@ def show(found: dict[str, Any]) -> None:
         part = f" {row['flops'] / top:.1%} |" if top else ""
         say(f"| {row['way']} | {row['dense']:,.0f} | {row['swast']:,.0f} |{part}")
     if not top:
-        say("\nno share of the peak: the device's is not known")
+        say("\nno share of the peak: the device's peak is not known")
     times = found["training"]
     say("\n| phase | dense | SWaST |\n|---|---|---|")
     for name in ("warm-up training", *dict.fromkeys(phases.PHASES.values())):
@@ -226,21 +229,21 @@ def show(found: dict[str, Any]) -> None:
 
 
 def misses(found: dict[str, Any]) -> list[str]:
-    """What is not as it should be on an H200."""
+    """List the goals for an H200 that are missed."""
     best = max(row["dense"] for row in found["speeds"])
     packed = found["packing"].get(4, 0.0) / found["packing"][1]
     chosen = found["selection"]
-    told = [
+    checks = [
         (best < WANTED["images"], f"{best:,.0f} images/s"),
         (found["training"]["times_faster"] < WANTED["times_faster"], "SWaST's time against dense"),
         (packed < WANTED["packing"], f"four at once are {packed:.2f} of one"),
     ]
-    told += [
+    checks += [
         (seconds > chosen["forward"], f"{name} takes longer than the forward pass")
         for name, seconds in chosen["scorers"].items()
         if name not in FREE
     ]
-    return [text for is_so, text in told if is_so]
+    return [text for missed, text in checks if missed]
 
 
 def main() -> None:
@@ -248,7 +251,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="the trainer on a GPU")
     parser.add_argument("--data", default="", help="npz:PATH of CIFAR-10; random images if absent")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--small", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument("--small", action="store_true", help="tiny sizes, to check that it runs")
     parser.add_argument("--full", action="store_true", help="train all 200 epochs of part 2")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -261,7 +264,7 @@ def main() -> None:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     found: dict[str, Any] = {
         "device": name or "CPU",
-        "data": options.data or "random images of CIFAR-10's form",
+        "data": options.data or "random images of CIFAR-10's shape",
         "model": size.model,
         "epochs": size.epochs,
         "full": options.full,
@@ -274,7 +277,7 @@ def main() -> None:
     found["seconds"] = time.perf_counter() - began
     show(found)
     if device.type == "cuda":
-        print("\n".join(["", *(f"below the mark: {text}" for text in misses(found))]))
+        print("\n".join(["", *(f"goal missed: {text}" for text in misses(found))]))
     sheet.keep(options.json, known, found)
 
 

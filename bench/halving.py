@@ -1,10 +1,10 @@
-"""Successive halving against the same search without it: FLOPs spent and hypervolume, paired.
+"""Successive halving against the same search without it: paired FLOPs and hypervolume.
 
     python -m bench.halving --out DIR [--study digits] [--budget 60] [--seeds 5] [--grace 3]
         [--reduction 3] [--json FILE]
 
-Every seed is searched twice through `swast-search`, with a ``[halving]`` table in the study and
-without; trials share no warm-ups. A search that is in DIR already is not run again.
+Every seed is searched twice with `swast-search`: with a ``[halving]`` table in the study, and
+without. Trials share no warm-ups. A search that is in DIR already is not run again.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ TABLE = re.compile(r"^\[halving\]\n(?:[^\[\n].*\n|\n)*", re.MULTILINE)
 
 
 def best(summary: dict[str, Any]) -> float:
-    """Accuracy of the most accurate trial that was sampled and finished."""
+    """Return the best accuracy of the trials that were sampled and finished."""
     done = (t for t in summary["trials"] if t["state"] == "complete" and not t["reference"])
     return max(float(trial["accuracy"]) for trial in done)
 
 
 def arm_files(study: str, grace: int, reduction: int, folder: Path) -> dict[str, Path]:
-    """The study with a ``[halving]`` table, and without."""
+    """Write the study with a ``[halving]`` table and without, and return the paths."""
     whole = TABLE.sub("", find_study(study).source)
     halved = f"{whole}\n[halving]\ngrace = {grace}\nreduction = {reduction}\n"
     files = {arm: folder / f"{study}-{arm}.toml" for arm in ARMS}
@@ -51,7 +51,7 @@ def arm_files(study: str, grace: int, reduction: int, folder: Path) -> dict[str,
 
 
 def searched(arm: str, study: Path, seed: int, budget: int, folder: Path) -> dict[str, Any]:
-    """The summary of one search, from its file if it was run before."""
+    """Return the summary of one search; run it if its file is missing."""
     summary = folder / f"{arm}-{seed}.json"
     if not summary.exists():
         command = [str(Path(sys.executable).with_name("swast-search")), "--gpus", "0", "--quiet"]
@@ -72,7 +72,7 @@ def searched(arm: str, study: Path, seed: int, budget: int, folder: Path) -> dic
 
 
 def main() -> None:
-    """Run what is missing, print a table, write JSON."""
+    """Run the missing searches, print a table, write JSON."""
     parser = argparse.ArgumentParser(description="halving against none")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--study", default="digits")

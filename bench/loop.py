@@ -1,23 +1,23 @@
-"""Seconds a sample of `swast.train`, against the shortest bare PyTorch loop that trains the same.
+"""Seconds a sample of `swast.train`, against a minimal PyTorch loop that trains the same.
 
     python -m bench.loop [--networks cnn-small mlp-small resnet20] [--arms dense coreset …]
         [--threads 1] [--json FILE]
 
 The limit is the bare loop: the same network, batch size, learning rate and SGD from `torch.optim`,
-images that lie in memory as normalised floats, a permutation an epoch, nothing kept. It evaluates
-the validation set once an epoch, as a training does. Beside a coreset it trains on a fixed subset
-of as many samples, without masks.
+images held in memory as normalised floats, a permutation an epoch, no records. It evaluates the
+validation set once an epoch, as a training does. For an arm with a coreset it trains on a fixed
+subset of the same size, without masks.
 
-Both take turns, epoch by epoch, in one process; seconds are those that this process computed, so
-that others on the same cores count for little. A ratio is the median of an arm's epochs, each over
-the bare loop's beside it:
+Both take turns, epoch by epoch, in one process. Seconds are this process's CPU time, so other
+load on the same cores matters little. A ratio is the median over an arm's epochs, each divided by
+the bare loop's epoch beside it:
 
-- steps: the training of an epoch alone; at most 1.05 dense, and 1.15 with coreset and masks;
-- epochs: with the evaluation, in both; but for epochs that begin a round;
-- rounds: all epochs, with selection, recording, pruning and what is kept of each round.
+- steps: only the training of an epoch; at most 1.05 dense, and 1.15 with coreset and masks;
+- epochs: with evaluation, in both; epochs that begin a round are left out;
+- rounds: all epochs, with selection, recording, pruning and the records of each round.
 
-Each arm but the first two switches one thing on beside the arm before. The second table has the
-parts by themselves, of the arms that ran.
+Each arm from the third on adds one feature to the arm before. The second table has the time of
+each part, for the arms that ran.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from swast.run import Run
 
 TRAINING: Any = importlib.import_module("swast.training")
 PARTS = ("select", "record", "open_round", "prune", "train_epoch", "evaluate", "close_round")
-"""What an epoch of `swast.training` is made of."""
+"""Parts of an epoch of `swast.training`."""
 INTERVAL = 5
 LIMITS = {"dense": 1.05, "masks": 1.15}
 BASE: dict[str, Any] = {
@@ -70,12 +70,12 @@ ARMS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Work:
-    """What is trained.
+    """Data, batch size and epochs of a network's trainings.
 
     Attributes:
         data: loads the data set.
         batch: samples of a step.
-        dense, tailored: epochs of the first arm, and of the others; the first of them is left out.
+        dense, tailored: epochs of the first arm, and of the others; the first one is not counted.
     """
 
     data: Callable[[], ArrayData]
@@ -93,12 +93,12 @@ WORKS = {
 
 @dataclass
 class Watch:
-    """Seconds of the parts of a run's epochs, as they are made."""
+    """Stopwatch for the parts of a run's epochs."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def on(self, part: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        """A function that does the same and is timed."""
+        """Wrap a function so that its seconds are recorded."""
 
         def timed(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
             started = time.process_time()
@@ -110,13 +110,13 @@ class Watch:
 
 
 def floats(data: ArrayData, images: Any) -> torch.Tensor:  # noqa: ANN401
-    """Images as a bare loop would keep them."""
+    """Convert images to the normalised floats of the bare loop."""
     held = torch.tensor(np.asarray(images))
     return held if data.colours is None else data.colours.normaliser(held.device)(held)
 
 
 def bare(config: TrainConfig, data: ArrayData, samples: int, watch: Watch) -> Iterator[None]:
-    """The bare loop, an epoch a step."""
+    """Run the bare loop; yields after every epoch."""
     model = build_model(config.model, data.input_shape, data.num_classes, config.seed)
     optimizer = torch.optim.SGD(
         model.parameters(),
@@ -149,7 +149,7 @@ def bare(config: TrainConfig, data: ArrayData, samples: int, watch: Watch) -> It
 
 
 def measured(name: str, arm: str) -> dict[str, Any]:
-    """One arm of one network: ratios to the bare loop, seconds of the parts."""
+    """Measure one arm of one network: ratios to the bare loop, seconds of the parts."""
     work = WORKS[name]
     data, epochs = work.data(), work.dense if arm == "dense" else work.tailored
     last = {"model": name, "optim.batch_size": work.batch, "epochs": epochs}
@@ -174,7 +174,7 @@ def measured(name: str, arm: str) -> dict[str, Any]:
 def compared(
     ours: dict[str, list[float]], theirs: dict[str, list[float]], samples: int, arm: str
 ) -> dict[str, Any]:
-    """Ratios, and seconds of the parts."""
+    """Return ratios to the bare loop, and seconds of the parts."""
     rest = range(1, len(ours["epoch"]))
     inside = [place for place in rest if arm == "dense" or place % INTERVAL]
 
@@ -199,7 +199,7 @@ def compared(
 
 
 def bookkeeping(run: Run, samples: int) -> dict[str, float]:
-    """Seconds of what is too small for an arm: masking the gradients, and billing a step."""
+    """Measure work too small for an arm of its own: masking gradients, and billing a step."""
 
     def bill() -> None:
         run.ledger.training += 3 * run.forward_flops * samples
@@ -214,7 +214,7 @@ def bookkeeping(run: Run, samples: int) -> dict[str, float]:
 
 
 def ends(name: str) -> float:
-    """Seconds that `swast.train` takes beside its epochs: what is made before and priced after."""
+    """Return seconds of `swast.train` outside its epochs: setup before and pricing after."""
     work = WORKS[name]
     values = {**BASE, **MASKS, "model": name, "epochs": 1, "optim.batch_size": work.batch}
     config, data, watch = TrainConfig().with_values(values), work.data(), Watch()

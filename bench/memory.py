@@ -1,4 +1,4 @@
-"""What some work takes of this process's memory, at its most."""
+"""Peak memory of a block of work in this process."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from types import TracebackType
 
 OWN = Path("/proc/self")
 FORGET_PEAK = "5"
-"""Written to `clear_refs`, it makes Linux take what a process holds now for its peak (proc(5))."""
+"""Value to write to `clear_refs`: Linux resets a process's peak to its current size (proc(5))."""
 
 
 class Peak:
-    """A block of work, whose peak beyond what the process held before is read afterwards.
+    """Context manager that measures a block's peak memory beyond what the process held before.
 
     Attributes:
-        mib: the peak in MiB, after the block.
+        mib: the peak in MiB, set when the block ends.
     """
 
     mib = 0.0
@@ -34,7 +34,7 @@ class Peak:
 
 
 def held(name: str) -> float:
-    """A line of this process's status that is a size, in MiB."""
+    """Read a size from this process's status, in MiB."""
     lines = (OWN / "status").read_text().splitlines()
     (size,) = (line.split()[1] for line in lines if line.startswith(f"{name}:"))
     return int(size) / 1024

@@ -1,23 +1,23 @@
-"""Time a trial takes beyond its training: a search of ours against the libraries alone.
+"""Overhead of a trial beyond its training: our search against the libraries alone.
 
     python -m bench.overhead [--trials 100] [--repeats 3] [--concurrent 2] [--arms …] [--json FILE]
 
 The arms take turns, each in a process and a folder of its own, on the same training of digits:
 
-- ours: `search.run_search`'s own steps with every default but the sampler (TPE, as the others);
+- ours: the steps of `search.run_search` with every default but the sampler (TPE, as the others);
 - stock: `tune.Tuner` with OptunaSearch on two objectives, MLflowLoggerCallback on SQLite, and
   Tune's defaults, around a function that calls `swast.train` and reports every epoch;
 - optuna: `study.optimize` with the MLflowCallback of optuna-integration, both on SQLite, in one
-  process and one trial at a time; nothing is told of an epoch;
-- loop: `swast.train` again and again in one process, the floor.
+  process and one trial at a time; epochs are not reported;
+- loop: repeated `swast.train` in one process, the lower bound.
 
-Beyond training is (wall time of the trials · trials at a time − seconds of training) / trials. The
-trials' wall time goes from the first training step of all to the return of the call that runs
+"Beyond a trial" is (wall time of the trials · trials at a time − seconds of training) / trials.
+The trials' wall time runs from the first training step of all to the return of the call that runs
 them. Seconds of training are those that `swast.train` counts, epochs with their evaluation.
-Start-up, from the command to that first step, stands apart, and so does what ours does at its end:
-it reads the test set for the front, which stock does not. The column "with its end" counts it in.
-A start of ours is told by its parts: Python and imports; the data set and all that is checked;
-Ray; databases and what is imported for them; workers, up to the first step.
+Start-up, from the command to that first step, is listed apart. So is the end of our search, which
+reads the test set for the front; stock does not. The column "with its end" includes it. Our
+start-up is split into parts: Python and imports; the data set and all checks; Ray; databases and
+their imports; workers, up to the first step.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ LABELS = {
     "with_end": "the same with the search's end",
 }
 LIMITS = {"stock": "a fifth of it", "optuna": "0.1 s more"}
-"""The most that ours may take beyond a trial's training, of another arm."""
+"""Limits of our time beyond a trial's training, relative to another arm."""
 
 
 def measured(arm: str, trials: int, concurrent: int) -> dict[str, Any]:
-    """Seconds of one arm: start-up, a trial's training, and what it takes beyond that."""
+    """Measure one arm in seconds: start-up, a trial's training, and the time beyond it."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         marks, out = folder / "marks", folder / "out.json"
@@ -68,7 +68,7 @@ def measured(arm: str, trials: int, concurrent: int) -> dict[str, Any]:
         found = json.loads(out.read_text())
         first = min(float(path.read_text()) for path in marks.iterdir())
     if len(found["seconds"]) != trials:
-        raise SystemExit(f"{arm} made {len(found['seconds'])} trials of {trials}")
+        raise SystemExit(f"{arm} finished {len(found['seconds'])} of {trials} trials")
     lanes = concurrent if arm in ("ours", "stock") else 1
     training = sum(found["seconds"])
     ends = [started, *(found["parts"][name] for name in PARTS), first] if "parts" in found else []
@@ -83,7 +83,7 @@ def measured(arm: str, trials: int, concurrent: int) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """Print the table, and how ours compares."""
+    """Print the table, and the comparisons with ours."""
     rows = found["repeats"]
     names = ("start", "training", "beyond", "with_end", "load")
     medians = {
@@ -101,8 +101,8 @@ def show(found: dict[str, Any]) -> None:
     for other in set(medians) & set(LIMITS):
         for name, label in LABELS.items():
             ratio, more = against(found, other, name)
-            print(f"- {label}: ours is {ratio:.3f} of {other}, {more:+.3f} s")
-        print(f"- what it may be beyond training, against {other}: {LIMITS[other]}")
+            print(f"- {label}: ours is {ratio:.3f} times that of {other}, {more:+.3f} s")
+        print(f"- limit beyond training, against {other}: {LIMITS[other]}")
     parts = (
         f"{name} {statistics.median(row[BASE]['parts'][place] for row in rows):.1f} s"
         for place, name in enumerate((*PARTS, "workers"))
@@ -111,7 +111,7 @@ def show(found: dict[str, Any]) -> None:
 
 
 def against(found: dict[str, Any], other: str, name: str) -> tuple[float, float]:
-    """Ours over another arm, and less it; medians over the repeats."""
+    """Return the ratio of ours to another arm, and the difference; medians over the repeats."""
     pairs = [(row[BASE][name], row[other][name]) for row in found["repeats"]]
     ratio = statistics.median(ours / theirs for ours, theirs in pairs)
     return ratio, statistics.median(ours - theirs for ours, theirs in pairs)
@@ -119,11 +119,11 @@ def against(found: dict[str, Any], other: str, name: str) -> tuple[float, float]
 
 def main() -> None:
     """Measure, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description="time a trial takes beyond its training")
+    parser = argparse.ArgumentParser(description="overhead of a trial beyond its training")
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--concurrent", type=int, default=2)
-    parser.add_argument("--arms", nargs="+", choices=RUNS, default=list(RUNS), help="with ours")
+    parser.add_argument("--arms", nargs="+", choices=RUNS, default=list(RUNS), help="beside ours")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--arm", choices=RUNS, help=argparse.SUPPRESS)
     options = parser.parse_args()

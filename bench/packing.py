@@ -1,4 +1,4 @@
-"""Trials side by side on one device, each in a process of its own."""
+"""Concurrent trials on one device, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from swast.run import Run
 from swast.training import epochs, threads
 
 PATIENCE = 900.0
-"""Seconds within which all processes must have come to the same point."""
+"""Seconds within which all processes must reach the same barrier."""
 
 
 def trial(config: TrainConfig, data: ArrayData, gate: Barrier) -> None:
-    """One training, begun together with the others once an epoch has warmed the device up."""
+    """Train once, starting together with the others after one epoch to warm the device up."""
     with threads(config.threads):
         warm = Run(config.with_values({"epochs": 1, "warmup_epochs": 0}), data)
         list(epochs(warm))
@@ -33,13 +33,13 @@ def trial(config: TrainConfig, data: ArrayData, gate: Barrier) -> None:
 def trials_an_hour(
     config: TrainConfig, data: ArrayData, at_once: Sequence[int], length: int
 ) -> dict[int, float]:
-    """Trials that end in an hour, by how many train at a time.
+    """Return trials an hour, by the number of concurrent trials.
 
-    A trial is a short one, of one epoch of warm-up and rounds of two. What processes take to start
-    is not counted: a search's workers train one trial after another.
+    Trials are short, with one epoch of warm-up and rounds of two epochs. The start of processes is
+    not counted: a search's workers train one trial after another.
 
     Args:
-        config: what each trains but for that.
+        config: of each trial, apart from its length.
         data: its data set.
         at_once: numbers of processes to try.
         length: epochs of a trial.

@@ -1,4 +1,4 @@
-"""Peers from PyPI, unpacked beside our packages and not among them: their files, by path."""
+"""Peers from PyPI, unpacked into a folder of their own, apart from our installed packages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VERSIONS = {"cords": "0.0.4", "optuna-integration": "5.0.0", "syne-tune": "0.16.
 
 
 def unpacked(package: str) -> Path:
-    """The folder of a peer's wheel, fetched once without what it depends on."""
+    """Return the folder of a peer's wheel, downloaded once without its dependencies."""
     folder = CACHE / f"{package}-{VERSIONS[package]}"
     if not folder.exists():
         with tempfile.TemporaryDirectory() as place:
@@ -32,7 +32,7 @@ def unpacked(package: str) -> Path:
 
 
 def from_file(package: str, path: str) -> ModuleType:
-    """A module of a peer from its file alone, without the packages around it."""
+    """Load a module of a peer from its file, without importing the packages around it."""
     file = unpacked(package) / path
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None
@@ -43,7 +43,7 @@ def from_file(package: str, path: str) -> ModuleType:
 
 
 def from_package(package: str, name: str) -> ModuleType:
-    """A module of a peer by name; what it imports must be installed."""
+    """Import a module of a peer by name; its own imports must be installed."""
     place = str(unpacked(package))
     if place not in sys.path:
         sys.path.append(place)

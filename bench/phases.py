@@ -1,4 +1,4 @@
-"""Where the time of Algorithm 1 goes: every epoch of a training, by phase."""
+"""Time of Algorithm 1 by phase, for every epoch of a training."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ PHASES = {
     "open_round": "diagnostics",
     "close_round": "diagnostics",
 }
-"""What `swast.training` calls on the way, by the name of the phase. Recording takes no pass of its
-own where there was a selection pass."""
+"""Functions that `swast.training` calls, with the names of their phases. Recording needs no pass
+of its own if there was a selection pass."""
 DENSE = 5
-"""Epochs of a dense training that stand for all, and of a warm-up at most."""
+"""Number of epochs that represent a dense training; the most to measure of a warm-up."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Lap:
-    """One epoch: whether it was of the warm-up, its seconds, and of these what each phase took."""
+    """One epoch: whether it belongs to the warm-up, its seconds, and those of each phase."""
 
     warmup: bool
     selects: bool
@@ -44,7 +44,7 @@ class Lap:
 
 @contextmanager
 def phases_timed(run: Run) -> Iterator[dict[str, float]]:
-    """A block in which the phases of a run are timed, the device waited for around each."""
+    """Time the phases of a run within the block, synchronising the device around each."""
     spent: dict[str, float] = defaultdict(float)
 
     def timed(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,7 +71,7 @@ def phases_timed(run: Run) -> Iterator[dict[str, float]]:
 
 
 def laps(run: Run, count: int) -> list[Lap]:
-    """The next epochs of a run."""
+    """Train and time the next epochs of a run."""
     found = []
     for _ in range(count):
         epoch = run.epoch
@@ -85,7 +85,7 @@ def laps(run: Run, count: int) -> list[Lap]:
 
 
 def by_phase(laps: list[Lap]) -> dict[str, float]:
-    """Seconds of each phase, the median over its epochs; training of warm-ups apart."""
+    """Return the median seconds of each phase; training in the warm-up is a phase of its own."""
     seconds: dict[str, list[float]] = defaultdict(list)
     for lap in laps:
         for name, taken in lap.phases.items():
@@ -96,9 +96,9 @@ def by_phase(laps: list[Lap]) -> dict[str, float]:
 
 
 def whole(config: TrainConfig, laps: list[Lap]) -> float:
-    """Seconds of all a configuration's epochs, each as the median of those of its kind.
+    """Return seconds of all of a configuration's epochs, each as the median of its kind.
 
-    An epoch is of the warm-up, begins a round, or goes on with one.
+    The kinds: an epoch belongs to the warm-up, begins a round, or continues one.
     """
     kinds: dict[tuple[bool, bool], list[float]] = defaultdict(list)
     for lap in laps:
@@ -110,10 +110,10 @@ def whole(config: TrainConfig, laps: list[Lap]) -> float:
 
 
 def measured(config: TrainConfig, data: ArrayData, *, full: bool) -> dict[str, Any]:
-    """A training's time by phase, and of all its epochs: measured whole, or from a part of it.
+    """Measure a training's time by phase and of all its epochs, in whole or from a part of it.
 
-    The part ends with the second epoch of the second round, so that every kind of epoch is there
-    twice. The first epoch, in which the device warms up, is left out where there are others.
+    The part ends with the second epoch of the second round, so that every kind of epoch occurs
+    twice. The first epoch, in which the device warms up, is left out if there are others.
     """
     run = Run(config, data)
     rounds = config.interval + 2 if config.warmup_epochs < config.epochs else 0

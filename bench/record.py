@@ -1,13 +1,13 @@
-"""Record learning curves of random configurations of a study, for searches replayed over them.
+"""Record learning curves of random configurations of a study, to replay searches over them.
 
     python -m bench.record --out FILE.jsonl [--study digits] [--count 1000] [--seeds 2]
         [--workers 1]
 
-Every line of the file is one training: its configuration's place in the draw, its seed, how many
-validation samples it classified rightly after each epoch, its bill up to each epoch, and how many
-test samples it had right at the end. One that diverged guesses from then on. Trainings that are in
-the file are not run again, so a recording goes on where it was interrupted. `bench.curves` packs
-the lines and reads them.
+Every line of the file is one training: its configuration's place in the draw, its seed, the
+number of validation samples classified correctly after each epoch, its FLOPs up to each epoch, and
+the number of test samples classified correctly at the end. A training that diverged counts as
+guessing from then on. Trainings in the file are not run again, so an interrupted recording
+resumes. `bench.curves` packs the lines and reads them.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ from swast.warmups import Warmups
 
 DRAW_SEED = 0
 AHEAD = 4
-"""Trainings handed out ahead for each worker."""
+"""Trainings submitted ahead for each worker."""
 
 
 def drawn(study: str, count: int) -> list[TrainConfig]:
-    """The first configurations of the draw that a recording is of."""
-    return sample(find_study(study), count, DRAW_SEED)
+    """Return the first configurations of a recording's draw."""
+    found = find_study(study)
+    return [found.configure(each) for each in sample(found.space, count, DRAW_SEED)]
 
 
 def training(place: int, config: TrainConfig, warmups: Path) -> dict[str, Any]:
-    """Train a configuration from a shared warm-up; returns its line."""
+    """Train a configuration from a shared warm-up, and return its line."""
     data = load_data(config.data, config.loading)
     run = Run(config, data)
     guessed = 1 / data.num_classes
@@ -69,7 +70,7 @@ def training(place: int, config: TrainConfig, warmups: Path) -> dict[str, Any]:
 
 
 def missing(options: argparse.Namespace) -> Iterator[tuple[int, TrainConfig]]:
-    """The trainings that the file lacks, all seeds of a configuration together."""
+    """Yield the trainings that the file lacks, all seeds of a configuration together."""
     done = set()
     if options.out.exists():
         lines = map(json.loads, options.out.read_text().splitlines())
@@ -88,7 +89,7 @@ def mend(path: Path) -> None:
 
 
 def main() -> None:
-    """Record what is missing."""
+    """Record the missing trainings."""
     parser = argparse.ArgumentParser(description="record learning curves")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--study", default="digits")

@@ -1,8 +1,8 @@
 """Searches replayed over recorded curves, on a simulated clock.
 
-A strategy proposes configurations and says after every epoch whether a trial goes on, as in a real
-search; the world answers with the surrogate's curves (see `bench.curves`). An epoch takes as long
-as it costs FLOPs. Only trials that make every epoch count.
+A strategy proposes configurations and decides after every epoch whether a trial continues, as in a
+real search. The world returns the surrogate's curves (see `bench.curves`). The simulated time of
+an epoch is its FLOPs. Only trials that finish every epoch count.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from bench.curves import Surrogate, Table, unseen
+from search.objectives import Objectives
 from search.pareto import hypervolume
-from search.study.tables import Objectives
 from swast import TrainConfig
 from swast.data import load_data
 from swast.forecast import dense_flops
@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Training:
-    """What a configuration would do.
+    """Simulated training of a configuration.
 
     Attributes:
         accuracy: after each epoch, in [0, 1], T.
@@ -47,18 +47,18 @@ class Training:
 
     @property
     def relative_flops(self) -> float:
-        """The whole bill over that of dense training."""
+        """All FLOPs over those of dense training."""
         return float(self.flops.sum() / self.dense)
 
 
 class World:
-    """A study's recorded curves, made continuous.
+    """Simulator of a study's trainings, based on its recorded curves and the surrogate.
 
-    Every replay has a draw of its own of what the surrogate misses, and keeps to it: the same
-    configuration does the same again.
+    Every replay draws its own residuals of the surrogate. Within a replay the same
+    configuration gets the same curve again.
 
     Args:
-        table: what was recorded.
+        table: the recording.
     """
 
     def __init__(self, table: Table) -> None:
@@ -69,21 +69,21 @@ class World:
         self.foreseen = lru_cache(maxsize=None)(self._foresee)
 
     def _foresee(self, config: TrainConfig) -> tuple[Array, Array, int]:
-        """Logits after, and FLOPs of, each epoch; and FLOPs of dense training."""
+        """Return the logits after each epoch, the FLOPs of each, and those of dense training."""
         bill = np.array([mark.ledger.total for mark in foresee(config, self._data).marks])
         dense = dense_flops(config, self._data)
         return self._surrogate.curve(config), np.diff(bill, prepend=0.0), dense
 
     def price(self, config: TrainConfig) -> float:
-        """FLOPs of a configuration's whole schedule."""
+        """Return the FLOPs of a configuration's whole schedule."""
         return float(self.foreseen(config)[1].sum())
 
     def dense(self, config: TrainConfig) -> float:
-        """FLOPs of dense training."""
+        """Return the FLOPs of dense training."""
         return float(self.foreseen(config)[2])
 
     def train(self, config: TrainConfig, draw: np.random.Generator) -> Training:
-        """What a configuration does in a replay."""
+        """Simulate a configuration's training, with residuals drawn by ``draw``."""
         curve, flops, dense = self.foreseen(config)
         rough = self._missed[draw.integers(len(self._missed))].copy()
         rough[: config.warmup_epochs] = 0
@@ -92,27 +92,27 @@ class World:
 
 
 class Strategy(Protocol):
-    """What proposes, and stops on the way."""
+    """Search strategy: proposes configurations, and may stop trials early."""
 
     shares_warmups: bool
 
     def propose(self) -> tuple[int, TrainConfig]:
-        """The next trial: its number and its configuration."""
+        """Return the next trial: its number and its configuration."""
 
     def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:
-        """Take note of an epoch before the last; returns whether the trial goes on."""
+        """Record an epoch before the last; return whether the trial continues."""
 
     def tell(self, number: int, accuracy: float | None, flops: float) -> None:
-        """Take note of a trial's end; without accuracy where it was stopped."""
+        """Record a trial's end; accuracy is None if it was stopped."""
 
 
 class Finish(NamedTuple):
-    """A trial that made every epoch.
+    """Trial that finished every epoch.
 
     Attributes:
         spent: FLOPs of the whole search by then.
         accuracy: in [0, 1].
-        relative_flops: its bill over that of dense training.
+        relative_flops: its FLOPs over those of dense training.
     """
 
     spent: float
@@ -122,11 +122,11 @@ class Finish(NamedTuple):
 
 @dataclass
 class Replay:
-    """One search, replayed.
+    """Result of a replayed search.
 
     Attributes:
-        finishes: trials that made every epoch, in that order.
-        stopped: number of trials that did not.
+        finishes: trials that finished every epoch, in order of finishing.
+        stopped: number of trials that were stopped.
         spent: FLOPs in all.
     """
 
@@ -135,7 +135,7 @@ class Replay:
     spent: float = 0.0
 
     def advances(self) -> list[Finish]:
-        """The finished trials that none before them was at least as good as."""
+        """Return the finished trials that were not matched in both objectives by one before."""
         found: list[Finish] = []
         for new in self.finishes:
             if not any(
@@ -152,7 +152,7 @@ class Gains:
 
     Attributes:
         spent: FLOPs, rising, n.
-        found: what they had bought, n.
+        found: the hypervolume by then, n.
     """
 
     spent: Array
@@ -160,7 +160,7 @@ class Gains:
 
     @classmethod
     def of(cls, finishes: Sequence[Finish], axes: Objectives) -> Gains:
-        """Those of some trials, as they finished."""
+        """Compute the hypervolume after each finished trial."""
         points = np.array(finishes, dtype=float).reshape(-1, 3)
         spent, accuracy, relative = points.T
         counts = range(1, len(points) + 1)
@@ -168,24 +168,24 @@ class Gains:
         return cls(spent, np.array(found))
 
     def at(self, spent: float) -> float:
-        """The hypervolume that so many FLOPs have bought."""
+        """Return the hypervolume after so many FLOPs."""
         place = np.searchsorted(self.spent, spent, side="right")
         return float(self.found[place - 1]) if place else 0.0
 
     def cost_of(self, wanted: float) -> float:
-        """The FLOPs that bought a hypervolume; infinite where none did."""
+        """Return the FLOPs after which a hypervolume was reached; infinite if it never was."""
         place = int(np.searchsorted(self.found, wanted))
         return float(self.spent[place]) if place < len(self.spent) else float("inf")
 
 
 class Clock:
-    """Workers that train the trials of a strategy side by side.
+    """Simulated clock of workers that train a strategy's trials concurrently.
 
     Args:
-        world: says what trainings do.
-        strategy: says which.
+        world: simulates the trainings.
+        strategy: chooses them.
         workers: trials at a time.
-        seed: of the replay's draw of what the surrogate misses.
+        seed: of the replay's draws of the surrogate's residuals.
     """
 
     def __init__(self, world: World, strategy: Strategy, workers: int, seed: int) -> None:
@@ -199,7 +199,7 @@ class Clock:
             self._start()
 
     def run(self, flops: float, trials: float) -> Replay:
-        """Go on until so much was spent, or so many trials have ended."""
+        """Run until so many FLOPs are spent, or so many trials have ended."""
         done = self.replay
         while done.spent < flops and len(done.finishes) + done.stopped < trials:
             self._now, _, trial = heapq.heappop(self._events)
@@ -212,7 +212,7 @@ class Clock:
 
     def _start(self) -> None:
         number, config = self._strategy.propose()
-        # A configuration draws alike in every strategy that meets it in a replay of one seed.
+        # In replays of one seed, a configuration gets the same residuals under every strategy.
         draw = np.random.default_rng([self._seed, *config.to_toml().encode()])
         trial = self._train(number, self._world.train(config, draw))
         self._push(next(trial), trial)
@@ -221,7 +221,7 @@ class Clock:
         heapq.heappush(self._events, (until, next(self._order), trial))
 
     def _train(self, number: int, training: Training) -> Iterator[float]:
-        """One trial: yields when its next epoch ends, and is taken up then."""
+        """Run one trial: yield the time at which each epoch ends, and continue at that time."""
         last = len(training.accuracy)
         for epoch, accuracy in enumerate(training.accuracy, 1):
             until, cost = self._epoch(training, epoch)
@@ -233,7 +233,7 @@ class Clock:
         self._end(number, training, float(training.accuracy[-1]))
 
     def _epoch(self, training: Training, epoch: int) -> tuple[float, float]:
-        """When an epoch that begins now ends, and what it costs; nothing where it is shared."""
+        """Return the end and the cost of an epoch that begins now; a shared epoch costs 0."""
         cost = float(training.flops[epoch - 1])
         if not self._strategy.shares_warmups or epoch > training.warmup:
             return self._now + cost, cost

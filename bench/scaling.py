@@ -4,13 +4,13 @@
 
 A trial is `swast.train` with a selection in each of two rounds, on one thread: three epochs of a
 perceptron of one narrow hidden layer on random vectors, the coreset a tenth of them. Selection is
-`swast.training.select`, its forward pass included. Where a scorer's definition takes more than
-n log n, sizes end where a trial would take minutes; gradmatch is there twice, the second time with
-100 picks a class whatever the size.
+`swast.training.select`, including its forward pass. For a scorer whose definition takes more than
+n log n, sizes stop before a trial takes minutes. gradmatch is measured twice: once with a tenth of
+the samples, and once with 100 picks a class at every size.
 
-Each trial has a process of its own, forked from one that has imported PyTorch. Seconds are those
-that it computed; memory is its peak beyond what it held, data included, when the training began.
-A slope is that of a line through the logarithms of the last two sizes: 1 is proportional.
+Each trial has a process of its own, forked from one that has imported PyTorch. Seconds are its CPU
+time. Memory is its peak beyond what it held, data included, when the training began. A slope is
+that of a line through the logarithms of the last two sizes: 1 is proportional.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "k-center": ({}, FEW),
     "herding": ({}, FEW),
 }
-"""Scorers, how they are asked, and how many samples they choose from."""
+"""Scorers, their options, and the numbers of samples they choose from."""
 NARROW, WIDTHS, SAMPLES = 16, (64, 256, 1024, 2048), 2_000
 GROWN = ("samples", "weights")
 FIELDS = ("flops", "seconds", "selection", "mib")
@@ -56,17 +56,17 @@ Point = dict[str, float]
 
 
 def perceptron(width: int, shape: tuple[int, ...], classes: int) -> nn.Module:
-    """Two hidden layers of one width; the network grows with its square."""
+    """Build a perceptron with two hidden layers of one width; its size grows with the square."""
     layers = [nn.Flatten(), nn.Linear(math.prod(shape), width), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(width, width), nn.ReLU(), nn.Linear(width, classes))
 
 
-# Networks by the names that a configuration can give them, as bench.scaling:width_64.
+# Names by which a configuration can refer to the networks: bench.scaling:width_64.
 globals().update({f"width_{each}": partial(perceptron, each) for each in (NARROW, *WIDTHS)})
 
 
 def vectors(samples: int) -> ArrayData:
-    """Random vectors in ten classes, as small images."""
+    """Return random vectors in ten classes, as small images."""
     random = np.random.default_rng(0)
     labels = np.arange(samples) % CLASSES
     images = random.standard_normal((samples, *SHAPE), dtype=np.float32)
@@ -76,7 +76,7 @@ def vectors(samples: int) -> ArrayData:
 
 
 def asked(width: int, scorer: str, fraction: float) -> TrainConfig:
-    """What a trial trains."""
+    """Return a trial's configuration."""
     return TrainConfig().with_values(
         {
             "model": f"bench.scaling:width_{width}",
@@ -92,9 +92,9 @@ def asked(width: int, scorer: str, fraction: float) -> TrainConfig:
 
 
 def prepare() -> None:
-    """Import what a training imports on its way, so that no trial takes time or memory for it.
+    """Import what a training imports late, so that no trial spends time or memory on it.
 
-    Without a backward pass, after which PyTorch trains in no forked process.
+    There is no backward pass, since PyTorch cannot train in a forked process after one.
     """
     torch.set_num_threads(1)
     config, data = asked(NARROW, "gradmatch", 0.1), vectors(SIZES[0])
@@ -105,7 +105,7 @@ def prepare() -> None:
 
 
 def trial(samples: int, width: int, scorer: str, picks: int | None) -> Point:
-    """One trial, in the process that calls it."""
+    """Run one trial in the calling process."""
     torch.set_num_threads(1)
     data, watch = vectors(samples), Watch()
     config = asked(width, scorer, 0.1 if picks is None else picks * CLASSES / samples)
@@ -123,19 +123,19 @@ def trial(samples: int, width: int, scorer: str, picks: int | None) -> Point:
 
 
 def apart(*arguments: Any) -> Point:  # noqa: ANN401
-    """A trial in a process of its own."""
+    """Run a trial in a process of its own."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         return pool.apply(trial, arguments)
 
 
 def slope(points: list[Point], size: str, field: str) -> float:
-    """Of a field against a size: that of a line through the logarithms of the last two."""
+    """Return a field's slope against a size, from the logarithms of the last two points."""
     before, last = points[-2:]
     return math.log(last[field] / before[field]) / math.log(last[size] / before[size])
 
 
 def by_samples(most: int) -> dict[str, list[Point]]:
-    """Trials of growing numbers of samples, by scorer."""
+    """Run trials of growing numbers of samples, by scorer."""
     return {
         name: [
             apart(size, NARROW, name.partition(",")[0], asked.get("picks"))
@@ -147,7 +147,7 @@ def by_samples(most: int) -> dict[str, list[Point]]:
 
 
 def by_width() -> dict[str, list[Point]]:
-    """Trials of growing networks, by scorer."""
+    """Run trials of growing networks, by scorer."""
     scorers = ("random", "el2n", "gradmatch")
     return {name: [apart(SAMPLES, width, name, None) for width in WIDTHS] for name in scorers}
 
@@ -175,7 +175,7 @@ def _show(size: str, found: dict[str, list[Point]]) -> None:
 
 def main() -> None:
     """Measure, print tables, write JSON."""
-    parser = argparse.ArgumentParser(description="how a trial grows")
+    parser = argparse.ArgumentParser(description="growth of a trial's cost with its size")
     parser.add_argument("--most", type=int, default=SIZES[-1])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()

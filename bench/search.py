@@ -1,11 +1,11 @@
-"""What a search's FLOPs buy: ours against others, replayed over recorded curves.
+"""Hypervolume for a search's FLOPs: ours against others, replayed over recorded curves.
 
     python -m bench.search --out FILE.jsonl [--study digits] [--seeds 30] [--workers 4 16]
         [--strategies NAME …] [--processes 1] [--json FILE]
 
-A line of FILE is one replay; those that are there are not run again. The measure is the FLOPs that
-a strategy needs until its finished trials have the hypervolume that random search has after 200
-full trials (the mean over its seeds), over those that random search spends on them.
+A line of FILE is one replay; replays in the file are not run again. Random search's hypervolume
+after 200 full trials (the mean over its seeds) is the goal. The measure is the FLOPs that a
+strategy needs until its finished trials reach it, over the FLOPs of those 200 trials.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from bench.curves import Table, errors
 from bench.record import mend
 from bench.replay import Clock, Finish, Gains, World
 from bench.strategies import make
+from search.objectives import STANDARD, Objectives
 from search.study.study_file import find_study
-from search.study.tables import STANDARD, Objectives
 
 FULL = 200
-"""Trials of random search that are the yardstick."""
+"""Trials of random search, the yardstick."""
 SHARES = (0.05, 0.1, 0.25, 0.5, 1.0)
-"""Of what random search spends, at which hypervolumes are told."""
+"""Shares of random search's FLOPs at which hypervolumes are shown."""
 MOST = 300
-"""Trials after which a replay ends, if it has not spent what random search does."""
+"""Trials after which a replay ends, if it has not yet spent random search's FLOPs."""
 SLOW = {"ours:ehvi": 200, "optuna:gp": 100}
-"""The same where a suggestion takes a tenth of a second, and seconds."""
+"""Lower limits for slow samplers: a suggestion takes a tenth of a second, and seconds."""
 YARDSTICK = "optuna:random"
 Replays = dict[tuple[str, int, int], dict[str, Any]]
-"""What a file holds: replays by strategy, workers and seed."""
+"""Content of a file: replays by strategy, workers and seed."""
 STRATEGIES = (
     YARDSTICK,
     "optuna:tpe",
@@ -66,12 +66,12 @@ STRATEGIES = (
 
 @cache
 def world(study: str) -> World:
-    """The study's recorded curves, made continuous, once a process."""
+    """Return the simulator of a study's recorded curves, made once a process."""
     return World(Table.load(study))
 
 
 def replay(study: str, name: str, workers: int, seed: int, flops: float) -> dict[str, Any]:
-    """One replay, as a line."""
+    """Run one replay, and return its line."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     here = world(study)
@@ -89,25 +89,25 @@ def replay(study: str, name: str, workers: int, seed: int, flops: float) -> dict
 
 
 def most(name: str) -> int:
-    """Trials after which a strategy's replay ends."""
+    """Return the number of trials after which a strategy's replay ends."""
     if name == YARDSTICK:
         return FULL
     return SLOW.get(name.partition("+")[0], MOST)
 
 
 def read(path: Path) -> Replays:
-    """The replays in a file."""
+    """Read the replays in a file."""
     lines = map(json.loads, path.read_text().splitlines()) if path.exists() else ()
     return {(line["strategy"], line["workers"], line["seed"]): line for line in lines}
 
 
 def gains(line: Mapping[str, Any], axes: Objectives) -> Gains:
-    """Hypervolume against FLOPs of a replay in a file."""
+    """Return hypervolume against FLOPs for a line of a file."""
     return Gains.of([Finish(*each) for each in line["advances"]], axes)
 
 
 def missing(options: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
-    """The replays that the file lacks, the yardstick's first."""
+    """Yield the replays that the file lacks, by seed, workers and strategy."""
     done = read(options.out)
     for seed, workers, name in product(range(options.seeds), options.workers, options.strategies):
         if (name, workers, seed) not in done:
@@ -115,7 +115,7 @@ def missing(options: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Replay what is missing. All but random search may spend what that spends on 200 trials."""
+    """Run the missing replays; each may spend as many FLOPs as random search's 200 trials."""
     left = sorted(missing(options), key=lambda each: each[0] != YARDSTICK)
     with options.out.open("a") as file, ProcessPoolExecutor(options.processes) as pool:
         for first in (True, False):
@@ -131,7 +131,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def yardstick(done: Replays, axes: Objectives) -> dict[str, float]:
-    """What random search spends on 200 full trials, and the hypervolume that it has then."""
+    """Return random search's FLOPs for 200 full trials, and its hypervolume then."""
     lines = [line for line in done.values() if line["strategy"] == YARDSTICK]
     return {
         "spent": statistics.mean(line["total"] for line in lines),
@@ -140,7 +140,7 @@ def yardstick(done: Replays, axes: Objectives) -> dict[str, float]:
 
 
 def summary(done: Replays, axes: Objectives) -> list[dict[str, Any]]:
-    """A row for each strategy and number of workers."""
+    """Return a row for each strategy and number of workers."""
     goal, rows = yardstick(done, axes), []
     for name, workers in dict.fromkeys(key[:2] for key in done):
         lines = [line for key, line in done.items() if key[:2] == (name, workers)]
@@ -163,7 +163,7 @@ def summary(done: Replays, axes: Objectives) -> list[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401
-    """A value as JSON has it; none for what is not finite."""
+    """Convert a value for JSON; infinity becomes None."""
     if isinstance(value, np.generic):
         value = value.item()
     return None if value in (np.inf, -np.inf) else value
@@ -188,22 +188,22 @@ def show(found: dict[str, Any]) -> None:
             f"| {row['finished']:.0f} | {row['stopped']:.0f} |"
         )
     print(
-        "\nThe surrogate, fitted to {configurations:,} configurations, misses the last accuracy "
-        "of one that it has not seen by {median_error:.2f} points in the median, {rms_error:.1f} "
-        "in the root mean square; another seed of the same one does by "
+        "\nThe surrogate is fitted to {configurations:,} configurations. Its error in the last "
+        "accuracy of an unseen one is {median_error:.2f} points (median) and {rms_error:.1f} "
+        "(root mean square). Another seed of the same configuration differs by "
         "{median_of_another_seed:.2f} and {rms_of_another_seed:.1f}.".format(**found["surrogate"])
     )
 
 
 def share_of(row: dict[str, Any], name: str) -> str:
-    """A cost in a cell; of a goal that was not reached, more than what was spent."""
+    """Format a cost; if the goal was not reached, as more than the FLOPs spent."""
     value = row[name]
     return f"> {row['spent']:.2g}" if value is None else f"{value:.3f}"
 
 
 def main() -> None:
-    """Replay what is missing, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description="searches replayed")
+    """Run the missing replays, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description="replay searches over recorded curves")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--study", default="digits")
     parser.add_argument("--seeds", type=int, default=30)

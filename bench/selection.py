@@ -1,18 +1,18 @@
-"""Coreset selection: gradmatch against CORDS' solvers, and every scorer against a forward pass.
+"""Speed of coreset selection: gradmatch against CORDS, every scorer against a forward pass.
 
     python -m bench.selection [--repeats 5] [--threads 1] [--json FILE]
 
 1. The same last-layer gradients, λ, threads and double precision: 10 classes of 1,000 samples,
-   512 features, 10 × 513 numbers a gradient. CORDS' solvers (`omp_solvers.py` from PyPI by its
-   path: the torch one on CPU tensors, the NumPy one) are handed the gradients ready made, class
-   after class; ours makes its inner products itself. Repeats alternate; medians. Residuals are
-   computed outside. The NumPy one, the slower by far, runs once.
+   512 features, 10 × 513 numbers a gradient. CORDS' solvers (`omp_solvers.py` from PyPI, loaded by
+   path: the torch one on CPU tensors, the NumPy one) receive ready-made gradients, class after
+   class; ours computes its inner products itself. Repeats alternate; medians. Residuals are
+   computed outside. The NumPy solver, by far the slower, runs once.
 2. Ours on 10 × 5,000 samples, 250 picks a class: seconds, and peak memory beyond the features.
 3. Every scorer on 50,000 samples of 512 features, 10 % of them to pick, beside one forward pass of
    resnet18 over 50,000 images of 32 × 32, measured on some of them.
 
-The limit of 1: the inner products of all atoms with the picked ones, 2·k·n·(C + E) operations a
-class, at the speed of a matrix product of that size on this machine.
+The lower bound of part 1: the inner products of all atoms with the picked ones, 2·k·n·(C + E)
+operations a class, at the speed of a matrix product of that size on this machine.
 """
 
 from __future__ import annotations
@@ -47,16 +47,16 @@ from swast.models import build_model
 CPU = torch.device("cpu")
 CLASSES, WIDTH = 10, 512
 PICKS = {10: 10, 50: 8, 100: 15}
-"""Picks a class, and how many times faster than the faster of CORDS' two ours is to be."""
+"""Picks a class, and our goal: times faster than the faster of CORDS' two solvers."""
 LARGE, LARGE_PICKS = 5000, 250
 SOLVERS = "cords/selectionstrategies/helpers/omp_solvers.py"
 PICTURES = 256
 TOLERANCE = 1e-10
-"""Of the residual, below which CORDS' solvers stop early: never, as ours."""
+"""Residual below which CORDS' solvers stop early: so small that they never do, like ours."""
 
 
 def synthetic(per_class: int, seed: int = 0) -> Features:
-    """Rectified features in overlapping clusters, and the logits of a classifier half trained."""
+    """Return rectified features in overlapping clusters, with a half-trained network's logits."""
     draw = torch.Generator().manual_seed(seed)
     labels = torch.arange(CLASSES).repeat_interleave(per_class)
     centres = torch.randn(CLASSES, WIDTH, generator=draw)
@@ -67,27 +67,27 @@ def synthetic(per_class: int, seed: int = 0) -> Features:
 
 
 def groups_of(features: Features, picks: int) -> list[Any]:
-    """A group a class."""
+    """Return one group a class."""
     size = len(features.labels) // CLASSES
     return make_groups(features.labels, [GroupSize(size, picks)] * CLASSES)
 
 
 def gradients(features: Features) -> list[torch.Tensor]:
-    """The last layer's gradient of every sample of each class, n × C(E + 1), double."""
+    """Return the last layer's gradient of every sample of each class, n × C(E + 1), double."""
     whole = torch.einsum("nc,ne->nce", features.errors.double(), features.extended.double())
     flat = whole.flatten(1)
     return [flat[features.labels == label] for label in range(CLASSES)]
 
 
 def timed(work: Callable[[], Any], device: torch.device = CPU) -> tuple[float, Any]:
-    """Seconds of some work on a device, and what it gives."""
+    """Return the seconds of some work on a device, and its result."""
     started = now(device)
     found = work()
     return now(device) - started, found
 
 
 def ours(features: Features, picks: int) -> list[torch.Tensor]:
-    """Weights of every sample of each class, by our pursuit."""
+    """Return the weights of every sample of each class, by our pursuit."""
     found = []
     for group, places, weights in match(features, groups_of(features, picks)):
         found.append(torch.zeros(len(group.indices), dtype=torch.float64))
@@ -98,7 +98,7 @@ def ours(features: Features, picks: int) -> list[torch.Tensor]:
 def theirs(
     solver: Callable[..., Any], matrices: list[Any], ridges: list[float], picks: int
 ) -> list[torch.Tensor]:
-    """The same by a solver of CORDS, class after class."""
+    """Return the same weights by a solver of CORDS, class after class."""
     found = []
     for matrix, ridge in zip(matrices, ridges, strict=True):
         total = matrix.sum(1)
@@ -108,7 +108,7 @@ def theirs(
 
 
 def quality(rows: list[torch.Tensor], weights: list[torch.Tensor]) -> tuple[float, float]:
-    """The mean of ‖Σ w g − Σ g‖ / ‖Σ g‖ over the classes, and the least weight."""
+    """Return the mean of ‖Σ w g − Σ g‖ / ‖Σ g‖ over the classes, and the least weight."""
     residuals = [
         float((row.T @ weight - row.sum(0)).norm() / row.sum(0).norm())
         for row, weight in zip(rows, weights, strict=True)
@@ -117,7 +117,7 @@ def quality(rows: list[torch.Tensor], weights: list[torch.Tensor]) -> tuple[floa
 
 
 def limit(per_class: int, picks: int) -> float:
-    """Seconds that the inner products alone take, as matrix products in double precision."""
+    """Return seconds of the inner products alone, as matrix products in double precision."""
     atoms, chosen = (
         torch.randn(per_class, WIDTH + CLASSES).double(),
         torch.randn(picks, WIDTH + CLASSES).double(),
@@ -127,7 +127,7 @@ def limit(per_class: int, picks: int) -> float:
 
 
 def against_cords(repeats: int) -> list[dict[str, Any]]:
-    """Part 1."""
+    """Measure part 1."""
     before = np.geterr()
     cords = from_file("cords", SOLVERS)
     np.seterr(**before)  # the file makes every underflow an error
@@ -166,7 +166,7 @@ def against_cords(repeats: int) -> list[dict[str, Any]]:
 
 
 def large() -> dict[str, float]:
-    """Part 2, in the process that calls it; memory is its peak beyond what it held before."""
+    """Measure part 2 in the calling process; memory is its peak beyond what it held before."""
     features = synthetic(LARGE)
     with Peak() as peak:
         seconds, found = timed(lambda: ours(features, LARGE_PICKS))
@@ -182,11 +182,11 @@ def large() -> dict[str, float]:
 def scorers(
     device: torch.device, model: str = "resnet18", side: int = 32, per_class: int = 5000
 ) -> dict[str, Any]:
-    """Part 3, on a device; on a GPU the forward pass is in bf16.
+    """Measure part 3 on a device; on a GPU the forward pass is in bf16.
 
     Args:
-        device: where all is computed.
-        model: the network whose forward pass is beside the scorers.
+        device: to compute on.
+        model: the network whose forward pass is compared with the scorers.
         side: of its images, in pixels.
         per_class: samples of each of the 10 classes.
     """
@@ -210,7 +210,7 @@ def scorers(
 def selecting(
     name: ScorerName, features: Features, groups: list[Any], device: torch.device
 ) -> float:
-    """Seconds of a scorer's choice; on a GPU of the second, as the first loads what it runs."""
+    """Return seconds of a scorer's selection; on a GPU of the second, as the first loads code."""
 
     def select() -> object:
         draw = torch.Generator().manual_seed(0)
@@ -220,11 +220,11 @@ def selecting(
 
 
 def apart(part: str, threads: int) -> dict[str, Any]:
-    """A part in a process of its own."""
+    """Run a part in a process of its own."""
     command = [sys.executable, "-W", "ignore", "-m", "bench.selection"]
     command += ["--part", part, "--threads", str(threads)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found: dict[str, Any] = json.loads(told)
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found: dict[str, Any] = json.loads(output)
     return found
 
 
@@ -232,7 +232,7 @@ def show(found: dict[str, Any]) -> None:
     """Print the tables."""
     say = print
     say(
-        "| picks a class | ours | CORDS, torch | CORDS, NumPy | times faster | wanted "
+        "| picks a class | ours | CORDS, torch | CORDS, NumPy | times faster | goal "
         "| residual, ours | torch | NumPy | limit |\n" + "|---" * 10 + "|"
     )
     for row in found["cords"]:

@@ -1,4 +1,4 @@
-"""The arms of `bench.overhead`: the same trials by a search of ours and by the libraries alone."""
+"""Arms of `bench.overhead`: the same trials by our search and by the libraries alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from swast import TrainConfig, train
 from swast.data import ArrayData, load_data
 
 MARKS = "SWAST_BENCH_MARKS"
-"""Folder in which processes note when they made their first training step."""
+"""Environment variable of the folder in which processes note the time of their first step."""
 FIXED: dict[str, Any] = {
     "data": "digits",
     "model": "bench.services:network",
@@ -30,9 +30,9 @@ FIXED: dict[str, Any] = {
     "coreset.fraction": 0.5,
 }
 PARTS = ("imports", "data", "Ray", "databases")
-"""Of a start of ours, each up to its end; databases with what is imported for them."""
+"""Parts of our start-up, each timed at its end; databases include their imports."""
 RANGE = (0.1, 0.1001)
-"""Of preserve.weight, all that is searched: trials differ by nothing that takes time."""
+"""Range of preserve.weight, the only value searched: all trials take the same time."""
 STUDY = """\
 [fixed]
 {fixed}
@@ -42,12 +42,12 @@ preserve.weight = {{ low = {low}, high = {high} }}
 
 
 class Marked(nn.Sequential):
-    """A network that notes when this process made its first training step."""
+    """Network that notes the time of this process's first training step."""
 
     noted = False
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits."""
+        """Return the logits."""
         if not Marked.noted and self.training and torch.is_grad_enabled():
             Marked.noted = True
             Path(os.environ[MARKS], f"{os.getpid()}").write_text(repr(time.time()))
@@ -56,7 +56,7 @@ class Marked(nn.Sequential):
 
 
 def network(_shape: tuple[int, ...], classes: int) -> nn.Module:
-    """The perceptron mlp-small, marked."""
+    """Build the perceptron mlp-small as a `Marked` network."""
     return Marked(
         nn.Flatten(),
         nn.Linear(64, 256),
@@ -68,7 +68,7 @@ def network(_shape: tuple[int, ...], classes: int) -> nn.Module:
 
 
 def run_ours(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:
-    """A search as `swast-search` runs it."""
+    """Run a search as `swast-search` does."""
     from search.driver.request import Request
     from search.engine import cluster
     from search.store.home import Home
@@ -108,7 +108,7 @@ def run_ours(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:
 
 
 def marking(marks: dict[str, float], name: str, place: Any, function: str) -> None:  # noqa: ANN401
-    """Have a function of a module note when it has ended."""
+    """Wrap a function of a module so that it notes the time at its end."""
     plain = getattr(place, function)
 
     def marked(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
@@ -120,7 +120,7 @@ def marking(marks: dict[str, float], name: str, place: Any, function: str) -> No
 
 
 def run_stock(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:
-    """The same from the libraries' own parts, as their documentation puts them together."""
+    """Run the same trials with Tune, Optuna and MLflow combined as their documentation does."""
     import ray
     from ray import tune
     from ray.air.integrations.mlflow import MLflowLoggerCallback
@@ -157,7 +157,7 @@ def run_stock(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:
 
 
 def run_optuna(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:  # noqa: ARG001
-    """Optuna's own loop in one process, with its callback for MLflow and both on SQLite."""
+    """Run Optuna's own loop in one process, with its callback for MLflow, both on SQLite."""
     import optuna
 
     callback = from_package("optuna-integration", "optuna_integration.mlflow").MLflowCallback
@@ -173,14 +173,14 @@ def run_optuna(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:  #
     study = optuna.create_study(
         storage=f"sqlite:///{folder}/optuna.db", directions=["maximize", "minimize"]
     )
-    told = callback(tracking_uri=f"sqlite:///{folder}/mlflow.db", metric_name=names)
-    study.optimize(objective, n_trials=trials, callbacks=[told])
+    logged = callback(tracking_uri=f"sqlite:///{folder}/mlflow.db", metric_name=names)
+    study.optimize(objective, n_trials=trials, callbacks=[logged])
     trained = time.time()
     return {"trained": trained, "ended": trained, "seconds": seconds}
 
 
 def run_loop(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:  # noqa: ARG001
-    """The trainings alone, one after another."""
+    """Run the trainings alone, one after another."""
     data, config = load_data(FIXED["data"]), TrainConfig().with_values(FIXED)
     seconds = [train(config, data=data).seconds for _ in range(trials)]
     trained = time.time()

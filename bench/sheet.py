@@ -1,4 +1,4 @@
-"""Where a benchmark's figures are kept, with what they were measured on."""
+"""Files of benchmark figures, with the machine and versions they were measured on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("torch", "ray", "optuna", "mlflow", "botorch")
 
 
 def facts() -> dict[str, Any]:
-    """The day, the machine and how busy it is, and the versions of what is there."""
+    """Return the date, the machine and its load, and the versions of installed packages."""
     found: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{os.cpu_count()} cores, {processor()}",
@@ -33,11 +33,11 @@ def facts() -> dict[str, Any]:
 
 
 def keep(path: Path | None, known: dict[str, Any], found: dict[str, Any]) -> None:
-    """Write figures as JSON, if a file is asked for.
+    """Write figures as JSON, if a file is given.
 
     Args:
         path: of the file.
-        known: the `facts` when the measuring began.
+        known: the `facts` from the start of the measurement.
         found: the figures.
     """
     if path is not None:
@@ -45,7 +45,7 @@ def keep(path: Path | None, known: dict[str, Any], found: dict[str, Any]) -> Non
 
 
 def said(known: dict[str, Any]) -> str:
-    """The facts in a line."""
+    """Format the facts as a line."""
     names = [name for name in ("python", *PACKAGES) if name in known]
     versions = ", ".join(f"{name} {known[name]}" for name in names)
     return f"{known['date']}, {known['machine']}, {versions}, at a load of {known['load']:.1f}."

@@ -1,4 +1,4 @@
-"""What is compared in `bench.search`: ours, and what others would run instead."""
+"""Search strategies compared in `bench.search`: ours, and the alternatives."""
 
 from __future__ import annotations
 
@@ -17,47 +17,45 @@ from ray.tune.schedulers.trial_scheduler import TrialScheduler
 from bench.peers import from_package
 from bench.replay import Strategy, World
 from search.loop.halving import Arrival, Halving
-from search.samplers.ehvi.costs import Prices
 from search.samplers.parameters import draw
-from search.samplers.registry import KnowsPrices, make_sampler
+from search.samplers.problem import Prices, Problem, Values
+from search.samplers.registry import make_sampler
 from search.study.study_file import find_study
 from swast import TrainConfig
 
 GRACE, REDUCTION = 3, 3
-"""Of our halving, as the shipped studies have it."""
+"""Settings of our halving, as in the shipped studies."""
 MOASHA_FOLDER = "syne_tune.optimizer.schedulers.multiobjective"
 
 
 class Sampled:
-    """Optuna proposes, nothing is stopped; both objectives are told.
+    """Strategy that uses an Optuna sampler on both objectives, and stops no trial.
 
     Args:
         study: a shipped study's name.
         sampler: Optuna's.
-        shares_warmups: whether trials that begin alike train their warm-up once.
+        shares_warmups: whether trials with the same warm-up train it once.
     """
 
     def __init__(self, study: str, sampler: BaseSampler, *, shares_warmups: bool = False) -> None:
         self._study, self.shares_warmups = find_study(study), shares_warmups
         self._optuna = optuna.create_study(sampler=sampler, directions=list(self.directions))
-        for key, fact in (("study", study), ("source", self._study.source)):
-            self._optuna.set_user_attr(key, fact)
         self._asked: dict[int, Trial] = {}
 
     directions: tuple[StudyDirection, ...] = (StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE)
 
     def propose(self) -> tuple[int, TrainConfig]:
-        """What the sampler asks for."""
+        """Return the sampler's proposal."""
         trial = self._optuna.ask()
         self._asked[trial.number] = trial
-        return trial.number, draw(trial, self._study)
+        return trial.number, self._study.configure(draw(trial, self._study.space))
 
     def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:  # noqa: ARG002
-        """Always."""
+        """Return True: every trial continues."""
         return True
 
     def tell(self, number: int, accuracy: float | None, flops: float) -> None:
-        """COMPLETE with both values, or PRUNED."""
+        """Mark the trial as COMPLETE with both values, or as PRUNED."""
         trial = self._asked.pop(number)
         if accuracy is None:
             self._optuna.tell(trial, state=TrialState.PRUNED)
@@ -66,10 +64,10 @@ class Sampled:
 
 
 class Halved(Sampled):
-    """Ours: stopped at rungs by successive halving for two objectives.
+    """Our strategy: successive halving for two objectives stops trials at rungs.
 
     Args:
-        study, sampler, shares_warmups: as `Sampled`.
+        study, sampler, shares_warmups: as for `Sampled`.
         price: FLOPs of a configuration's whole schedule.
         grace, reduction: of the halving.
     """
@@ -90,25 +88,27 @@ class Halved(Sampled):
         self._epochs = self._study.fixed.epochs
 
     def propose(self) -> tuple[int, TrainConfig]:
-        """What the sampler asks for, priced."""
+        """Return the sampler's proposal, and price it."""
         number, config = super().propose()
         self._prices[number] = self._price(config)
         return number, config
 
     def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:
-        """As the rungs say."""
+        """Return the rung's decision; True between rungs."""
         if not self._halving.at_rung(number, epoch, self._epochs):
             return True
         trial = self._asked[number]
         rungs = trial.user_attrs.get("verdict", {}).get("rungs", {})
         trial.set_user_attr("verdict", {"rungs": {**rungs, epoch: accuracy}})
-        return self._halving.arrive(epoch, Arrival(number, accuracy, self._prices[number])).goes_on
+        return self._halving.arrive(
+            epoch, Arrival(number, accuracy, self._prices[number])
+        ).continues
 
 
 class StockAsha(Sampled):
-    """Ray Tune's ASHA on accuracy under Optuna's TPE, both as they come.
+    """Ray Tune's ASHA on accuracy with Optuna's TPE, both with their defaults.
 
-    Tune's OptunaSearch tells a stopped trial COMPLETE, with the accuracy that it had.
+    Tune's OptunaSearch marks a stopped trial as COMPLETE, with the accuracy that it had.
     """
 
     directions = (StudyDirection.MAXIMIZE,)
@@ -119,14 +119,14 @@ class StockAsha(Sampled):
         self._last: dict[int, float] = {}
 
     def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:
-        """As the bracket says."""
+        """Return the bracket's decision."""
         self._last[number] = accuracy
         trial = SimpleNamespace(trial_id=str(number))
         action = self._bracket.on_result(trial, epoch, accuracy)
         return bool(action == TrialScheduler.CONTINUE)
 
     def tell(self, number: int, accuracy: float | None, flops: float) -> None:  # noqa: ARG002
-        """COMPLETE, whether it is or not."""
+        """Mark the trial as COMPLETE, even if it was stopped."""
         value = self._last[number] if accuracy is None else accuracy
         self._optuna.tell(self._asked.pop(number), value)
 
@@ -136,10 +136,9 @@ class Moasha(Sampled):
 
     Args:
         study: a shipped study's name.
-        seed: of what is drawn.
+        seed: of the random configurations.
         price: FLOPs of a configuration's whole schedule.
-        repaired: whether its order of sorted places is turned into ranks, which its brackets take
-            it for.
+        repaired: whether its sorted indices are converted to ranks, which its brackets expect.
     """
 
     def __init__(
@@ -155,19 +154,19 @@ class Moasha(Sampled):
         )
 
     def propose(self) -> tuple[int, TrainConfig]:
-        """A random configuration, priced."""
+        """Return a random configuration, and price it."""
         number, config = super().propose()
         self._prices[number] = self._price(config)
         return number, config
 
     def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:
-        """As the bracket says."""
+        """Return the bracket's decision."""
         metrics = {"error": 1 - accuracy, "flops": self._prices[number]}
         return bool(self._bracket.on_result(number, epoch, metrics) == "CONTINUE")
 
 
 def ranked(order: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The rank of each place, from the places in order of rank."""
+    """Convert sorted indices to the rank of each index."""
     ranks = np.empty_like(order)
     ranks[order] = np.arange(len(order))
     return ranks
@@ -179,21 +178,21 @@ STOCK: dict[str, Callable[[int], BaseSampler]] = {
     "gp": lambda seed: optuna.samplers.GPSampler(seed=seed),
     "nsga2": lambda seed: optuna.samplers.NSGAIISampler(seed=seed),
 }
-"""Optuna's samplers as they come."""
+"""Optuna's samplers with their defaults."""
 
 
 def make(name: str, world: World, study: str, seed: int, trials: int) -> Strategy:
-    """A strategy by name: ``optuna:SAMPLER``, ``asha``, ``moasha``, ``moasha:repaired``, or ours.
+    """Return a strategy: ``optuna:SAMPLER``, ``asha``, ``moasha``, ``moasha:repaired``, or ours.
 
-    Ours are ``ours:SAMPLER`` with halving and shared warm-ups, ``+halving`` or ``+sharing`` with
-    one of the two alone: ``ours:tpe+halving``.
+    Ours are ``ours:SAMPLER`` with halving and shared warm-ups; ``+halving`` or ``+sharing`` keeps
+    only one of the two: ``ours:tpe+halving``.
 
     Args:
-        name: of it.
+        name: of the strategy.
         world: prices configurations.
         study: a shipped study's name.
-        seed: of what is drawn.
-        trials: that the search is planned for.
+        seed: of all random draws.
+        trials: planned number of trials of the search.
     """
     family, _, rest = name.partition(":")
     if family == "optuna":
@@ -203,9 +202,18 @@ def make(name: str, world: World, study: str, seed: int, trials: int) -> Strateg
     if family == "moasha":
         return Moasha(study, seed, world.price, repaired=rest == "repaired")
     kind, _, part = rest.partition("+")
-    sampler = make_sampler(kind, seed, trials)
-    if isinstance(sampler, KnowsPrices):
-        sampler.know_prices(Prices(world.price, world.dense))
+    sampler = make_sampler(kind, problem_of(world, study), seed, trials)
     if part == "sharing":
         return Sampled(study, sampler, shares_warmups=True)
     return Halved(study, sampler, world.price, shares_warmups=part != "halving")
+
+
+def problem_of(world: World, study: str) -> Problem:
+    """Return a study's problem with the prices of its recorded world."""
+    found = find_study(study)
+    unit = world.dense(found.dense)
+
+    def relative(values: Values) -> float:
+        return world.price(found.configure(values)) / unit
+
+    return Problem(found.space, found.objectives, unit, Prices(relative))

@@ -1,19 +1,19 @@
-"""What one trial costs a search beside its training, when many are recorded already.
+"""Overhead of one trial, beside its training, in a search with many recorded trials.
 
     python -m bench.trials [--marks 100 1000 3000] [--sampler random] [--json FILE]
 
-A search in an SQLite database of its own, driven through `search.loop.session` by a worker that
-trains nothing: it makes up accuracy and FLOPs. At each mark, the medians of the last 20 trials:
+The search has an SQLite database of its own. A worker that invents accuracy and FLOPs, instead of
+training, drives it through `search.loop.session`. At each mark, the medians of the last 20 trials:
 
 - suggest: `SearchTrials.ask`, with the sampler of the search;
 - tell: `SearchTrials.settle`;
-- session: the rest of a trial: rules, repetitions, the front, epochs told, what is shown.
+- session: the rest of a trial: limits, repetitions, the front, reports of epochs, the display.
 
-At each mark, on all records: the front, the values that MLflow is told of them after each trial
-(publish), the plots drawn for it when the front is shown (every 5 s at most, and 5 % of the time),
-and what `swast-search show` takes to read the search, and to make its JSON. The other
-samplers are asked three times for a trial that is not trained; how their time grows is theirs.
-MLflow itself is left out: it gets one run a trial, in calls that know nothing of the others.
+At each mark, on all records: the front; the values that MLflow receives after each trial
+(publish); the plots drawn for it when the front is shown (every 5 s at most, and 5 % of the time);
+and the time of `swast-search show` to read the search and to write its JSON. Each other sampler
+suggests three trials that are not trained; the growth of that time is the sampler's own. MLflow
+itself is left out: it gets one run a trial, in calls that do not depend on other trials.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,55 +34,57 @@ import numpy as np
 from bench import sheet
 from search.console.live import Lines
 from search.engine.jobs import Report
-from search.loop.limits import Rules
+from search.loop.limits import Limits
 from search.loop.result import SearchResult
 from search.loop.session import Session
 from search.loop.status import end_of
-from search.samplers.registry import make_sampler
-from search.store.epoch_log import Histories
+from search.store.epoch_log import EpochLog
 from search.study.study_file import find_study
 from search.tracking.description import write_front
 from search.tracking.tags import search_values
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
-from search.trials.search_state import Standing
+from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord, front_of
+from swast import EpochRecord, TrainConfig, TrainResult
 
 MARKS = (100, 1000, 3000)
 LAST, ASKED = 20, 3
 OTHERS = ("tpe", "nsga2", "qmc", "ehvi")
 NAME = "bench"
+UNIT = 10**12
+"""FLOPs of dense training."""
 
 
 class Unheard:
-    """Stands in for the tracker: MLflow is not measured."""
+    """Stub of the tracker: MLflow is not measured."""
 
     def run_of(self, number: int) -> str:
-        """The run of a trial."""
+        """Return a trial's run."""
         return f"run-{number}"
 
     def start_trial(self, record: TrialRecord) -> None:
-        """Nothing to tell."""
+        """Do nothing."""
 
-    def log_epochs(self, number: int, epochs: Sequence[Mapping[str, Any]]) -> None:
-        """Nothing to tell."""
+    def log_epochs(self, number: int, epochs: Sequence[EpochRecord]) -> None:
+        """Do nothing."""
 
     def end_trial(self, record: TrialRecord) -> None:
-        """Nothing to tell."""
+        """Do nothing."""
 
-    def publish(self, info: SearchInfo, trials: Standing) -> None:
-        """Nothing to tell."""
+    def publish(self, info: SearchInfo, trials: SearchState) -> None:
+        """Do nothing."""
 
 
 class Silent(Lines):
-    """The display of a search without a terminal, its lines unprinted."""
+    """Display of a search without a terminal that prints nothing."""
 
     def say(self, text: str) -> None:
-        """Nothing to print."""
+        """Do nothing."""
 
 
 class Driver:
-    """A search whose trials are made up.
+    """Search with invented trials.
 
     Args:
         folder: for its database and files.
@@ -104,6 +106,7 @@ class Driver:
             sampler=sampler,
             seed=0,
             budget=budget,
+            unit=UNIT,
         )
         self.trials = SearchTrials.create(self.url, info)
         self.seconds: dict[str, list[float]] = defaultdict(list)
@@ -111,12 +114,12 @@ class Driver:
         self.trials.ask = self._timed("suggest", self.trials.ask)  # type: ignore[method-assign]
         self.trials.settle = self._timed("tell", self.trials.settle)  # type: ignore[method-assign]
         tracker: Any = Unheard()
-        histories, rules = Histories(folder / "histories"), Rules(price=lambda _: 10**9)
-        self.session = Session(self.trials, tracker, Silent(), histories, folder, rules)
+        epoch_log, limits = EpochLog(folder / "histories"), Limits(price=lambda _: 10**9)
+        self.session = Session(self.trials, tracker, Silent(), epoch_log, folder, limits)
         self._draw = np.random.default_rng(0)
 
     def _timed(self, part: str, work: Callable[..., Any]) -> Callable[..., Any]:
-        """The same, its seconds kept."""
+        """Wrap a function so that its seconds are recorded."""
 
         def timed(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
             seconds, found = clocked(lambda: work(*arguments, **options))
@@ -127,7 +130,7 @@ class Driver:
         return timed
 
     def trial(self) -> None:
-        """One trial from its proposal to its end."""
+        """Run one trial from its proposal to its end."""
         self._inside = 0.0
         whole, _ = clocked(self._trial)
         self.seconds["session"].append(whole - self._inside)
@@ -135,42 +138,33 @@ class Driver:
     def _trial(self) -> None:
         job = self.session.propose()
         if job is None:
-            raise SystemExit("the search proposes nothing more")
+            raise SystemExit("the search proposes no more trials")
         relative = float(10 ** self._draw.uniform(-3, 0))
         accuracy = float(1 - 0.1 * relative**-0.3 * self._draw.uniform(0.8, 1.2))
-        flops = {"training": round(relative * 10**12)}
-        history = [told(epoch, accuracy) for epoch in (1, 2, 3)]
-        for epoch in history:
-            self.session.on_report(job.number, Report([epoch], flops))
-        outcome = {
-            "val_accuracy": accuracy,
-            "train_flops": flops["training"],
-            "relative_flops": relative,
-            "history": history,
-            "seconds": 3.0,
-            "flops": flops,
-            "environment": {},
-        }
-        self.session.on_end(job.number, outcome)
+        bill = {"training": round(relative * UNIT)}
+        result = invented(job.config, accuracy, bill)
+        for epoch in result.history:
+            self.session.on_report(job.number, Report([epoch], bill))
+        self.session.on_end(job.number, result)
 
     def marks(self) -> dict[str, float]:
-        """Seconds of a trial's parts lately, and of what looks at all records."""
+        """Return seconds of the last trials' parts, and of the work on all records."""
         found = {part: statistics.median(each[-LAST:]) for part, each in self.seconds.items()}
         loaded = SearchTrials.load(self.url, NAME)
         found["read"], records = clocked(loaded.records)
         found["front"] = statistics.median(clocked(lambda: front_of(records))[0] for _ in range(5))
-        standing = Standing(records)
-        found["publish"], _ = clocked(lambda: search_values(loaded.info, standing))
-        write_front(self.folder, loaded.info, records[:2], "")  # imports what draws
+        state = SearchState(records, loaded.info.objectives)
+        found["publish"], _ = clocked(lambda: search_values(state))
+        write_front(self.folder, loaded.info, records[:2], "")  # imports the plotting code
         found["draw"], _ = clocked(lambda: write_front(self.folder, loaded.info, records, ""))
         result = SearchResult(loaded.info, tuple(records), end_of(records))
         found["json"], _ = clocked(result.to_dict)
         return found | {f"suggest, {name}": self._asked(name) for name in OTHERS}
 
     def _asked(self, sampler: str) -> float:
-        """Seconds in which another sampler proposes a trial, which is told FAIL."""
+        """Return seconds of another sampler's proposal; its trial is then marked as failed."""
         other = SearchTrials.load(self.url, NAME)
-        other._study.sampler = make_sampler(sampler, 0, other.info.budget)
+        other.info = replace(other.info, sampler=sampler)
         taken = []
         for _ in range(ASKED):
             seconds, proposal = clocked(other.ask)
@@ -179,20 +173,40 @@ class Driver:
         return statistics.median(taken)
 
 
-def told(epoch: int, accuracy: float) -> dict[str, Any]:
-    """An epoch, as a worker tells it."""
-    return {"epoch": epoch, "val_accuracy": accuracy, "seconds": float(epoch), "train_loss": 1.0}
+def invented(config: TrainConfig, accuracy: float, bill: dict[str, int]) -> TrainResult:
+    """Return the result of a training of three epochs with some accuracy and bill."""
+    flops = sum(bill.values())
+    history = tuple(
+        EpochRecord(epoch, "tailored", 100, 0.5, 0.1, 1.0, 1.0, accuracy, flops, float(epoch))
+        for epoch in (1, 2, 3)
+    )
+    return TrainResult(
+        val_accuracy=accuracy,
+        val_loss=1.0,
+        test_accuracy=None,
+        train_flops=flops,
+        predicted_flops=flops,
+        relative_flops=flops / UNIT,
+        flops=bill,
+        seconds=3.0,
+        history=history,
+        rounds=(),
+        double_losses=(),
+        config=config,
+        environment={},
+        state={},
+    )
 
 
 def clocked(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Seconds that this process computed for some work, and what it gives."""
+    """Return this process's CPU seconds for some work, and its result."""
     started = time.process_time()
     found = work()
     return time.process_time() - started, found
 
 
 def recorded(options: argparse.Namespace) -> dict[str, dict[str, float]]:
-    """The times at every mark."""
+    """Return the times at every mark."""
     found = {}
     with tempfile.TemporaryDirectory() as name:
         driver = Driver(Path(name), options.study, options.sampler, 10 * max(options.marks))
@@ -216,7 +230,7 @@ def show(found: dict[str, dict[str, dict[str, float]]]) -> None:
 
 def main() -> None:
     """Measure, print a table, write JSON."""
-    parser = argparse.ArgumentParser(description="what a trial costs among many")
+    parser = argparse.ArgumentParser(description="overhead of a trial among many")
     parser.add_argument("--marks", type=int, nargs="+", default=list(MARKS))
     parser.add_argument("--sampler", default="random")
     parser.add_argument("--study", default="digits")

@@ -12,31 +12,31 @@ PAGE, RESULTS, FOLDER = DOCS / "paper.md", DOCS / "results.md", "results/"
 
 
 def studies() -> str:
-    """The studies: what they are, and how much they train at either scale."""
-    rows = ["| NAME | what it is | small: trainings, seeds | paper |", "|---|---|--:|--:|"]
+    """Return the table of studies, with their trainings and seeds at either scale."""
+    rows = ["| NAME | title | small: trainings, seeds | paper |", "|---|---|--:|--:|"]
     for name, study in STUDIES.items():
-        told = [
+        counts = [
             f"{len(study.cells(study.setting(scale)))}, {study.seeds[scale]}"
             for scale in ("small", "paper")
         ]
-        rows.append(f"| `{name}` | {study.title} | {' | '.join(told)} |")
+        rows.append(f"| `{name}` | {study.title} | {' | '.join(counts)} |")
     return "\n".join(rows) + "\n"
 
 
 def reports() -> list[Report]:
-    """The reports in the folder of results, in the order of the studies."""
+    """Read the reports in the folder of results, in the order of the studies."""
     paths = [DOCS / FOLDER / f"{name}.json" for name in STUDIES]
     return [Report.read(path) for path in paths if path.exists()]
 
 
 def verdicts() -> str:
-    """How many of the claims hold, for each study."""
+    """Count the claims of each study by verdict."""
     grid = tally(reports())
     return table(grid.head, grid.rows) + "\n"
 
 
 def sections() -> str:
-    """Each report's figure and claims."""
+    """Return each report's figure and claims."""
     return "\n\n".join(brief(each, FOLDER) for each in reports()) + "\n"
 
 

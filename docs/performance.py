@@ -25,19 +25,19 @@ SHOWN: dict[str, Callable[[Sheet], None]] = {
     "scaling": scaling.show,
     "trials": trials.show,
 }
-"""What prints a file's tables, by its name."""
+"""Functions that print a file's tables, by the file's name."""
 OTHERS = ("optuna:tpe", "optuna:gp", "optuna:nsga2", "asha", "moasha", "moasha:repaired")
 
 
 @cache
 def read(name: str) -> Sheet:
-    """A file of figures."""
+    """Read a file of figures."""
     found: Sheet = json.loads((DOCS / "bench" / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
 def tables(name: str) -> str:
-    """What a file's figures were measured on, and its tables."""
+    """Return a file's tables, below the machine and versions they were measured on."""
     found, out = read(name), io.StringIO()
     with contextlib.redirect_stdout(out):
         SHOWN[name](found)
@@ -46,12 +46,12 @@ def tables(name: str) -> str:
 
 @dataclass(frozen=True)
 class Mark:
-    """A figure that is wanted.
+    """Goal for a measured figure.
 
     Attributes:
-        what: it says.
-        wanted: at most (or at least, see `least`) this.
-        found: the figure that was measured.
+        what: description of the figure.
+        wanted: the most (or the least, see `least`) that meets the goal.
+        found: the measured figure.
         least: whether more is better.
         unit: of both.
     """
@@ -63,7 +63,7 @@ class Mark:
     unit: str = ""
 
     def row(self) -> str:
-        """The mark as a row of the table."""
+        """Format the goal as a row of the table."""
         holds = self.found >= self.wanted if self.least else self.found <= self.wanted
         limit = f"at {'least' if self.least else 'most'} {self.wanted:g}{self.unit}"
         answer = "yes" if holds else "**no**"
@@ -71,12 +71,12 @@ class Mark:
 
 
 def found_marks() -> list[Mark]:
-    """All of them, part by part."""
+    """Return all goals, part by part."""
     return [*selecting(), *looping(), *serving(), *searching(), *growing()]
 
 
 def selecting() -> list[Mark]:
-    """Of coreset selection."""
+    """Return the goals for coreset selection."""
     rows = read("selection")["cords"]
     found = [
         Mark(
@@ -94,7 +94,7 @@ def selecting() -> list[Mark]:
 
 
 def looping() -> list[Mark]:
-    """Of the training loop."""
+    """Return the goals for the training loop."""
     return [
         Mark(f"{network}, {arm}: a step of ours over a bare one", row["limit"], row["steps"])
         for network, found in read("loop")["networks"].items()
@@ -104,17 +104,17 @@ def looping() -> list[Mark]:
 
 
 def serving() -> list[Mark]:
-    """Of the service around the trainings."""
+    """Return the goals for the service around the trainings."""
     ratio, _ = overhead.against(read("overhead_stock"), "stock", "beyond")
     _, more = overhead.against(read("overhead"), "optuna", "beyond")
     return [
         Mark("a trial beyond its training, over stock Tune's", 0.2, ratio),
-        Mark("the same less that of Optuna's loop", 0.1, more, unit=" s"),
+        Mark("a trial beyond its training, less that of Optuna's loop", 0.1, more, unit=" s"),
     ]
 
 
 def searching() -> list[Mark]:
-    """Of what a search's FLOPs buy, with ehvi, halving and shared warm-ups."""
+    """Return the goals for a search's FLOPs, with ehvi, halving and shared warm-ups."""
     rows = read("search")["rows"]
     marks = []
     for workers in dict.fromkeys(row["workers"] for row in rows):
@@ -127,7 +127,7 @@ def searching() -> list[Mark]:
 
 
 def growing() -> list[Mark]:
-    """Of what a trial takes with more samples, scored by what is linear in them by definition."""
+    """Return the goals for a trial's growth with samples, for scorers linear in them."""
     linear = ("random", "el2n", "moderate", "glister", "gradmatch, 100 a class")
     trials_of = read("scaling")["samples"]
     return [
@@ -141,9 +141,9 @@ def growing() -> list[Mark]:
 
 
 def summary() -> str:
-    """The marks as a table."""
+    """Return the goals as a table."""
     rows = [mark.row() for mark in found_marks()]
-    return "\n".join(["| what | wanted | found | holds |", "|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["| figure | goal | found | met |", "|---|---|---|---|", *rows]) + "\n"
 
 
 PARTS: Parts = {"marks": summary} | {name: partial(tables, name) for name in SHOWN}

@@ -1,7 +1,7 @@
-"""The two objectives of a search: a score and a cost, each with its name, unit, direction and axis.
+"""The objectives of a search: a score and a cost, with name, unit, direction and axis.
 
-Records, front, hypervolume, knee, halving, samplers, MLflow, plots, tables, exports and reports ask
-these objects. To add a cost axis, `register` a `Cost` here; a study chooses it by
+Records, front, hypervolume, knee, halving, samplers, MLflow, plots, tables, exports and reports
+ask these objects. To add a cost axis, `register` a `Cost` here; a study chooses it by
 ``[objectives] cost = "NAME"``.
 """
 

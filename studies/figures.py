@@ -1,4 +1,4 @@
-"""What the studies' figures share: colours safe for colour-blind readers, and a look."""
+"""The common look of the studies' figures, in colours safe for colour-blind readers."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from swast.files import replacing
 
 
 class Banded(Protocol):
-    """A line with a band around it (see `studies.paper.report.Curve`)."""
+    """Line with a band around it (see `studies.paper.report.Curve`)."""
 
     @property
     def name(self) -> str:
-        """In the legend."""
+        """Name in the legend."""
 
     @property
     def x(self) -> Sequence[float]:
-        """Its places."""
+        """Positions on the x axis."""
 
     @property
     def mean(self) -> Sequence[float]:
-        """Its values there."""
+        """Values at those positions."""
 
     @property
     def low(self) -> Sequence[float]:
-        """The band's lower edge."""
+        """Lower edge of the band."""
 
     @property
     def high(self) -> Sequence[float]:
-        """The band's upper edge."""
+        """Upper edge of the band."""
 
 
 Panels: TypeAlias = tuple[Figure, list[Axes]]
@@ -76,7 +76,7 @@ LOOK = {
 
 @contextmanager
 def drawing(rows: int, columns: int, size: tuple[float, float], path: Path) -> Iterator[Panels]:
-    """A figure of some panels in the common look; written as PNG when the block ends well."""
+    """Yield a figure and its panels; write it as PNG if the block ends without an error."""
     with plt.rc_context(LOOK):
         figure, axes = plt.subplots(
             rows, columns, figsize=size, squeeze=False, layout="constrained"
@@ -89,7 +89,7 @@ def drawing(rows: int, columns: int, size: tuple[float, float], path: Path) -> I
 
 
 def _write(figure: Figure, path: Path) -> None:
-    """Write a PNG of 256 colours, a third of the size of one of all colours."""
+    """Write a PNG of 256 colours, a third of the size of one with all colours."""
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=150)
     with Image.open(drawn) as image, replacing(path) as file:
@@ -98,7 +98,7 @@ def _write(figure: Figure, path: Path) -> None:
 
 
 def band(axes: Axes, curve: Banded, colour: str, dash: str = "-", marker: str = "") -> None:
-    """A line, and the band around it where it has one."""
+    """Draw a line, and its band if it has one."""
     axes.plot(curve.x, curve.mean, dash + marker, color=colour, lw=1.8, ms=4, label=curve.name)
     if list(curve.low) != list(curve.high):
         axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
@@ -107,7 +107,7 @@ def band(axes: Axes, curve: Banded, colour: str, dash: str = "-", marker: str = 
 def forest(
     axes: Axes, labels: Sequence[str], gains: Sequence[Interval], paper: Sequence[float | None]
 ) -> None:
-    """Differences in points, one a row, with their intervals and the paper's where it has one."""
+    """Draw differences in points, one a row, with their intervals and the paper's values."""
     axes.axvline(0, color=BLACK, lw=1)
     rows = range(len(labels))
     shown = [each.scaled(100) for each in gains]
@@ -115,9 +115,9 @@ def forest(
         colour = BLUE if each.sign > 0 else ORANGE if each.sign < 0 else GREY
         axes.plot([each.low, each.high], [row, row], color=colour, lw=2)
         axes.plot(each.mean, row, "o", color=colour, ms=6)
-    told = [(row, 100 * each) for row, each in zip(rows, paper, strict=True) if each is not None]
-    if told:
-        places, values = zip(*told, strict=True)
+    known = [(row, 100 * each) for row, each in zip(rows, paper, strict=True) if each is not None]
+    if known:
+        places, values = zip(*known, strict=True)
         axes.plot(values, places, "D", mfc="none", mec=BLACK, ms=7, label="the paper's")
     for row in range(0, len(labels), 2):
         axes.axhspan(row - 0.5, row + 0.5, color="#f6f6f6", zorder=0)

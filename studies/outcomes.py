@@ -1,4 +1,4 @@
-"""What a study asks for, trainings and searches, and what it keeps of them."""
+"""The trainings and searches that a study requests, and the records it keeps of them."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from swast.result import EpochRecord
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a study: what is trained, and on how much of the data."""
+    """One training of a study: a configuration, and the part of the data it trains on."""
 
     config: TrainConfig
     subset: Subset = WHOLE
 
     @property
     def identity(self) -> str:
-        """What makes it the training it is, as one line of JSON."""
+        """Configuration and subset as one line of JSON; together they identify the training."""
         parts = {"config": self.config.to_dict(), "subset": dataclasses.asdict(self.subset)}
         return json.dumps(parts, sort_keys=True)
 
     @property
     def key(self) -> str:
-        """A name that no other training has, 32 hexadecimal digits."""
+        """Unique name of the training, 32 hexadecimal digits."""
         return hashlib.blake2b(self.identity.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
 class RoundNote:
-    """What a study keeps of a round (see `swast.result.RoundRecord`): all but who was chosen.
+    """Record of a round (see `swast.result.RoundRecord`) without the indices of its coreset.
 
     Attributes:
-        epoch: epochs finished when it began.
-        size: samples of its coreset.
+        epoch: epochs finished when the round began.
+        size: number of samples in its coreset.
         noise_ratio: share of them that is mislabelled, in [0, 1].
-        overlap: share of them that was in the coreset before; None for the first.
-        kl_drift, clean_loss, noisy_loss, overfitting: at its end, where ``[diagnose]`` asked.
+        overlap: share of them that was in the coreset before; None for the first round.
+        kl_drift, clean_loss, noisy_loss, overfitting: measured at its end, if ``[diagnose]``
+            requests them.
     """
 
     epoch: int
@@ -56,28 +57,28 @@ class RoundNote:
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> RoundNote:
-        """The note of a round's record."""
+        """Shorten a round's record."""
         names = [each.name for each in dataclasses.fields(cls) if each.name != "size"]
         return cls(size=len(record["indices"]), **{name: record[name] for name in names})
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a study keeps of a run.
+    """Record of a run, as a study keeps it.
 
     Attributes:
-        test_accuracy: of the last epoch, in [0, 1]; that of guessing where the loss diverged.
+        test_accuracy: after the last epoch, in [0, 1]; that of guessing if the loss diverged.
         val_accuracy: likewise, on the validation set.
-        relative_flops: the bill over that of dense training on all data.
-        flops: the bill by term.
-        dense_flops: what dense training on all data costs.
-        noisy_share: share of wrong labels in the last coreset; None where there was no round.
+        relative_flops: training FLOPs over those of dense training on all data.
+        flops: FLOPs by term.
+        dense_flops: FLOPs of dense training on all data.
+        noisy_share: share of wrong labels in the last coreset; None if there was no round.
         seconds: wall time of the training, with its evaluations.
         cpu_seconds: processor time of the whole run, which other work on the machine slows less;
-            None where it was not measured.
-        diverged: the loss stopped being finite.
-        history: every epoch; none of what was kept before they were.
-        rounds: every round.
+            None if it was not measured.
+        diverged: whether the loss stopped being finite.
+        history: every epoch; empty for records from before epochs were kept.
+        rounds: every round; empty for records from before rounds were kept.
     """
 
     test_accuracy: float
@@ -96,12 +97,12 @@ class Outcome:
     def of(
         cls, result: Mapping[str, Any], dense_flops: int, cpu_seconds: float | None = None
     ) -> Outcome:
-        """The outcome of a training that came to its end.
+        """Return the outcome of a finished training.
 
         Args:
-            result: `swast.TrainResult.to_dict`, the test set read.
-            dense_flops: what dense training on all data costs.
-            cpu_seconds: processor time that it took, if that was measured.
+            result: `swast.TrainResult.to_dict`, with the test set read.
+            dense_flops: FLOPs of dense training on all data.
+            cpu_seconds: processor time of the run, if it was measured.
         """
         rounds = tuple(map(RoundNote.of, result["rounds"]))
         return cls(
@@ -119,7 +120,7 @@ class Outcome:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Outcome:
-        """What `dataclasses.asdict` made plain."""
+        """Rebuild an outcome from its `dataclasses.asdict`."""
         history = tuple(EpochRecord(**each) for each in values.get("history", ()))
         rounds = tuple(RoundNote(**each) for each in values.get("rounds", ()))
         return cls(**{**values, "history": history, "rounds": rounds})
@@ -127,10 +128,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Search:
-    """A search of configurations that a study asks for.
+    """Search over configurations that a study requests.
 
     Attributes:
-        space: what is searched: a shipped study file by name, or another by its path.
+        space: the study file to search: a shipped one by name, or another by path.
         flops: training FLOPs that all trials may cost together; each pays for its own warm-up.
         seed: of the sampler.
     """
@@ -142,14 +143,14 @@ class Search:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
         front: the configurations that no other dominates by validation accuracy and training
             FLOPs, cheapest first.
-        spent: training FLOPs that it cost.
-        trials: how many it trained.
-        sampler: what proposed them.
+        spent: training FLOPs of the search.
+        trials: number of trials trained.
+        sampler: name of the sampler that proposed them.
     """
 
     front: tuple[TrainConfig, ...]
@@ -159,18 +160,18 @@ class Found:
 
 
 class Run(Protocol):
-    """Makes what a study asks for, or knows it; whoever conducts a study is handed one."""
+    """Interface through which a study trains and searches; known results are not made again."""
 
     def __call__(self, cells: Iterable[Cell]) -> Mapping[Cell, Outcome]:
-        """What comes of trainings."""
+        """Return the outcome of every training."""
 
     def search(self, wanted: Search) -> Found:
-        """What a search finds."""
+        """Return the result of a search."""
 
     def front(self, accuracy: Sequence[float], relative_flops: Sequence[float]) -> Sequence[int]:
-        """Positions of the points that no other dominates, by rising FLOPs."""
+        """Return the positions of the points that no other dominates, by rising FLOPs."""
 
     def hypervolume(
         self, space: str, accuracy: Sequence[float], relative_flops: Sequence[float]
     ) -> float:
-        """The share of the unit square that points dominate, as a search of the space says."""
+        """Return the share of the unit square that points dominate, by the space's objectives."""

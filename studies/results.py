@@ -1,7 +1,7 @@
-"""The outcomes of trainings in a file, each written as it comes.
+"""Outcomes of trainings in a file of JSON lines, each written as soon as it is known.
 
-An outcome is a JSON object on a line. What identifies it is the configuration and the subset of
-its data. A line that a kill cut short is dropped when the file is next opened.
+A line holds one outcome, identified by its configuration and the subset of its data. A last line
+that was cut short by a kill is dropped when the file is next opened.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from swast.result import EpochRecord
 def guessing(
     config: TrainConfig, data: ArrayData, flops: dict[str, int], history: Iterable[EpochRecord]
 ) -> Outcome:
-    """The outcome of a run whose loss stopped being finite: it classifies as guessing does.
+    """Return the outcome of a run whose loss stopped being finite: it counts as guessing.
 
     Args:
-        config: what was to be trained.
+        config: of the run.
         data: its data set.
-        flops: its bill by term.
-        history: the epochs that it made.
+        flops: its FLOPs by term.
+        history: the epochs that it finished.
     """
     made, dense = tuple(history), dense_flops(config, data)
     bill = sum(count for term, count in flops.items() if term != "evaluation")
@@ -48,9 +48,9 @@ def guessing(
 
 
 def whole_lines(path: Path) -> list[str]:
-    """The lines of a file, which is created with its folder.
+    """Return the lines of a file, which is created with its folder.
 
-    It loses what a kill left behind the last line's end.
+    An unfinished last line is cut off the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
@@ -62,9 +62,9 @@ def whole_lines(path: Path) -> list[str]:
 
 
 class Results:
-    """The outcomes in a file of JSON lines; the file is created with its folder.
+    """Outcomes in a file of JSON lines; the file is created with its folder.
 
-    Fields that configurations did not have when a line was written hold their defaults.
+    Configuration fields that are missing from an older line take their defaults.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,11 +77,11 @@ class Results:
             self._known[cell] = Outcome.from_dict(entry)
 
     def get(self, cell: Cell) -> Outcome | None:
-        """What came of a cell, if that is known."""
+        """Return the outcome of a cell, or None if it is not known."""
         return self._known.get(cell)
 
     def add(self, cell: Cell, outcome: Outcome) -> None:
-        """Write an outcome down, for good."""
+        """Append an outcome to the file, and flush it to disk."""
         values = json.loads(cell.identity) | dataclasses.asdict(outcome)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(values) + "\n")

@@ -1,4 +1,4 @@
-"""Paired differences over seeds, their bootstrap intervals, and how often a run collapses."""
+"""Paired differences over seeds, their bootstrap intervals, and the share of collapsed runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLLAPSE_MARGIN = 0.05
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and the interval that a bootstrap gives it."""
+    """Mean over seeds with its bootstrap interval."""
 
     mean: float
     low: float
@@ -25,23 +25,23 @@ class Interval:
 
     @property
     def sign(self) -> int:
-        """1 or −1 where the whole interval is on that side of 0; else 0."""
+        """1 or −1 if the whole interval is on that side of 0; else 0."""
         return int(self.low > 0) - int(self.high < 0)
 
     def scaled(self, factor: float) -> Interval:
-        """The same in another unit; a negative factor turns it round."""
+        """Return the interval times a factor; a negative one swaps its ends."""
         ends = sorted((factor * self.low, factor * self.high))
         return Interval(factor * self.mean, *ends)
 
 
 def bootstrap_mean(values: ArrayLike, *, level: float = 0.95, seed: int = 0) -> Interval:
-    """The mean and its percentile interval over 10,000 resamples of the values.
+    """Return the mean and its percentile interval over 10,000 resamples of the values.
 
-    The resampled places hang on the number of values and the seed alone.
+    The resampled indices depend only on the number of values and the seed.
 
     Args:
         values: one value a seed (already a difference, where pairs are compared).
-        level: coverage aimed at; with fewer than ten values or so the interval is too narrow.
+        level: nominal coverage; with fewer than about ten values the interval is too narrow.
         seed: of the resampling.
     """
     found = np.asarray(values, dtype=np.float64)
@@ -52,10 +52,10 @@ def bootstrap_mean(values: ArrayLike, *, level: float = 0.95, seed: int = 0) -> 
 
 
 def paired(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
-    """The mean of ours − theirs, seed by seed.
+    """Return the mean of ours − theirs, paired seed by seed.
 
     Raises:
-        ValueError: the two are not of one length.
+        ValueError: the two differ in length.
     """
     if len(ours) != len(theirs):
         raise ValueError(f"{len(ours)} values against {len(theirs)}: pairs are needed")
@@ -63,15 +63,15 @@ def paired(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
 
 
 def verdict(gain: Interval, least: float) -> Verdict:
-    """Whether a claimed gain holds.
+    """Decide whether a claimed gain holds.
 
     Args:
-        gain: measured, above 0 where the claim is right.
-        least: the smallest gain worth the name, fixed beforehand.
+        gain: as measured, above 0 if the claim is right.
+        least: the smallest gain that counts, fixed beforehand.
 
     Returns:
-        ``yes`` where the whole interval is above 0; ``no`` where it is all under ``least``, so
-        that what there may be is not worth the name; else ``not decided``.
+        ``yes`` if the whole interval is above 0; ``no`` if all of it is below ``least``, so that
+        any gain there may be is too small to count; else ``not decided``.
     """
     if gain.low > 0:
         return "yes"
@@ -79,19 +79,19 @@ def verdict(gain: Interval, least: float) -> Verdict:
 
 
 def collapse_threshold(*single_removals: Sequence[float]) -> float:
-    """The accuracy under which a run counts as collapsed.
+    """Return the accuracy below which a run counts as collapsed.
 
-    Five points under the lowest of the medians of the arms in which only one thing was removed,
-    weights or samples: a fall that neither removal alone explains.
+    It is five points below the lowest median of the arms in which only one thing was removed,
+    weights or samples: neither removal alone explains such a fall.
     """
     return min(float(np.median(each)) for each in single_removals) - COLLAPSE_MARGIN
 
 
 def collapse_rate(accuracies: Sequence[float], threshold: float) -> float:
-    """Share of the runs under the threshold."""
+    """Return the share of the runs below the threshold."""
     return float(np.mean(np.asarray(accuracies) < threshold))
 
 
 def spread(values: Sequence[float]) -> float:
-    """Standard deviation over seeds (n − 1); 0 for a single one."""
+    """Return the standard deviation over seeds (n − 1); 0 for a single seed."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

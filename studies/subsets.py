@@ -1,4 +1,4 @@
-"""Smaller versions of a data set: stratified by class, drawn once by seed, their sizes stated."""
+"""Smaller versions of a data set: of a given size, stratified by class, drawn once by seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from swast.rng import derive
 
 @dataclass(frozen=True)
 class Subset:
-    """How many samples of each part to keep; None keeps the part whole."""
+    """Number of samples to keep of each part; None keeps the part whole."""
 
     train: int | None = None
     val: int | None = None
@@ -25,7 +25,7 @@ WHOLE = Subset()
 
 
 def stratified(labels: NDArray[np.int64], size: int, seed: int) -> NDArray[np.int64]:
-    """Indices of ``size`` samples, in order, every class by its share (largest remainders)."""
+    """Return ``size`` indices in order, each class in its share (largest remainders)."""
     classes, counts = np.unique(labels, return_counts=True)
     shares = counts * size / len(labels)
     quota = np.floor(shares).astype(np.int64)
@@ -40,10 +40,10 @@ def stratified(labels: NDArray[np.int64], size: int, seed: int) -> NDArray[np.in
 
 
 def take(data: ArrayData, subset: Subset) -> ArrayData:
-    """The subset of a data set. It does not depend on the seed of any run.
+    """Return the subset of a data set. It does not depend on the seed of any run.
 
     Raises:
-        ValueError: a part holds fewer samples than asked for.
+        ValueError: a part holds fewer samples than requested.
     """
 
     def chosen(part: str, labels: NDArray[np.int64], size: int | None) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""An arm over its seeds, and the machine that it ran on."""
+"""Summary of an arm over its seeds."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from studies.statistics import collapse_rate, spread
 
 @dataclass(frozen=True)
 class ArmSummary:
-    """An arm over its seeds.
+    """Summary of an arm over its seeds.
 
     Attributes:
         accuracy: mean test accuracy; with ``spread`` (standard deviation) and ``worst``.
-        collapsed: share of collapsed runs; None where no threshold applies to the arm.
-        relative_flops: mean bill over dense training's; ``bill`` the same by term.
-        seconds: median wall time; ``cpu_seconds``: median processor time, where measured.
-        noisy_share: mean share of wrong labels in the last coreset, where there was one.
-        diverged: runs whose loss stopped being finite; they count as guessing.
+        collapsed: share of collapsed runs; None if no threshold applies to the arm.
+        relative_flops: mean FLOPs over dense training's; ``bill``: the same by term.
+        seconds: median wall time; ``cpu_seconds``: median processor time, if measured.
+        noisy_share: mean share of wrong labels in the last coreset, if there was one.
+        diverged: number of runs whose loss stopped being finite; they count as guessing.
     """
 
     accuracy: float
@@ -60,5 +60,5 @@ class ArmSummary:
 
 
 def accuracies(outcomes: Sequence[Outcome]) -> list[float]:
-    """The test accuracies of an arm, in the order of its seeds."""
+    """Return the test accuracies of an arm, in the order of its seeds."""
     return [each.test_accuracy for each in outcomes]

@@ -1,4 +1,4 @@
-"""Tables in Markdown, and figures of a result as text."""
+"""Markdown tables, and results formatted as text."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ MISSING = "–"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; its first column is text, the others are figures."""
+    """Return a Markdown table; its first column is text, the others are figures."""
     lines = [head, [":--"] + ["--:"] * (len(head) - 1), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share in per cent, without the sign."""
+    """Format a share in per cent, without the sign."""
     return MISSING if share is None else f"{100 * share:.{digits}f}"
 
 
 def seconds(value: float | None) -> str:
-    """Seconds, without the unit."""
+    """Format seconds, without the unit."""
     return MISSING if value is None else f"{value:.2f}"
 
 
 def accuracy(arm: ArmSummary) -> str:
-    """Mean ± standard deviation, in per cent."""
+    """Format an arm's accuracy: mean ± standard deviation, in per cent."""
     return f"{percent(arm.accuracy)} ± {percent(arm.spread)}"
 
 
 def points(interval: Interval, digits: int = 1) -> str:
-    """A difference in percentage points with its interval; bold where that excludes 0."""
+    """Format a difference in percentage points with its interval; bold if that excludes 0."""
     return plain(interval.scaled(100), digits)
 
 
 def plain(interval: Interval, digits: int = 2) -> str:
-    """A number with its interval; bold where that excludes 0."""
+    """Format a number with its interval; bold if that excludes 0."""
     mean, low, high = (
         f"{each:+.{digits}f}" for each in (interval.mean, interval.low, interval.high)
     )

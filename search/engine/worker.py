@@ -110,7 +110,7 @@ class Worker:
 
 
 def work_here(work: Work, worker: Worker) -> None:
-    """Do all jobs in this process, one after another: faster where a job takes less than a start."""
+    """Do all jobs in this process, one after another: best for jobs shorter than a start."""
     while (job := work.propose()) is not None:
         worker.start(job)
         outcome: Outcome = None

@@ -74,7 +74,7 @@ class Proposals:
     def _sampled(self) -> Proposal | None:
         """Return the sampler's next proposal, or None when the budget is used up.
 
-        Proposals that are too expensive, or repeat a trained one (see `MOST_REPEATS`), are rejected.
+        It rejects proposals that are too expensive, or repeat a trained one (see `MOST_REPEATS`).
         """
         repeats = 0
         for _ in range(MOST_REJECTED if self.remaining > 0 else 0):
@@ -98,13 +98,13 @@ class Proposals:
         self._asked = []
 
     def _ask(self, *, at_random: bool) -> Proposal:
-        """Return a trial that was asked for and not begun in an earlier session, else a new one."""
+        """Return a trial that an earlier session asked for and never began, else a new one."""
         found = self._asked.pop(0) if self._asked else self._trials.ask(at_random=at_random)
         self._alike[found.config].append(found.number)
         return found
 
     def _repeats(self, proposal: Proposal) -> bool:
-        """Reject a proposal that was trained before, to its end or to a rung; return whether it was.
+        """Reject a proposal that was trained before, to its end or a rung; return if it was.
 
         It is marked as failed, which samplers ignore: PRUNED would make a good place look bad.
         """

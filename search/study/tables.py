@@ -81,7 +81,7 @@ class TrialResources(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectivesConfig(Table):
-    """The cost of a trial, and the ends of the axes of score and cost (see `search.objectives`)."""
+    """Cost of a trial, and the ends of both axes (see `search.objectives`)."""
 
     table: ClassVar[str] = "objectives"
 

@@ -1,8 +1,8 @@
-"""The figures and tables of the paper as studies (Wan et al., AAAI 2026, arXiv 2511.09901).
+"""The paper's figures and tables as studies (Wan et al., AAAI 2026, arXiv 2511.09901).
 
-A file a study; its docstring is the protocol: what the paper says, and the data, arms, seeds and
-smallest effects worth the name, fixed before anything was looked at. ``swast-search reproduce
-NAME`` conducts one.
+Each study is one file. Its docstring is the protocol: the paper's claim, and the data, arms,
+seeds and smallest effects that count, all fixed before any result was seen. ``swast-search
+reproduce NAME`` runs a study.
 """
 
 from studies.paper import (

@@ -1,17 +1,17 @@
 """Figure 1: the transparent analysis, on polynomial regression of Runge's function.
 
-What the paper says: (a, b) the more samples a network is fitted to, above all noisy ones, the
+The paper's claims: (a, b) the more samples a network is fitted to, above all noisy ones, the
 more its weights are tuned to them, and the more magnitude pruning hurts; (c) the larger the
 network, the harder it is to select samples for it.
 
-Protocol, fixed before looking. Polynomials of degree 10; of the 11 coefficients the 5 smallest
-are set to 0 (of an even function's fit, the odd ones, if nothing is amiss). Loss is the exact
-mean squared distance from the function. (a) 15 to 1000 samples, all exact; (b) 30 exact samples,
-and 5 to 500 with normal noise of standard deviation 0.3, beside as many exact ones. (c) Of 200
-exact samples 40 are drawn at random; I = sup |L − L̂| / L in closed form for degrees 0 to 12, and
-by sampling 2,000 θ and climbing from the best three of either sign. A hundred seeds draw samples,
-noise and subsets. Compared are log10 losses, seed by seed; the smallest effect worth the name is
-0.05 (12 %).
+Protocol, fixed before any result was seen. Polynomials of degree 10; the 5 smallest of the 11
+coefficients are set to 0 (the fit of an even function should lose its odd ones). Loss is the
+exact mean squared distance from the function. (a) 15 to 1000 samples, all exact; (b) 30 exact
+samples, and 5 to 500 with normal noise of standard deviation 0.3, beside as many exact ones. (c)
+Of 200 exact samples 40 are drawn at random; I = sup |L − L̂| / L in closed form for degrees 0 to
+12, and by sampling 2,000 θ and climbing from the best three of either sign. A hundred seeds draw
+samples, noise and subsets. Log10 losses are compared seed by seed; the smallest effect that
+counts is 0.05 (12 %).
 
 A control of ours: the same fits pruned in Legendre polynomials, since powers of x are correlated
 and networks' weights less so.
@@ -53,7 +53,7 @@ PLACES = np.linspace(-1, 1, 161)
 
 
 def conduct(setting: Setting, run: Run) -> Report:  # noqa: ARG001 - nothing is trained
-    """Measure, and say what it means."""
+    """Measure, and report."""
     found = measure(setting.seeds)
     reached = found.seen / found.hard
     return Report(
@@ -75,7 +75,7 @@ def conduct(setting: Setting, run: Run) -> Report:  # noqa: ARG001 - nothing is 
 
 
 def _rise(of: Array, than: Array) -> Array:
-    """How much larger losses are, in log10, seed by seed."""
+    """Return the increase of log10 losses, seed by seed."""
     return np.asarray(np.log10(of) - np.log10(than))
 
 
@@ -83,44 +83,44 @@ def _claims(found: Measured) -> list[Claim]:
     at, most, least = NOISY.index(200), -1, COUNTS.index(30)
     few = NOISY.index(10)
 
-    def told(text: str, of: Array, than: Array, remark: str = "") -> Claim:
+    def compared(text: str, of: Array, than: Array, remark: str = "") -> Claim:
         effect = bootstrap_mean(_rise(of, than))
         more = f"; {remark}" if remark else ""
         return claim(text, effect, LEAST, unit="plain", remark=f"log10 of their ratio{more}")
 
     return [
-        told(
+        compared(
             "(a) With more exact samples the pruned fit's loss grows (1000 against 30)",
             found.exact[:, most, 1],
             found.exact[:, least, 1],
         ),
-        told(
+        compared(
             "(b) With more noisy samples the pruned fit's loss grows (500 against 10)",
             found.noisy[:, most, 1],
             found.noisy[:, few, 1],
         ),
-        told(
+        compared(
             "(b) Noisy samples hurt the pruned fit more than as many exact ones (200)",
             found.noisy[:, at, 1],
             found.instead[:, at, 1],
         ),
-        told(
+        compared(
             "(b) They hurt it more than they hurt the fit that is not pruned (200)",
             found.noisy[:, at, 1] / found.instead[:, at, 1],
             found.noisy[:, at, 0] / found.instead[:, at, 0],
             "both against as many exact samples",
         ),
-        told(
+        compared(
             "(b, our control) The same, pruned in Legendre polynomials (200)",
             found.noisy[:, at, 2] / found.instead[:, at, 2],
             found.noisy[:, at, 0] / found.instead[:, at, 0],
-            "whether it hangs on the basis",
+            "whether it depends on the basis",
         ),
-        told(
+        compared(
             "(c) Selection is harder for larger polynomials (degree 12 against 2)",
             found.hard[:, 12],
             found.hard[:, 2],
-            "that it never falls is a theorem for nested models; how far it grows is measured",
+            "a theorem for nested models: it never falls; the size of the growth is measured",
         ),
     ]
 
@@ -194,7 +194,7 @@ def _grids(found: Measured) -> list[Grid]:
 
 
 def _unsigned(interval: Interval) -> str:
-    """A mean that cannot be below 0, with its interval."""
+    """Format a mean that cannot be below 0, with its interval."""
     return f"{interval.mean:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
 
 
@@ -210,7 +210,7 @@ LOOKS = {
 
 
 def draw_figure(report: Report, path: Path) -> None:
-    """Four panels: the fits, (a), (b) and (c)."""
+    """Draw four panels: the fits, (a), (b) and (c)."""
     with drawing(2, 2, (11, 8), path) as (_, (fits, clean, mixed, hard)):
         for curve in report.curves_of(FITS):
             if curve.name == "samples":
@@ -235,7 +235,7 @@ def draw_figure(report: Report, path: Path) -> None:
 
 
 def cells(setting: Setting) -> list[Cell]:  # noqa: ARG001
-    """None: nothing is trained."""
+    """Return no trainings: the fits need none."""
     return []
 
 

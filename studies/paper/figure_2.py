@@ -1,10 +1,10 @@
 """Figure 2: the timeline of one real run, drawn from its record.
 
-The paper's figure is a sketch of the method: warm up on all data with the dense network; then,
-round by round, select a coreset, record what the network says of it, prune, and train held near
-what was recorded. Here every panel is measured: loss and accuracy, samples an epoch, sparsity,
-and the recorded states, with how far the network has drifted from them (mean KL) when their round
-ends.
+The paper's figure is a sketch of the method: warm up the dense network on all data; then, round by
+round, select a coreset, record the network's outputs on it, prune, and train with a penalty on
+drift from those outputs. Here every panel is measured: loss and accuracy, samples an epoch,
+sparsity, and the recorded states, with the network's drift from them (mean KL) at the end of their
+round.
 
 Protocol. SWaST-cut at the defaults, seed 0, one run, no claim: small, digits and cnn-small;
 paper's scale, CIFAR-10 and ResNet-18.
@@ -31,15 +31,15 @@ DRIFT, BILL = "KL from them at the round's end", "training FLOPs, % of dense"
 
 
 def design(setting: Setting) -> Design:
-    """One run."""
+    """Return the design: one run."""
     return Design({RUN: base(setting, values={"diagnose.passes": True})}, setting.seeds)
 
 
 def report(setting: Setting, arms: Arms) -> Report:
-    """The run's curves.
+    """Report the run's curves.
 
     Raises:
-        DivergedError: there is nothing to draw.
+        DivergedError: the run diverged, so that there is nothing to draw.
     """
     outcome, cell = arms[RUN][0], design(setting).arms[RUN]
     if outcome.diverged:
@@ -68,7 +68,7 @@ def report(setting: Setting, arms: Arms) -> Report:
 
 
 def curves(outcome: Outcome) -> list[Curve]:
-    """Everything that is drawn, by epoch or by round."""
+    """Return every curve to draw, by epoch or by round."""
     history, rounds = outcome.history, outcome.rounds
     epochs = [float(each.epoch) for each in history]
     ends = [float(each.epoch) for each in rounds[1:]] + [epochs[-1]]
@@ -89,7 +89,7 @@ def curves(outcome: Outcome) -> list[Curve]:
 
 
 def draw(report: Report, path: Path) -> None:
-    """Panels over one another that share the epochs."""
+    """Draw panels over one another that share the epochs."""
     found = {curve.name: curve for curve in report.curves}
     states = found[STATES]
     with drawing(4, 1, (11, 9), path) as (_, (loss, data, weights, recorded)):
@@ -125,7 +125,7 @@ def _line(axes: Axes, curve: Curve, colour: str, marker: str = "") -> None:
 
 
 def _beside(axes: Axes, label: str) -> Axes:
-    """A second axis on the right."""
+    """Add a second axis on the right."""
     twin = axes.twinx()
     twin.set_ylabel(label)
     twin.spines["right"].set_visible(True)

@@ -1,20 +1,20 @@
-"""Figure 5: what pruning does to label noise and to overfitting.
+"""Figure 5: the effect of pruning on label noise and on overfitting.
 
-What the paper says: (a) with pruning fewer mislabelled samples get into the coresets, 10.62 %
-fewer in the last one; (b) the more is pruned, the smaller is the test loss minus the validation
-loss; (c) pruned networks keep a higher loss on mislabelled samples, relative to the clean ones.
-EL2N is its scorer under noise; which end of the ranking it keeps it does not say, and that
-decides.
+The paper's claims: (a) with pruning fewer mislabelled samples get into the coresets, 10.62 % fewer
+in the last one; (b) the more is pruned, the smaller is the test loss minus the validation loss;
+(c) pruned networks keep a higher loss on mislabelled samples, relative to the clean ones. EL2N is
+the paper's scorer under noise. The paper does not state which end of the ranking it keeps, and the
+result depends on that.
 
-Protocol, fixed before looking. Small: digits, cnn-small, SWaST-cut at the defaults (λ = 0.1 in
-every arm, pruned or not, so that pruning alone differs), 20 % of the training labels wrong
-(symmetric, drawn anew by every seed); seeds 0 to 9. (a) GradMatch, EL2N's hardest and easiest
+Protocol, fixed before any result was seen. Small: digits, cnn-small, SWaST-cut at the defaults (λ
+= 0.1 in every arm, pruned or not, so that only pruning differs), 20 % of the training labels wrong
+(symmetric, drawn again by every seed); seeds 0 to 9. (a) GradMatch, EL2N's hardest and easiest
 samples, and random ones; p = 90 % and no pruning; the share of wrong labels by round. (b, c)
 GradMatch and random at p = 0, 30, 50, 70 and 90 %, at the end of the run; (b) on clean labels as
-well. Claims are slopes over p, fitted seed by seed, with 95 % bootstrap intervals; the smallest
-ones worth the name: 1 point of noise, 0.02 of loss and 0.1 of the ratio from p = 0 to 1. Which
-images validate and which test is the same for all seeds: the level of (b) hangs on that, its
-slope hardly. Paper's scale: CIFAR-10, ResNet-18, five seeds.
+well. Claims are slopes over p, fitted seed by seed, with 95 % bootstrap intervals. The smallest
+effects that count: 1 point of noise, 0.02 of loss and 0.1 of the ratio from p = 0 to 1. All seeds
+share the validation images and the test images: the level of (b) depends on these, its slope
+hardly. Paper's scale: CIFAR-10, ResNet-18, five seeds.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ COLOURS = {
 
 
 def arm(name: str, sparsity: float) -> str:
-    """An arm's name: whose coresets, and how much is pruned."""
+    """Return an arm's name, made of its coresets' name and the sparsity."""
     return f"{name}, p = {sparsity:.0%}" if sparsity else f"{name}, not pruned"
 
 
 def design(setting: Setting) -> Design:
-    """What is trained."""
+    """Return all arms over the seeds."""
     arms = {}
     for name, scorer in {**SCORERS, CLEAN: SCORERS["gradmatch"]}.items():
         noise = 0.0 if name == CLEAN else RATE
@@ -75,41 +75,41 @@ def design(setting: Setting) -> Design:
 
 
 def by_round(outcomes: Sequence[Outcome]) -> Numbers:
-    """Share of wrong labels in each round's coreset, seeds × rounds."""
+    """Return the share of wrong labels in each round's coreset, seeds × rounds."""
     return np.array([[each.noise_ratio for each in outcome.rounds] for outcome in outcomes])
 
 
 def at_end(outcomes: Sequence[Outcome], of: Callable[[RoundNote], float | None]) -> Numbers:
-    """What the last round says of itself, a value a seed."""
+    """Return a measure of the last round, a value a seed."""
     return np.array([of(each.rounds[-1]) for each in outcomes], dtype=np.float64)
 
 
 def gap(note: RoundNote) -> float | None:
-    """Test minus validation loss."""
+    """Return test minus validation loss."""
     return note.overfitting
 
 
 def ratio(note: RoundNote) -> float | None:
-    """Loss on mislabelled samples over that on clean ones."""
+    """Return the loss on mislabelled samples over that on clean ones."""
     if note.noisy_loss is None or note.clean_loss is None:
         return None
     return note.noisy_loss / note.clean_loss
 
 
 def slopes(arms: Arms, name: str, of: Callable[[RoundNote], float | None]) -> Numbers:
-    """How a measure changes from p = 0 to p = 1, fitted over the sparsities seed by seed."""
+    """Return a measure's change from p = 0 to 1, fitted over the sparsities seed by seed."""
     values = np.array([at_end(arms[arm(name, each)], of) for each in SPARSITIES])
     return np.asarray(np.polyfit(SPARSITIES, values, 1)[0])
 
 
 def fewer(arms: Arms, name: str) -> Interval:
-    """How many fewer wrong labels pruning leaves in the last coreset, as a share of it."""
+    """Return the wrong labels that pruning keeps out of the last coreset, as a share of it."""
     dense, pruned = (by_round(arms[arm(name, each)])[:, -1] for each in (0.0, MOST))
     return bootstrap_mean(dense - pruned)
 
 
 def sound(arms: Arms) -> tuple[Arms, int]:
-    """The arms on the seeds on which none of them diverged, and how many seeds that leaves out."""
+    """Drop the seeds on which some arm diverged; return the arms, and the number of seeds lost."""
     count = len(next(iter(arms.values())))
     kept = [
         seed for seed in range(count) if not any(each[seed].diverged for each in arms.values())
@@ -120,7 +120,7 @@ def sound(arms: Arms) -> tuple[Arms, int]:
 
 
 def report(setting: Setting, trained: Arms) -> Report:
-    """The three panels, and whether the claims hold."""
+    """Report the three panels and the claims."""
     arms, lost = sound(trained)
     return Report(
         study="figure-5",
@@ -185,7 +185,7 @@ def _claims(arms: Arms) -> list[Claim]:
 
 def _curves(arms: Arms) -> list[Curve]:
     def spread(panel: str, name: str, x: Sequence[float], values: Numbers) -> Curve:
-        """Values are seeds × places."""
+        """Return a curve with its band; values are seeds × places."""
         mean, off = values.mean(axis=0), values.std(axis=0, ddof=min(1, len(values) - 1))
         ends = (mean - off).tolist(), (mean + off).tolist()
         return Curve(panel, name, tuple(x), mean.tolist(), *ends)
@@ -204,7 +204,7 @@ def _curves(arms: Arms) -> list[Curve]:
 
 
 def draw(report: Report, path: Path) -> None:
-    """Three panels."""
+    """Draw the three panels."""
     with drawing(1, 3, (14, 4.8), path) as (figure, (first, second, third)):
         first.axhline(100 * RATE, color=GREY, lw=0.8)
         for curve in report.curves_of("a"):

@@ -1,4 +1,4 @@
-"""What figure 1 measures of polynomial fits, seed by seed."""
+"""Measurements of polynomial fits for figure 1, seed by seed."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from studies.paper.runge import (
 )
 
 DEGREE, SHARE, SIGMA, EXACT = 10, 0.45, 0.3, 30
-"""Of the polynomials; of coefficients pruned; of the noise; samples beside the noisy ones."""
+"""Degree of the polynomials; share of coefficients pruned; standard deviation of the noise;
+exact samples beside the noisy ones."""
 COUNTS = (15, 20, 30, 50, 100, 200, 500, 1000)
 NOISY = (5, 10, 20, 50, 100, 200, 500)
 DEGREES = tuple(range(13))
 WHOLE, PART = 200, 40
-"""Samples, and how many of them are selected."""
+"""Number of samples, and number of them that are selected."""
 
 
 def losses(samples: Samples) -> tuple[float, float, float]:
-    """Losses of the fit: as it is, pruned in powers of x, pruned in Legendre polynomials."""
+    """Return the losses of the fit: not pruned, pruned in powers of x, in Legendre polynomials."""
     theta = fit(samples, DEGREE)
     turned = prune(np.asarray(legendre.poly2leg(theta), dtype=np.float64), SHARE)
     back = np.asarray(legendre.leg2poly(turned), dtype=np.float64)
@@ -38,12 +39,12 @@ def losses(samples: Samples) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Measured:
-    """All that was measured, a row a seed.
+    """All measurements, a row a seed.
 
     Attributes:
         exact: losses by kind with `COUNTS` exact samples, seeds × counts × 3.
-        noisy: with 30 exact and `NOISY` noisy ones, likewise.
-        instead: with as many exact ones in place of the noisy, likewise.
+        noisy: the same with 30 exact and `NOISY` noisy samples.
+        instead: the same with as many exact samples in place of the noisy ones.
         hard, seen: the difficulty in closed form and as sampled, seeds × degrees.
     """
 
@@ -55,7 +56,7 @@ class Measured:
 
 
 def measure(seeds: Sequence[int]) -> Measured:
-    """Fit, prune and select with every seed; those of a seed share their samples."""
+    """Fit, prune and select with every seed; all fits of a seed share their samples."""
 
     def over(counts: Sequence[int], make: Callable[[np.random.Generator, int], Samples]) -> Array:
         rows = [
@@ -83,7 +84,7 @@ def measure(seeds: Sequence[int]) -> Measured:
 
 
 def _selection(seed: int) -> tuple[Samples, Samples]:
-    """All samples, and those chosen at random."""
+    """Return all samples, and those chosen at random."""
     random = np.random.default_rng(seed)
     whole = draw(random, WHOLE, 0, 0)
     chosen = random.choice(WHOLE, PART, replace=False)

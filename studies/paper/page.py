@@ -1,4 +1,4 @@
-"""A report as one page that needs no network: the figure, the claims, every table, how made."""
+"""A report as one offline HTML page: figure, claims, every table, and how it was made."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ tr:last-child td {{ border-bottom: 0 }}
 """
 BOLD = re.compile(r"\*\*(.+?)\*\*")
 NUMBER = re.compile(r"[*]*[+−]?\d.{0,30}|–?")
-"""What stands to the right in a column of nothing else."""
+"""Cell text of a right-aligned column; all of its cells have to match."""
 
 
 def render(report: Report, png: bytes) -> str:
-    """The page's text.
+    """Return the page as HTML.
 
     Args:
-        report: what it shows.
+        report: to show.
         png: its figure.
     """
     return PAGE.format(
@@ -98,5 +98,5 @@ def _table(grid: Grid) -> str:
 
 
 def _bold(text: str) -> str:
-    """Markdown's asterisks as HTML."""
+    """Turn Markdown's asterisks into HTML."""
     return BOLD.sub(r"<b>\1</b>", text)

@@ -1,6 +1,6 @@
-"""What a study of the paper says in the end: claims, numbers beside the paper's, and how made.
+"""Report of a study: claims, numbers beside the paper's, and how it was made.
 
-A report is plain: it is written as JSON, and its figure, its page and its Markdown follow from it.
+A report is plain data, written as JSON. Its figure, its page and its Markdown are made from it.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from studies.summaries import ArmSummary
 from swast.files import replacing
 
 Unit = Literal["points", "plain"]
-"""Shares told as percentage points, or numbers as they are."""
+"""Shares shown as percentage points, or numbers as they are."""
 FEWEST_SEEDS = 5
-"""That a verdict takes: four differences are of one sign by chance once in eight times."""
+"""Seeds that a verdict needs: four differences share a sign by chance once in eight times."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim, and whether it holds here.
+    """Claim with its measured effect and verdict.
 
     Attributes:
         text: the claim, in a sentence.
-        effect: what was measured, above 0 where the claim is right.
-        least: the smallest effect worth the name, fixed beforehand.
+        effect: as measured, above 0 if the claim is right.
+        least: the smallest effect that counts, fixed beforehand.
         verdict: by `studies.statistics.verdict`.
         unit: of the effect.
-        paper: what the paper reports of it, in words.
-        remark: what a reader has to know besides.
+        paper: the paper's result, in words.
+        remark: anything else that a reader has to know.
     """
 
     text: str
@@ -54,19 +54,19 @@ def claim(
     paper: str = "",
     remark: str = "",
 ) -> Claim:
-    """A claim with its verdict; arguments as `Claim` has them."""
+    """Return a claim with its verdict; the arguments are the fields of `Claim`."""
     return Claim(text, effect, least, verdict(effect, least), unit, paper, remark)
 
 
 @dataclass(frozen=True)
 class Effect:
-    """A difference between two arms, paired over seeds.
+    """Difference between two arms, paired over seeds.
 
     Attributes:
-        group: what it is drawn with.
-        name: what differs.
-        interval: how much, in shares of the test set.
-        paper: the paper's difference for it, if it has one.
+        group: name of the effects that are drawn together.
+        name: of the difference.
+        interval: the difference, in shares of the test set.
+        paper: the paper's difference, if it reports one.
     """
 
     group: str
@@ -77,14 +77,14 @@ class Effect:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a figure: means over seeds, and how far they spread.
+    """Line of a figure: means over seeds, and their spread.
 
     Attributes:
-        panel: where it is drawn.
-        name: what it is.
-        x: its places.
-        mean: its values there.
-        low, high: the band around them; equal to the mean where there is none.
+        panel: to draw it in.
+        name: of the line.
+        x: positions.
+        mean: values at those positions.
+        low, high: the band around them; equal to the mean if there is none.
     """
 
     panel: str
@@ -96,13 +96,13 @@ class Curve:
 
     @classmethod
     def line(cls, panel: str, name: str, x: Sequence[float], y: Sequence[float]) -> Curve:
-        """A curve without a band."""
+        """Return a curve without a band."""
         return cls(panel, name, x, y, y, y)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: texts in columns, the first of them names."""
+    """Table of texts; the first column holds names."""
 
     title: str
     head: Sequence[str]
@@ -111,7 +111,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Made:
-    """How a report was made: the command, when, on what, and from which commit."""
+    """Origin of a report: command, date, machine and commit."""
 
     command: str = ""
     date: str = ""
@@ -121,20 +121,20 @@ class Made:
 
 @dataclass(frozen=True)
 class Report:
-    """A study's result.
+    """Result of a study.
 
     Attributes:
-        study: its name; ``title``: what it is.
+        study: name of the study; ``title``: its description.
         scale: ``small`` or ``paper``.
         seeds: over which everything was repeated.
-        settings: what was trained, by name.
-        caption: what the figure shows, with effects and their spread.
-        claims: what the paper says of it, and the controls.
-        arms: each over its seeds.
+        settings: of the trainings, by name.
+        caption: of the figure, with effects and their spread.
+        claims: the paper's claims, and the controls.
+        arms: summaries over the seeds, by name.
         effects: differences between arms.
-        curves: what the figure draws besides.
+        curves: further lines of the figure.
         grids: tables.
-        made: how.
+        made: origin of the report.
     """
 
     study: str
@@ -151,30 +151,32 @@ class Report:
     made: Made = Made()
 
     def cautious(self) -> Report:
-        """The report with nothing decided where there are too few seeds to decide anything."""
+        """Return the report, with no claim decided if there are too few seeds."""
         if len(self.seeds) >= FEWEST_SEEDS:
             return self
         claims = [replace(each, verdict="not decided") for each in self.claims]
         return replace(self, claims=claims)
 
     def curves_of(self, panel: str) -> list[Curve]:
-        """The curves of a panel."""
+        """Return the curves of a panel."""
         return [curve for curve in self.curves if curve.panel == panel]
 
     def to_json(self) -> str:
-        """The report as JSON."""
+        """Return the report as JSON."""
         return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
 
     def write(self, path: Path) -> None:
-        """Write it as JSON, whole or not at all."""
+        """Write the report as JSON, whole or not at all."""
         with replacing(path) as file:
             file.write(self.to_json().encode())
 
     @classmethod
     def read(cls, path: Path) -> Report:
-        """Read what `write` wrote."""
+        """Read a report that `write` wrote."""
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        claims = [Claim(**{**each, "effect": Interval(**each["effect"])}) for each in _all(values)]
+        claims = [
+            Claim(**{**each, "effect": Interval(**each["effect"])}) for each in _claims(values)
+        ]
         effects = [
             Effect(**{**each, "interval": Interval(**each["interval"])})
             for each in values.pop("effects")
@@ -190,7 +192,7 @@ class Report:
         )
 
 
-def _all(values: dict[str, Any]) -> list[dict[str, Any]]:
-    """The claims of a report's values, taken out of them."""
+def _claims(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Remove the claims from a report's values, and return them."""
     found: list[dict[str, Any]] = values.pop("claims")
     return found

@@ -1,8 +1,8 @@
-"""Polynomial regression of Runge's function, where pruning and selection can be seen through.
+"""Polynomial regression of Runge's function, in which pruning and selection are transparent.
 
 f(x) = 1 / (1 + 25 x²) on [−1, 1], fitted by least squares with polynomials of degree d; θ are
-their d + 1 coefficients. Fits are made in Legendre polynomials, which least squares takes well,
-and told in powers of x, whose coefficients magnitude pruning sets to 0.
+their d + 1 coefficients. Fits are made in Legendre polynomials, in which least squares is well
+conditioned. They are returned in powers of x, whose coefficients magnitude pruning sets to 0.
 
 Section 7 of the method (figure 1 of Wan et al., AAAI 2026).
 """
@@ -20,29 +20,30 @@ from scipy.optimize import minimize
 
 Array = NDArray[np.float64]
 NODES = 200
-"""Of the Gauss–Legendre rule that integrates losses; exact for what f's poles leave visible."""
+"""Number of nodes of the Gauss–Legendre rule that integrates losses; enough that the error due to
+f's poles is invisible."""
 
 
 def runge(x: ArrayLike) -> Array:
-    """Runge's function."""
+    """Return Runge's function at x."""
     return np.asarray(1 / (1 + 25 * np.square(np.asarray(x, dtype=np.float64))))
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Points of the function, n each, as they were measured."""
+    """Measured points of the function, n each."""
 
     x: Array
     y: Array
 
 
 def draw(random: np.random.Generator, clean: int, noisy: int, sigma: float) -> Samples:
-    """Samples at uniform places, some of them with normal noise.
+    """Draw samples at uniform places, some of them with normal noise.
 
     Args:
-        random: draws them; the clean ones first, so that adding noisy ones changes none of them.
-        clean: how many are exact.
-        noisy: how many are off.
+        random: draws the clean samples first, so that adding noisy ones changes none of them.
+        clean: number of exact samples.
+        noisy: number of samples with noise.
         sigma: standard deviation of the noise.
     """
     x = random.uniform(-1, 1, clean)
@@ -52,13 +53,13 @@ def draw(random: np.random.Generator, clean: int, noisy: int, sigma: float) -> S
 
 
 def fit(samples: Samples, degree: int) -> Array:
-    """Coefficients in powers of x, degree + 1 of them, of the least-squares fit."""
+    """Return the least-squares fit's coefficients in powers of x, degree + 1 of them."""
     found = legendre.legfit(samples.x, samples.y, degree)
     return np.asarray(legendre.leg2poly(found), dtype=np.float64)
 
 
 def prune(theta: Array, share: float) -> Array:
-    """The coefficients, round(share · n) of those smallest in magnitude set to 0."""
+    """Return the coefficients with the round(share · n) smallest in magnitude set to 0."""
     count = round(share * len(theta))
     pruned = theta.copy()
     pruned[np.argsort(np.abs(theta), kind="stable")[:count]] = 0
@@ -66,7 +67,7 @@ def prune(theta: Array, share: float) -> Array:
 
 
 def loss(theta: Array) -> float:
-    """Mean squared distance from Runge's function over [−1, 1]."""
+    """Return the mean squared distance from Runge's function over [−1, 1]."""
     x, weight = _rule()
     error = polynomial.polyval(x, theta) - runge(x)
     return float(weight @ error**2 / 2)
@@ -74,13 +75,13 @@ def loss(theta: Array) -> float:
 
 @cache
 def _rule() -> tuple[Array, Array]:
-    """Nodes and weights of the integral."""
+    """Return the nodes and weights of the integral."""
     x, weight = legendre.leggauss(NODES)
     return x, weight
 
 
 def moments(samples: Samples, degree: int) -> Array:
-    """The matrix A of a set, (d + 2) × (d + 2), for which L(θ) = θ̃ᵀAθ̃ is its mean squared error.
+    """Return the matrix A of a set, (d + 2) × (d + 2): L(θ) = θ̃ᵀAθ̃ is its mean squared error.
 
     θ̃ = (θ, 1), with θ in Legendre polynomials: the supremum below is the same in every basis.
     """
@@ -90,9 +91,9 @@ def moments(samples: Samples, degree: int) -> Array:
 
 
 def difficulty(whole: Samples, part: Samples, degree: int) -> float:
-    """I(D, D̂) = sup over θ of |L(θ) − L̂(θ)| / L(θ): how far a coreset's loss can be off.
+    """Return I(D, D̂) = sup over θ of |L(θ) − L̂(θ)| / L(θ), the largest error of a coreset's loss.
 
-    The largest |eigenvalue| of (A − B)v = μAv, A and B being the moments of D and D̂. An
+    It is the largest |eigenvalue| of (A − B)v = μAv, A and B being the moments of D and D̂. An
     eigenvector whose last entry is 0 is a θ at infinity; the supremum is then approached.
 
     Raises:
@@ -105,14 +106,16 @@ def difficulty(whole: Samples, part: Samples, degree: int) -> float:
 def sampled_difficulty(
     whole: Samples, part: Samples, degree: int, random: np.random.Generator, draws: int = 2000
 ) -> float:
-    """The same by looking: the largest ratio at random θ, the best of either sign climbed from.
+    """Estimate the difficulty as the largest ratio at random θ and at maxima climbed to from them.
+
+    Climbing starts from the three best θ of either sign.
 
     Args:
         whole: D.
         part: D̂.
         degree: of the polynomials.
         random: draws θ, normal around the best fit, at many distances from it.
-        draws: how many.
+        draws: number of θ to draw.
     """
     a, b = moments(whole, degree), moments(part, degree)
     fitted = np.linalg.solve(a[:-1, :-1], -a[:-1, -1])
@@ -138,7 +141,7 @@ def sampled_difficulty(
 
 
 def _ratio(a: Array, b: Array, thetas: Array) -> Array:
-    """(L − L̂) / L at some θ, of which the last axis holds the coefficients."""
+    """Return (L − L̂) / L at every θ; the last axis holds the coefficients."""
     extended = np.concatenate([thetas, np.ones((*thetas.shape[:-1], 1))], axis=-1)
     over, under = (np.sum(extended @ m * extended, axis=-1) for m in (a - b, a))
     return np.asarray(over / under)

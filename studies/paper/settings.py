@@ -1,12 +1,12 @@
-"""What the studies train where nothing else is said, at either scale.
+"""Default trainings of the studies at either scale.
 
 Small: digits, cnn-small, the trainer's defaults (T = 30, K = 3, R = 5, RigL to 90 % by a cubic
-schedule, ERK, GradMatch, λ = 0.1 of a batch mean). Fashion-MNIST stands in for harder pictures: a
-stratified part of it, 5,000 samples to train on, lenet-5.
+schedule, ERK, GradMatch, λ = 0.1 of a batch mean). Fashion-MNIST provides harder pictures: a
+stratified part of it with 5,000 training samples, lenet-5.
 
-Paper: what Wan et al. state (network, scorer by data set, λ, RigL) and, where the page is silent,
-what the parts were published with: GradMatch's 300 epochs, batch, rate and interval on CIFAR;
-Moderate's 90 epochs on Tiny ImageNet; the usual 90 epochs of ImageNet.
+Paper: the settings that Wan et al. state (network, scorer by data set, λ, RigL). Where they state
+none, those that each part was published with: GradMatch's 300 epochs, batch, rate and interval on
+CIFAR; Moderate's 90 epochs on Tiny ImageNet; the usual 90 epochs of ImageNet.
 """
 
 from __future__ import annotations
@@ -77,17 +77,17 @@ BASES: Mapping[str, Values] = {
         "augment.flip": True,
     },
 }
-"""What is trained on each data set."""
+"""Training values for each data set."""
 SUBSETS = {"fashion-mnist": FASHION}
 
 
 def base(setting: Setting, data: str | None = None, values: Values | None = None) -> Cell:
-    """A training of SWaST-cut, with its first seed.
+    """Return a training of SWaST-cut with the setting's first seed.
 
     Args:
         setting: of the study.
-        data: the data set; digits, or CIFAR-10 at the paper's scale, where absent.
-        values: what is otherwise, by the configuration's paths.
+        data: the data set; by default digits, or CIFAR-10 at the paper's scale.
+        values: changes, by the configuration's paths.
     """
     data = data or ("digits" if setting.scale == "small" else "cifar10")
     config = TrainConfig().with_values(
@@ -104,7 +104,7 @@ def base(setting: Setting, data: str | None = None, values: Values | None = None
 
 
 def told(cell: Cell) -> dict[str, str]:
-    """What a training is, for a reader."""
+    """Describe a training's settings to a reader, by name."""
     config, subset = cell.config, cell.subset
     part = f", {subset.train} training samples of it" if subset.train else ""
     return {

@@ -1,4 +1,4 @@
-"""A study of the paper: what it trains at a scale, and what follows from how that came out."""
+"""Studies of the paper: their settings, their trainings, and the reports made of the outcomes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from studies.summaries import accuracies
 ScaleName = Literal["small", "paper"]
 SCALES: tuple[ScaleName, ...] = ("small", "paper")
 Arms = Mapping[str, Sequence[Outcome]]
-"""What came of each arm, in the order of the seeds."""
+"""Outcomes of each arm, in the order of the seeds."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """How a study is made.
+    """Scale, seeds and device of a study.
 
     Attributes:
-        scale: ``small``, for two cores, or the paper's.
+        scale: ``small``, for two cores, or ``paper``, the paper's.
         seeds: over which everything is repeated.
-        device: what trains.
+        device: to train on.
     """
 
     scale: ScaleName
@@ -38,38 +38,38 @@ class Design:
     """Arms over seeds.
 
     Attributes:
-        arms: by name, each with some seed.
-        seeds: that each of them is trained with.
+        arms: one training of each arm by name, with any seed.
+        seeds: to train each arm with.
     """
 
     arms: Mapping[str, Cell]
     seeds: tuple[int, ...]
 
     def cell(self, arm: str, seed: int) -> Cell:
-        """An arm's training with a seed."""
+        """Return an arm's training with a seed."""
         cell = self.arms[arm]
         return replace(cell, config=replace(cell.config, seed=seed))
 
     def cells(self) -> list[Cell]:
-        """Every training, seed by seed, so that what is known early is even."""
+        """Return every training, seed by seed, so that early results cover all arms alike."""
         return [self.cell(arm, seed) for seed in self.seeds for arm in self.arms]
 
     def outcomes(self, run: Run) -> Arms:
-        """What comes of every arm."""
+        """Train every arm, and return the outcomes."""
         made = run(self.cells())
         return {arm: [made[self.cell(arm, seed)] for seed in self.seeds] for arm in self.arms}
 
 
 @dataclass(frozen=True)
 class Study:
-    """A figure or table of the paper as a study.
+    """Study of one of the paper's figures or tables.
 
     Attributes:
-        name: by which it is asked for.
-        title: what it is, in a line.
-        seeds: how many a scale has, fixed before anything was looked at.
-        cells: what it trains first; a study may ask for more when it knows what came of these.
-        conduct: trains by what it is handed, and reports.
+        name: of the study on the command line.
+        title: a description in one line.
+        seeds: number of seeds at each scale, fixed before any result was seen.
+        cells: the trainings it starts with; it may request more once it has their outcomes.
+        conduct: trains through a `Run`, and returns the report.
         draw: draws the figure of a report to a PNG.
     """
 
@@ -86,7 +86,7 @@ class Study:
         seeds: int | None = None,
         device: Literal["cpu", "cuda"] = "cpu",
     ) -> Setting:
-        """The study at a scale, with its own number of seeds or another."""
+        """Return the setting of a scale, with the study's own number of seeds or another."""
         return Setting(scale, tuple(range(seeds or self.seeds[scale])), device)
 
 
@@ -98,7 +98,7 @@ def designed(
     report: Callable[[Setting, Arms], Report],
     draw: Callable[[Report, Path], None],
 ) -> Study:
-    """A study whose trainings are all known beforehand."""
+    """Return a study whose trainings are all known beforehand."""
 
     def conduct(setting: Setting, run: Run) -> Report:
         return report(setting, design(setting).outcomes(run))
@@ -107,12 +107,12 @@ def designed(
 
 
 def gain(arms: Arms, ours: str, theirs: str) -> Interval:
-    """How much more accurate on the test set an arm is than another, paired over seeds."""
+    """Return an arm's gain in test accuracy over another arm, paired over seeds."""
     return paired(accuracies(arms[ours]), accuracies(arms[theirs]))
 
 
 def billed(outcomes: Sequence[Outcome], dense: int) -> list[Outcome]:
-    """Outcomes whose relative FLOPs are those of one and the same dense training."""
+    """Return outcomes with FLOPs relative to one common dense training of ``dense`` FLOPs."""
     return [
         replace(each, relative_flops=each.relative_flops * each.dense_flops / dense)
         for each in outcomes

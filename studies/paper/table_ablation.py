@@ -1,17 +1,17 @@
 """Ablation: one setting at a time around the defaults, and with and without each part.
 
-What the paper says: every part helps (preservation, coreset selection, pruning), λ = 0.1 is about
+The paper's claims: every part helps (preservation, coreset selection, pruning), λ = 0.1 is about
 best, RigL and GradMatch are the pruner and scorer of choice on CIFAR.
 
-Protocol, fixed before looking. Small: digits, cnn-small, SWaST-cut at the defaults (GradMatch, s
-= 10 %, RigL, p = 90 %, cubic, K = 3, R = 5, λ = 0.1); every arm differs from them in what it is
-named for and nothing else; seeds 0 to 9. λ and its reduction, R, K, all 17 scorers (el2n hard and
-easy; infobatch at 50 %, the share that it was published with), all pruners (n:m at 75 %, uniform,
-one-shot, as it must be; channel at 50 %, uniform), the five schedules, the three distributions;
-and parts left out, alone and together. Test accuracy after the last epoch; differences paired
-by seed, 95 % bootstrap intervals; the smallest effect worth the name is half a point. Among 50
-differences two or three exclude 0 by chance. Paper's scale: CIFAR-10, ResNet-18, five seeds;
-scorers whose solver outweighs the training are left out.
+Protocol, fixed before any result was seen. Small: digits, cnn-small, SWaST-cut at the defaults
+(GradMatch, s = 10 %, RigL, p = 90 %, cubic, K = 3, R = 5, λ = 0.1); every arm differs from them
+only in the setting that it is named for; seeds 0 to 9. λ and its reduction, R, K, all 17 scorers
+(el2n hard and easy; infobatch at 50 %, the share that it was published with), all pruners (n:m at
+75 %, uniform, and one-shot, which it requires; channel at 50 %, uniform), the five schedules, the
+three distributions; and parts left out, alone and together. Test accuracy after the last epoch;
+differences paired by seed, 95 % bootstrap intervals; the smallest effect that counts is half a
+point. Among 50 differences two or three exclude 0 by chance. Paper's scale: CIFAR-10, ResNet-18,
+five seeds; scorers whose solver costs more than the training are left out.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ SCORERS = (
     "ccs",
 )
 SLOW = {"herding", "k-center", "craig", "glister"}
-"""Not at the paper's scale."""
+"""Scorers that are left out at the paper's scale."""
 PRUNERS: dict[str, Values] = {
     **{name: {} for name in ("magnitude", "set", "granet", "snip", "synflow", "random")},
     "n:m": {"prune.sparsity": 0.75, "prune.schedule": "one-shot", **UNIFORM},
@@ -64,7 +64,7 @@ PRUNERS: dict[str, Values] = {
 
 
 def fields(setting: Setting) -> dict[str, dict[str, Values]]:
-    """What differs from the defaults, by what it is a setting of, and by name."""
+    """Return each arm's changes to the defaults, by group and by name."""
     small = setting.scale == "small"
     scorers = [name for name in SCORERS if small or name not in SLOW]
     intervals, warmups = ((1, 3, 9, 27), (1, 6, 9)) if small else ((5, 10, 40), (5, 30, 60))
@@ -95,7 +95,7 @@ def fields(setting: Setting) -> dict[str, dict[str, Values]]:
 
 
 def design(setting: Setting) -> Design:
-    """What is trained."""
+    """Return all arms over the seeds."""
     arms = {DEFAULTS: base(setting)}
     for group, named in fields(setting).items():
         for name, values in named.items():
@@ -104,7 +104,7 @@ def design(setting: Setting) -> Design:
 
 
 def effects(setting: Setting, arms: Arms) -> list[Effect]:
-    """Every arm less the defaults."""
+    """Return every arm less the defaults."""
     return [
         Effect(group, name, gain(arms, f"{group}: {name}", DEFAULTS))
         for group, named in fields(setting).items()
@@ -113,7 +113,7 @@ def effects(setting: Setting, arms: Arms) -> list[Effect]:
 
 
 def report(setting: Setting, arms: Arms) -> Report:
-    """What each setting and each part is worth."""
+    """Report the effect of each setting and each part."""
     without = "; the paper gives no single number"
     claims = [
         claim(
@@ -142,10 +142,10 @@ def report(setting: Setting, arms: Arms) -> Report:
         ),
     ]
     caption = (
-        f"What one change costs or gains against the defaults, over {len(setting.seeds)} seeds, "
-        "with 95 % bootstrap intervals: blue is better than the defaults and orange worse where "
-        "the interval excludes 0. Some fifty differences are shown: two or three exclude 0 by "
-        "chance. What a change does to the bill is in the table of arms."
+        f"The effect of one change to the defaults, over {len(setting.seeds)} seeds, with 95 % "
+        "bootstrap intervals: blue is better than the defaults and orange worse, if the interval "
+        "excludes 0. Some fifty differences are shown: two or three exclude 0 by chance. The "
+        "table of arms has the effect on FLOPs."
     )
     return Report(
         study="table-ablation",
@@ -161,7 +161,7 @@ def report(setting: Setting, arms: Arms) -> Report:
 
 
 def draw(report: Report, path: Path) -> None:
-    """All differences, in two columns."""
+    """Draw all differences, in two columns."""
     left = ("part", "λ", "R", "K", "schedule", "distribution")
     with drawing(1, 2, (13, 9), path) as (_, panels):
         for axes, first in zip(panels, (True, False), strict=True):

@@ -1,16 +1,16 @@
 """Coreset selection improves pruning: pruned networks trained on coresets, and on all data.
 
-What the paper says (ResNet-18, CIFAR-10, p = 90 %): SWaST-cut reaches 93.15 %, 3.33 points above
+The paper's claims (ResNet-18, CIFAR-10, p = 90 %): SWaST-cut reaches 93.15 %, 3.33 points above
 pruning alone; up to 4.43 points above it at equal FLOPs.
 
-Protocol, fixed before looking. Small: digits, cnn-small, p = 90 % of all layers, by four pruners
-(RigL, magnitude, GraNet, SNIP); coresets of 10 %; seeds 0 to 9; nothing is tuned for any arm.
-Every pruner has four arms: pruning only, on all data for as many epochs; pruning only on all data
-for so few that it costs what SWaST does (17 epochs, pruned after every one; the bills are in the
-table); SWaST with GradMatch; and, our control, SWaST with coresets redrawn at random. Dense
-training and the coreset alone are references. Test accuracy after the last epoch; differences
-paired by seed, 95 % bootstrap intervals; claims pool the pruners seed by seed. The smallest gain
-worth the name is half a point. Paper's scale: CIFAR-10, ResNet-18, RigL, five seeds.
+Protocol, fixed before any result was seen. Small: digits, cnn-small, p = 90 % of all layers, by
+four pruners (RigL, magnitude, GraNet, SNIP); coresets of 10 %; seeds 0 to 9; nothing is tuned for
+any arm. Every pruner has four arms: pruning only, on all data for as many epochs; pruning only, on
+all data for so few epochs that it costs as much as SWaST (17 epochs, pruned after every one; the
+table has the FLOPs); SWaST with GradMatch; and, our control, SWaST with coresets redrawn at
+random. Dense training and the coreset alone are references. Test accuracy after the last epoch;
+differences paired by seed, 95 % bootstrap intervals; claims pool the pruners seed by seed. The
+smallest gain that counts is half a point. Paper's scale: CIFAR-10, ResNet-18, RigL, five seeds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHORT: dict[str, Values] = {
     "small": {"epochs": 17, "warmup_epochs": 1, "interval": 1},
     "paper": {"epochs": 50, "warmup_epochs": 2, "interval": 2},
 }
-"""All data for what SWaST costs, by the forecast of its bill."""
+"""Schedule on all data that costs as much as SWaST, by the forecast of its FLOPs."""
 ONLY, EQUAL, OURS, RANDOM = (
     "pruning only",
     "pruning only, equal FLOPs",
@@ -42,11 +42,11 @@ COLOURS = {ONLY: ORANGE, EQUAL: PURPLE, OURS: BLUE, RANDOM: GREEN}
 REFERENCES = ("dense", "coreset only")
 LEAST = 0.005
 PAPERS = {ONLY: 0.0333, EQUAL: 0.0443}
-"""What the paper gains over either."""
+"""The paper's gains over either."""
 
 
 def design(setting: Setting) -> Design:
-    """What is trained."""
+    """Return all arms over the seeds."""
     arms = {
         "dense": base(setting, values={**DENSE, **WHOLE_DATA}),
         "coreset only": base(setting, values={**DENSE, **PLAIN}),
@@ -63,7 +63,7 @@ def design(setting: Setting) -> Design:
 
 
 def pooled(setting: Setting, arms: Arms, ours: str, theirs: str) -> Interval:
-    """A difference, the pruners averaged seed by seed."""
+    """Return a difference, the pruners averaged seed by seed."""
     found = [
         np.subtract(accuracies(arms[f"{pruner}: {ours}"]), accuracies(arms[f"{pruner}: {theirs}"]))
         for pruner in PRUNERS[setting.scale]
@@ -72,7 +72,7 @@ def pooled(setting: Setting, arms: Arms, ours: str, theirs: str) -> Interval:
 
 
 def effects(setting: Setting, arms: Arms) -> list[Effect]:
-    """SWaST against pruning only and against random coresets, pruner by pruner."""
+    """Compare SWaST with pruning only and with random coresets, pruner by pruner."""
     pairs = [(OURS, ONLY), (OURS, EQUAL), (RANDOM, ONLY), (RANDOM, EQUAL), (OURS, RANDOM)]
     return [
         Effect(
@@ -87,7 +87,7 @@ def effects(setting: Setting, arms: Arms) -> list[Effect]:
 
 
 def report(setting: Setting, arms: Arms) -> Report:
-    """The gains, and whether the claims hold."""
+    """Report the gains and the claims."""
     dense = arms["dense"][0].dense_flops
     claims = [
         claim(
@@ -103,7 +103,7 @@ def report(setting: Setting, arms: Arms) -> Report:
             paper="up to +4.43 points",
         ),
         claim(
-            "Our control: it takes chosen coresets, and random ones are worse",
+            "Our control: chosen coresets are needed, and random ones are worse",
             pooled(setting, arms, OURS, RANDOM),
             LEAST,
         ),
@@ -111,8 +111,8 @@ def report(setting: Setting, arms: Arms) -> Report:
     caption = (
         f"Networks pruned to 90 %, over {len(setting.seeds)} seeds. Left: test accuracy against "
         "training FLOPs (mean and standard deviation; one mark a pruner). Right: differences "
-        "with their 95 % bootstrap intervals, blue above 0 and orange below where the interval "
-        "excludes it. Diamonds: what the paper reports for RigL on CIFAR-10."
+        "with their 95 % bootstrap intervals, blue above 0 and orange below if the interval "
+        "excludes 0. Diamonds: the paper's differences for RigL on CIFAR-10."
     )
     return Report(
         study="table-pruning",
@@ -128,7 +128,7 @@ def report(setting: Setting, arms: Arms) -> Report:
 
 
 def draw(report: Report, path: Path) -> None:
-    """Accuracy against FLOPs, and the differences."""
+    """Draw accuracy against FLOPs, and the differences."""
     size = (13, max(4.5, 1.4 + 0.3 * len(report.effects)))
     with drawing(1, 2, size, path) as (figure, (left, right)):
         for name, arm in report.arms.items():

@@ -1,16 +1,16 @@
-"""SWaST-trim: what pruning the linear layers adds to a coreset.
+"""SWaST-trim: the gain from pruning the linear layers, over the coreset alone.
 
-What the paper says (ResNet-18, GradMatch, CIFAR-10 and -100): trim beats the coreset alone at
+The paper's claims (ResNet-18, GradMatch, CIFAR-10 and -100): trim beats the coreset alone at
 every sparsity, by 0.38 to 3.07 points at p = 90 % (it prints 2.97; its accuracies differ by
-3.07); the more is pruned the more it gains; and it gains most on the smallest coresets.
+3.07); the gain grows with the sparsity; and it is largest on the smallest coresets.
 
-Protocol, fixed before looking. Small: digits, cnn-small, coresets of 10, 5 and 2 % (115, 57 and
-23 samples), which stand beside CIFAR-10's 10, 5 and 1 %; p = 90, 50 and 10 %; seeds 0 to 19;
-nothing is tuned for any arm. Test accuracy after the last epoch; differences paired by seed, 95 %
-bootstrap intervals; claims pool the rows seed by seed. The smallest gain worth the name is the
+Protocol, fixed before any result was seen. Small: digits, cnn-small, coresets of 10, 5 and 2 %
+(115, 57 and 23 samples), compared with CIFAR-10's 10, 5 and 1 %; p = 90, 50 and 10 %; seeds 0 to
+19; nothing is tuned for any arm. Test accuracy after the last epoch; differences paired by seed,
+95 % bootstrap intervals; claims pool the rows seed by seed. The smallest gain that counts is the
 paper's own smallest: 0.38 points at p = 90 %, 0.29 from 10 to 90 %; 1 point from the largest to
-the smallest coreset. A control of ours: the coreset alone with the KL term, since trim has it and
-the paper's baseline has not. Paper's scale: its own rows, five seeds.
+the smallest coreset. A control of ours: the coreset alone with the KL term, since trim has that
+term and the paper's baseline has not. Paper's scale: its own rows, five seeds.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ NUMBERS = {
     ("CIFAR-100", 0.05): (64.79, (66.19, 65.56, 65.09)),
     ("CIFAR-100", 0.01): (36.42, (38.38, 37.58, 36.88)),
 }
-"""The paper's accuracies: of the coreset alone, and by sparsity."""
+"""The paper's accuracies: that of the coreset alone, and those by sparsity."""
 BESIDE = {0.10: 0.10, 0.05: 0.05, 0.02: 0.01}
-"""Our coreset shares of digits, and the paper's of CIFAR-10 beside them."""
+"""The paper's coreset share of CIFAR-10 to compare each share of digits with."""
 
 
 def _row(name: str, data: str, fraction: float, beside: tuple[str, float]) -> Row:
     alone, reported = NUMBERS[beside]
     numbers = dict(zip(SPARSITIES, reported, strict=True))
-    told = f"{beside[0]}, s = {beside[1]:.0%}"
-    return Row(f"{name}, s = {fraction:.0%}", data, fraction, told, alone, numbers)
+    theirs = f"{beside[0]}, s = {beside[1]:.0%}"
+    return Row(f"{name}, s = {fraction:.0%}", data, fraction, theirs, alone, numbers)
 
 
 def table(setting: Setting) -> Tailoring:
-    """The table's rows at a scale."""
+    """Return the table's rows at a scale."""
     if setting.scale == "small":
         pairs = BESIDE.items()
         rows = [_row("digits", "digits", ours, ("CIFAR-10", its)) for ours, its in pairs]
@@ -55,12 +55,12 @@ def table(setting: Setting) -> Tailoring:
 
 
 def design(setting: Setting) -> Design:
-    """What is trained."""
+    """Return all arms over the seeds."""
     return table(setting).design(setting)
 
 
 def report(setting: Setting, arms: Arms) -> Report:
-    """The gains, and whether the claims hold."""
+    """Report the gains and the claims."""
     made = table(setting)
     most, least = made.sparsities[0], made.sparsities[-1]
     rise = made.pooled(arms, most) - made.pooled(arms, least)
@@ -97,15 +97,15 @@ def report(setting: Setting, arms: Arms) -> Report:
             "Our control: trim beats the coreset alone that has the KL term, too",
             bootstrap_mean(made.pooled(arms, most, kl=True)),
             0.0038,
-            remark="whether it is the pruning that gains",
+            remark="whether the gain comes from pruning",
         ),
     ]
     caption = (
-        "What SWaST-trim gains over training on the coreset alone, by coreset share and sparsity; "
-        f"the mean over {len(setting.seeds)} seeds and its 95 % bootstrap interval, blue above 0 "
-        "and orange below where the interval excludes it. Diamonds: the paper's gains on CIFAR. "
-        "“KL alone” is the coreset without pruning with the preservation term: what of a gain is "
-        f"not the pruning's. At p = 90 %: {span(gains)} points."
+        "The gain of SWaST-trim over training on the coreset alone, by coreset share and "
+        f"sparsity; the mean over {len(setting.seeds)} seeds and its 95 % bootstrap interval, "
+        "blue above 0 and orange below if the interval excludes 0. Diamonds: the paper's gains "
+        "on CIFAR. “KL alone” is the coreset without pruning with the preservation term: the "
+        f"part of a gain that is not due to pruning. At p = 90 %: {span(gains)} points."
     )
     blank = Report("table-trim", STUDY.title, "", (), {}, caption, claims)
     return made.report(blank, arms, setting)

@@ -1,7 +1,7 @@
-"""SWaST against the coreset alone, over coreset sizes and sparsities: what both tables measure.
+"""Comparison of SWaST with the coreset alone, for the tables of trim and cut.
 
 Every row (data, network, coreset share) has the coreset without pruning, with and without the KL
-term, and SWaST at every sparsity; all of them share the row's settings and seeds.
+term, and SWaST at every sparsity. All of them share the row's settings and seeds.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ KL = "KL alone"
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table.
+    """Row of a table.
 
     Attributes:
         name: its data and coreset share.
         data: the data set.
         fraction: the coreset's share.
-        beside: the paper's row that stands beside it.
+        beside: the paper's row to compare it with.
         alone: the paper's accuracy of the coreset alone, in per cent; None if it has no such row.
         reported: the paper's accuracies by sparsity, in per cent.
-        values: what is otherwise.
+        values: further changes to the configuration.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Row:
     values: Values = field(default_factory=dict)
 
     def cell(self, setting: Setting, values: Values) -> Cell:
-        """A training of the row."""
+        """Return a training of the row."""
         common = {"coreset.fraction": self.fraction, **self.values}
         return base(setting, self.data, {**common, **values})
 
     def gain(self, sparsity: float) -> float | None:
-        """The paper's gain over the coreset alone, as a share."""
+        """Return the paper's gain over the coreset alone, as a share."""
         if self.alone is None or sparsity not in self.reported:
             return None
         return round(self.reported[sparsity] - self.alone, 2) / 100
@@ -61,22 +61,22 @@ class Row:
 
 @dataclass(frozen=True)
 class Tailoring:
-    """A table: its rows and sparsities, and the variant, ``trim`` or ``cut``."""
+    """Table of rows and sparsities for one variant, ``trim`` or ``cut``."""
 
     variant: str
     rows: Sequence[Row]
     sparsities: Sequence[float]
 
     def alone(self, row: Row, *, kl: bool = False) -> str:
-        """The arm of a row's coreset without pruning."""
+        """Return the name of a row's arm without pruning."""
         return f"{row.name}: coreset only" + (", KL" if kl else "")
 
     def pruned(self, row: Row, sparsity: float) -> str:
-        """The arm of SWaST in a row."""
+        """Return the name of a row's arm of SWaST."""
         return f"{row.name}: {self.variant}, p = {sparsity:.0%}"
 
     def design(self, setting: Setting) -> Design:
-        """All arms over the seeds."""
+        """Return all arms over the seeds."""
         arms = {}
         for row in self.rows:
             arms[self.alone(row)] = row.cell(setting, {**DENSE, **PLAIN})
@@ -87,17 +87,17 @@ class Tailoring:
         return Design(arms, setting.seeds)
 
     def gains(self, arms: Arms, row: Row, sparsity: float, *, kl: bool = False) -> Gains:
-        """SWaST less the coreset alone, or less that with the KL term, a value a seed."""
+        """Return SWaST less the coreset alone, or less that with the KL term, a value a seed."""
         ours = accuracies(arms[self.pruned(row, sparsity)])
         return np.subtract(ours, accuracies(arms[self.alone(row, kl=kl)]))
 
     def pooled(self, arms: Arms, sparsity: float, *, kl: bool = False) -> Gains:
-        """The same, the rows averaged seed by seed."""
+        """Return the gains, the rows averaged seed by seed."""
         every = [self.gains(arms, row, sparsity, kl=kl) for row in self.rows]
         return np.asarray(np.mean(every, axis=0), dtype=np.float64)
 
     def effects(self, arms: Arms) -> list[Effect]:
-        """The gains over the coreset alone, and what the KL term gains it."""
+        """Return the gains of SWaST, and of the KL term, over the coreset alone."""
         found = []
         for row in self.rows:
             for sparsity in self.sparsities:
@@ -109,7 +109,7 @@ class Tailoring:
         return found
 
     def grid(self, arms: Arms) -> Grid:
-        """The paper's table with our numbers: mean ± standard deviation, in per cent."""
+        """Return the paper's table with our numbers: mean ± standard deviation, in per cent."""
         head = ["data", *(f"p = {each:.0%}" for each in self.sparsities), "coreset only", "KL"]
         rows: list[list[str]] = []
         for row in self.rows:
@@ -122,7 +122,7 @@ class Tailoring:
         return Grid("Test accuracy, %, beside the paper's", head, rows)
 
     def report(self, study: Report, arms: Arms, setting: Setting) -> Report:
-        """A report with all that does not hang on the table's claims."""
+        """Fill in every part of a report that does not depend on the table's claims."""
         cells = self.design(setting).arms
         return replace(
             study,
@@ -144,13 +144,13 @@ def _mean(outcomes: Sequence[Outcome]) -> str:
 
 
 def span(effects: Sequence[Interval]) -> str:
-    """Gains from the lowest to the highest, in points."""
+    """Format the range of gains, from the lowest to the highest, in points."""
     means = [100 * each.mean for each in effects]
     return f"{min(means):+.2f} to {max(means):+.2f}".replace("-", "−")
 
 
 def draw(report: Report, path: Path) -> None:
-    """The gains over the coreset alone, a row each, with the paper's."""
+    """Draw the gains over the coreset alone, a row each, with the paper's."""
     groups = list(dict.fromkeys(effect.group for effect in report.effects))
     size = (11, 1.6 + 0.32 * len(report.effects))
     with drawing(1, 1, size, path) as (figure, (axes,)):

@@ -1,4 +1,4 @@
-"""A report as tables and Markdown."""
+"""Reports as tables and Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ VERDICTS = {"yes": "yes", "no": "no", "not decided": "not decided at this scale"
 
 
 def grids(report: Report) -> list[Grid]:
-    """All tables of a report: the claims, the differences, the arms, and its own."""
+    """Return all tables of a report: claims, differences, arms, and its own."""
     made = [claims_grid(report.claims)] if report.claims else []
     if report.effects:
         made.append(effects_grid(report))
@@ -22,7 +22,7 @@ def grids(report: Report) -> list[Grid]:
 
 
 def claims_grid(claims: Sequence[Claim]) -> Grid:
-    """The claims with their verdicts."""
+    """Return the table of claims, with their verdicts."""
     rows = [
         [each.text, VERDICTS[each.verdict], measured(each), each.paper or MISSING, each.remark]
         for each in claims
@@ -31,17 +31,17 @@ def claims_grid(claims: Sequence[Claim]) -> Grid:
 
 
 def measured(claim: Claim) -> str:
-    """What was measured of a claim, with its interval and unit."""
+    """Format a claim's measured effect, with its interval and unit."""
     return in_unit(claim.effect, claim.unit)
 
 
 def in_unit(effect: Interval, unit: str) -> str:
-    """An effect: points of a share, or a plain number."""
+    """Format an effect: points of a share, or a plain number."""
     return f"{points(effect, 2)} points" if unit == "points" else plain(effect)
 
 
 def effects_grid(report: Report) -> Grid:
-    """The differences, ours beside the paper's."""
+    """Return the table of differences, ours beside the paper's."""
     rows = [
         [
             each.group,
@@ -55,7 +55,7 @@ def effects_grid(report: Report) -> Grid:
 
 
 def arms_grid(report: Report) -> Grid:
-    """The arms: accuracy, cost and time."""
+    """Return the table of arms: accuracy, cost and time."""
     rows = [
         [
             name,
@@ -72,24 +72,24 @@ def arms_grid(report: Report) -> Grid:
 
 
 def facts(report: Report) -> dict[str, str]:
-    """How a report came about, by name."""
+    """Return by name how a report was made."""
     made = report.made
-    told = {"seeds": f"{len(report.seeds)}", "scale": report.scale, **report.settings}
-    told |= {"command": made.command, "date": made.date, "machine": made.machine}
-    return {name: text for name, text in {**told, "commit": made.commit}.items() if text}
+    known = {"seeds": f"{len(report.seeds)}", "scale": report.scale, **report.settings}
+    known |= {"command": made.command, "date": made.date, "machine": made.machine}
+    return {name: text for name, text in {**known, "commit": made.commit}.items() if text}
 
 
 def markdown(report: Report) -> str:
-    """The report in Markdown, its figure beside it."""
+    """Return the report as Markdown, which links to the figure beside it."""
     return "\n\n".join([_lead(report, level=2, folder=""), *map(_titled, grids(report))])
 
 
 def brief(report: Report, folder: str) -> str:
-    """The report as a section of a page: its figure and its claims; for the rest, where it is.
+    """Return the report as a section of a page: figure, claims, and a link to the rest.
 
     Args:
-        report: to write.
-        folder: of the report's own files, as the page has to name it.
+        report: to show.
+        folder: of the report's own files, relative to the page.
     """
     claims = [_titled(claims_grid(report.claims))] if report.claims else []
     rest = f"All its tables: [{folder}{report.study}.md]({folder}{report.study}.md)."
@@ -97,7 +97,7 @@ def brief(report: Report, folder: str) -> str:
 
 
 def tally(reports: Sequence[Report]) -> Grid:
-    """How many claims of each report hold."""
+    """Count the claims of each report by verdict."""
     head = ("study", *VERDICTS.values())
     rows = [
         [each.study, *(f"{sum(c.verdict == name for c in each.claims)}" for name in VERDICTS)]
@@ -108,7 +108,7 @@ def tally(reports: Sequence[Report]) -> Grid:
 
 
 def _lead(report: Report, level: int, folder: str) -> str:
-    """What a report begins with: how it was made, its figure, what that shows."""
+    """Return the opening of a report: how it was made, its figure and the caption."""
     made = report.made
     settings = "; ".join(f"{name}: {text}" for name, text in report.settings.items())
     parts = [
@@ -123,5 +123,5 @@ def _lead(report: Report, level: int, folder: str) -> str:
 
 
 def _titled(grid: Grid) -> str:
-    """A table under its title, in Markdown."""
+    """Return a table under its title, as Markdown."""
     return f"**{grid.title}**\n\n{table(grid.head, grid.rows)}"

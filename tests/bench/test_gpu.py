@@ -1,4 +1,4 @@
-"""`bench.gpu` in its small form on a CPU: what it measures hangs together."""
+"""Tests of `bench.gpu` with small sizes on a CPU: its figures are consistent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from swast.coresets import SCORERS
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What the command says, with one process alone where trials are packed."""
+    """Return the command's JSON; concurrent trials are measured with one process only."""
     path = tmp_path_factory.mktemp("bench") / "gpu.json"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gpu, "SMALL", dataclasses.replace(gpu.SMALL, at_once=(1,)))
@@ -24,8 +24,8 @@ def found(tmp_path_factory):
     return json.loads(path.read_text())
 
 
-def test_random_data_and_an_unknown_peak_are_said(found):
-    assert found["data"] == "random images of CIFAR-10's form"
+def test_random_data_and_an_unknown_peak_are_recorded(found):
+    assert found["data"] == "random images of CIFAR-10's shape"
     assert found["peak"] is None
 
 

@@ -1,4 +1,4 @@
-"""docs/performance.md says what was measured."""
+"""docs/performance.md matches the measured figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PAGE = performance.PAGE.read_text(encoding="utf-8")
 
 
 def test_the_tables_are_those_of_the_figures():
-    """Made anew by `python -m docs.performance`."""
+    """Rewrite them with `python -m docs.performance`."""
     assert renewed(PAGE, performance.PARTS) == PAGE
     assert all(f"<!-- end of {name} -->" in PAGE for name in performance.PARTS)
 

@@ -1,4 +1,4 @@
-"""Replayed searches: every FLOP counted once, the clock kept, the same seed the same search."""
+"""Tests of replayed searches: FLOPs counted once, simulated time, the same search by seed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AXES = Objectives(reference_accuracy=0.5, least_relative_flops=0.01)
 
 
 class World:
-    """Trainings with a bill and an accuracy that can be said by heart."""
+    """Stub world of trainings with simple FLOPs and accuracies."""
 
     def __init__(self):
         self.trained = []
@@ -65,7 +65,7 @@ def test_a_search_costs_what_its_trials_cost_and_finds_what_they_found():
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6)), min_size=1, max_size=12))
 def test_trials_that_advance_nothing_do_not_matter(places):
-    """Whatever the axes; so the others alone are written down."""
+    """This holds for all axes, so a replay's line only has the trials that advance."""
     finishes = [Finish(float(n), a / 5, 10.0 ** (-c / 2)) for n, (a, c) in enumerate(places)]
     replay = Replay(finishes)
     for axes in (AXES, STANDARD):
@@ -95,7 +95,7 @@ def test_shared_warm_ups_cost_their_longest_alone(workers):
 
 
 def test_workers_train_side_by_side():
-    """Twice the workers, about half the time, the same FLOPs a trial."""
+    """Four workers take about a quarter of the time of one."""
     times = {}
     for workers in (1, 4):
         clock = Clock(World(), sampled(), workers, seed=0)
@@ -149,7 +149,7 @@ def test_a_table_holds_the_configurations_that_were_recorded_with_every_seed(tmp
 
 
 def test_a_recorded_training_comes_out_again_as_it_is_in_the_table(tmp_path):
-    """To the digit where it was recorded; elsewhere its bill, and its accuracy within noise.
+    """Match every digit on the recording machine; elsewhere the FLOPs, and accuracy within noise.
 
     Two seeds of one configuration end at most 12 validation images apart in nine of ten.
     """

@@ -1,4 +1,4 @@
-"""Property tests repeat themselves and are not timed: other work may share the machine."""
+"""Hypothesis settings: repeatable examples, and no deadline on a shared machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the studies share."""
+"""Helpers that the tests of the studies share."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ QUICK = {
 
 
 def quick(**more: object) -> TrainConfig:
-    """A configuration that trains in a moment."""
+    """Return a configuration that trains in a moment."""
     return TrainConfig().with_values({**QUICK, **more})
 
 
 def run_one(config: TrainConfig, subset: Subset = WHOLE) -> Outcome:
-    """Train as a configuration says and read the test set once, at the end.
+    """Train a configuration, and read the test set once, at the end.
 
-    A run that diverges keeps the bill and the time of the epochs that it made.
+    A run that diverges keeps the FLOPs and the time of its finished epochs.
     """
     torch.set_num_threads(config.threads)
     data = take(load_data(config.data), subset)

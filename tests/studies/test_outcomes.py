@@ -1,4 +1,4 @@
-"""A training says what a plain training says, and its outcome is kept for good."""
+"""A study's training equals a plain training, and its outcome is kept in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/results.md says what the studies' reports say."""
+"""docs/results.md matches the studies' reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_every_study_was_run():
 
 
 def test_the_pages_are_made_of_the_reports():
-    """Made anew by `python -m docs.paper`."""
+    """Rewrite them with `python -m docs.paper`."""
     for path, parts in ((paper.PAGE, 1), (paper.RESULTS, 2)):
         page = path.read_text(encoding="utf-8")
         assert renewed(page, paper.PARTS) == page
@@ -30,7 +30,7 @@ def test_the_pages_are_made_of_the_reports():
 
 
 def test_what_is_said_of_the_reports_is_in_them():
-    """Every difference that the page's own words name, to the digit."""
+    """Check every difference in the page's own text, to the digit."""
     said = MARKED.sub("", paper.RESULTS.read_text(encoding="utf-8"))
     reports = "".join(map(markdown, paper.reports()))
     found = MEASURED.findall(said)

@@ -1,4 +1,4 @@
-"""Intervals against what theory says of them, and collapse against counting."""
+"""Tests of intervals against theory, and of collapse against counting."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_the_spread_is_that_of_a_sample():
 
 @pytest.mark.parametrize("count", [5, 12, 40])
 def test_the_interval_is_scipys_percentile_bootstrap(count):
-    """Both resample 10,000 times, each in its own way: ends agree to the noise of that."""
+    """Both resample 10,000 times with different generators, so the ends agree up to noise."""
     values = np.random.default_rng(count).gamma(2, 1, size=count)
     theirs = scipy_bootstrap(
         (values,),

@@ -1,4 +1,4 @@
-"""Subsets: the size asked for, every class by its share, the same ones every time."""
+"""Tests of subsets: the requested size, every class in its share, the same samples every time."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class Points:
         return found
 
     def features(self, rows: Array) -> Array:
-        """Return points as a surrogate sees them, with one number for each of three or more choices.
+        """Return points as a surrogate sees them: a number for each of three or more choices.
 
         Args:
             rows: m × parameters, as `row` has them.
@@ -111,7 +111,7 @@ class Points:
         return np.stack(columns, axis=1)
 
     def mutated(self, rows: Array, count: int, draw: np.random.Generator) -> Array:
-        """Return points near others; each differs from one of them in two parameters on average."""
+        """Return points near others, changed in two parameters on average."""
         found = rows[draw.integers(len(rows), size=count)]
         found = np.where(np.isnan(found), draw.random(found.shape), found)
         changes = draw.random(found.shape) < min(1.0, 2 / len(self))

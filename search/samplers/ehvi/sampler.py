@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 class Ehvi(BaseSampler):
     """Sampler of the highest expected hypervolume improvement, at each configuration's known cost.
 
-    The first trials fill the space evenly. A running trial counts as if it had reached its expected
-    score. Without prices, costs are learnt from finished trials.
+    The first trials fill the space evenly. A running trial counts as if it had its expected score.
+    Without prices, costs are learnt from finished trials.
 
     A proposal depends on the seed, the trial's number, and the trials so far in their order. The
     sampler of a resumed search has another seed and fits its hyperparameters anew.

@@ -1,8 +1,8 @@
 """A Gaussian process of the score over configurations: the door to BoTorch.
 
 BoTorch's SingleTaskGP has a squared exponential kernel with a length scale for every feature, and
-priors on these that grow with their number (Hvarfner et al., Vanilla Bayesian Optimization Performs Great in
-High Dimensions, 2024), in double precision, on one thread.
+priors on these that grow with their number (Hvarfner et al., Vanilla Bayesian Optimization
+Performs Great in High Dimensions, 2024). It runs in double precision, on one thread.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Surrogate:
             self._model = self._made(*self._data)
 
     def believe(self, points: Array) -> Array:
-        """Condition on the predicted values at points as if they were observed; return these values.
+        """Condition on the predicted values at points as if observed; return these values.
 
         This is for points under trial: the mean stays, the uncertainty there goes (the "kriging
         believer" of Ginsbourger et al., 2010).

@@ -1,4 +1,4 @@
-"""What figure 3 trains: severities, and the arms of each."""
+"""Trainings of figure 3: severities, and the arms of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANCHORED = "KL, first logits"
 OWN_RATE, OWN_RATE_KL = "λ = 0, own rate", "KL, own rate"
 PRUNING, DENSE = "pruning only", "dense"
 REMOVING = (OFF, ON, PAPER, ANCHORED, SCALED, CORESET, CORESET_KL, RANDOM, RANDOM_KL)
-"""The arms on coresets at the rate that was chosen."""
+"""Arms on coresets at the chosen learning rate."""
 ARMS = (*REMOVING, OWN_RATE, OWN_RATE_KL, PRUNING, DENSE)
 
 SPARSITIES = {"small": (0.8, 0.9, 0.97), "paper": (0.9, 0.97)}
@@ -36,7 +36,7 @@ TUNING_SEEDS = 4
 
 @dataclass(frozen=True)
 class Severity:
-    """How hard weights and samples are cut."""
+    """Severity of the removals: sparsity, coreset share and pruning schedule."""
 
     sparsity: float
     fraction: float
@@ -48,32 +48,32 @@ class Severity:
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is chosen for a severity: the learning rate, and preservation's weight λ."""
+    """Learning rate and preservation weight λ chosen for a severity."""
 
     rate: float
     weight: float
 
 
 def severities(setting: Setting) -> list[Severity]:
-    """Every combination, schedule by schedule."""
+    """Return every combination, schedule by schedule."""
     scale = setting.scale
     grid = product(SCHEDULES, FRACTIONS[scale], SPARSITIES[scale])
     return [Severity(sparsity, fraction, schedule) for schedule, fraction, sparsity in grid]
 
 
 def rates() -> list[Chosen]:
-    """The learning rates to choose from, without the KL term."""
+    """Return the learning rates to choose from, without the KL term."""
     return [Chosen(rate, 0.0) for rate in RATES]
 
 
 def training(setting: Setting, severity: Severity, rate: float | None, values: Values) -> Cell:
-    """A training of a severity, without preservation but for what ``values`` say.
+    """Return a training of a severity, without preservation unless ``values`` set it.
 
     Args:
         setting: of the study.
-        severity: how much is removed.
+        severity: of the removals.
         rate: the learning rate; None for the trainer's own.
-        values: what is otherwise.
+        values: further changes to the configuration.
     """
     cut = {
         "prune.sparsity": severity.sparsity,
@@ -86,21 +86,21 @@ def training(setting: Setting, severity: Severity, rate: float | None, values: V
 
 
 def tuning(setting: Setting, candidates: Mapping[Severity, Sequence[Chosen]]) -> Iterator[Cell]:
-    """The trainings from which is chosen."""
+    """Yield the trainings of all candidates."""
     for severity, several in candidates.items():
         for each in several:
             yield from trials(setting, severity, each)
 
 
 def trials(setting: Setting, severity: Severity, candidate: Chosen) -> list[Cell]:
-    """A candidate on the seeds that choose."""
+    """Return a candidate's trainings, on the seeds used to choose."""
     cell = training(setting, severity, candidate.rate, {"preserve.weight": candidate.weight})
     seeds = setting.seeds[:TUNING_SEEDS]
     return [replace(cell, config=replace(cell.config, seed=seed)) for seed in seeds]
 
 
 def arm(setting: Setting, name: str, severity: Severity, chosen: Chosen) -> Cell:
-    """An arm of a severity at what was chosen for it."""
+    """Return an arm of a severity, at the rate and λ chosen for it."""
     preserved: Values = {"preserve.weight": chosen.weight}
     redrawn: Values = {"coreset.scorer": "random"}
     values: Mapping[str, Values] = {

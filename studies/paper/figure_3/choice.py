@@ -1,4 +1,4 @@
-"""The choice of learning rate and λ for each severity, on seeds that confirm nothing."""
+"""Choice of learning rate and λ for each severity, on seeds that no claim uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from studies.paper.study import Setting
 
 
 def tune(setting: Setting, run: Run) -> dict[Severity, Chosen]:
-    """The rate without preservation, so that what it is measured against is tuned; then λ."""
+    """Choose the rate without preservation, so that its baseline is tuned; then choose λ."""
     first = best(setting, {each: rates() for each in severities(setting)}, run)
     weighed = {
         severity: [Chosen(picked.rate, weight) for weight in WEIGHTS]
@@ -32,7 +32,7 @@ def tune(setting: Setting, run: Run) -> dict[Severity, Chosen]:
 def best(
     setting: Setting, candidates: Mapping[Severity, Sequence[Chosen]], run: Run
 ) -> dict[Severity, Chosen]:
-    """The candidate of each severity with the best mean validation accuracy, ties to the first."""
+    """Return each severity's candidate of best mean validation accuracy; ties go to the first."""
     outcomes = run(tuning(setting, candidates))
 
     def accuracy(severity: Severity, candidate: Chosen) -> float:

@@ -1,4 +1,4 @@
-"""Figure 3 drawn: a map of the double-loss for each schedule, and what helps there."""
+"""Drawing of figure 3: a map of the double-loss for each schedule, and the remedies' gains."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from studies.paper.figure_3.findings import EXTRA, SHOWN
 from studies.paper.report import Curve, Report
 
 MOST = 160.0
-"""Per cent of runs, and twice the points lost, of the deepest colour: text stays legible."""
+"""Per cent of runs, and twice the points lost, at the deepest colour; so text stays legible."""
 
 
 def draw(report: Report, path: Path) -> None:
-    """A row a schedule: extra loss, collapsed runs, gains."""
+    """Draw a row a schedule: extra loss, collapsed runs, gains."""
     with drawing(len(SCHEDULES), 3, (14, 7.6), path) as (_, panels):
         for schedule, row in zip(SCHEDULES, np.reshape(np.array(panels), (-1, 3)), strict=True):
             _extra(row[0], report, schedule)
@@ -31,7 +31,7 @@ def draw(report: Report, path: Path) -> None:
 
 
 def _extra(axes: Axes, report: Report, schedule: str) -> None:
-    """What removing both costs beyond either removal, and the λ that was chosen."""
+    """Draw the extra loss from removing both, with the λ that was chosen."""
     lost = report.curves_of(f"{schedule}: {EXTRA}")
     weights = report.curves_of(f"{schedule}: λ")
     texts = [
@@ -46,7 +46,7 @@ def _extra(axes: Axes, report: Report, schedule: str) -> None:
 
 
 def _collapsed(axes: Axes, report: Report, schedule: str) -> None:
-    """The share of collapsed runs and the worst run, without the KL term and with it."""
+    """Draw the share of collapsed runs and the worst run, without the KL term and with it."""
     shares, worst = (
         [report.curves_of(f"{schedule}: {what}: {name}") for name in (OFF, ON)]
         for what in ("collapsed", "worst")
@@ -69,7 +69,7 @@ def _map(
     ends: tuple[float, float],
     colours: str,
 ) -> None:
-    """Values over sparsity and coreset share, as colours with texts on them."""
+    """Draw values over sparsity and coreset share, as colours with texts on them."""
     axes.imshow(
         [each.mean for each in rows], cmap=colours, vmin=ends[0], vmax=ends[1], aspect="auto"
     )

@@ -1,4 +1,4 @@
-"""What figure 3 says: the map of the double-loss, what each remedy gains, and the controls."""
+"""Report of figure 3: the map of the double-loss, each remedy's gain, and the controls."""
 
 from __future__ import annotations
 
@@ -70,37 +70,37 @@ SUMS: Mapping[str, Mapping[str, int]] = {
 }
 """Every difference as a signed sum of arms.
 
-The extra loss is what removing both costs more than the two single removals together,
-(dense − both) − (dense − coreset) − (dense − pruning): above 0 where the double-loss is real.
+The extra loss is the loss from removing both beyond that of the two single removals together,
+(dense − both) − (dense − coreset) − (dense − pruning). It is above 0 if the double-loss is real.
 """
 CREDIT = (GAIN, BEYOND_SCALED, BEYOND_UNPRUNED, BEYOND_RANDOM)
-"""What must all be above 0 before preservation is credited with a gain."""
+"""Differences that must all be above 0 before preservation is credited with a gain."""
 SHOWN = list(SUMS)[:10]
-"""The differences that are drawn."""
+"""Differences to draw."""
 
 Results = Mapping[Severity, Arms]
 Values = NDArray[np.float64]
 
 
 def difference(name: str, arms: Arms) -> Values:
-    """A difference, a value a seed."""
+    """Return a difference, a value a seed."""
     terms = [sign * np.array(accuracies(arms[arm])) for arm, sign in SUMS[name].items()]
     return np.asarray(np.sum(terms, axis=0), dtype=np.float64)
 
 
 def pooled(name: str, results: Results, schedule: str | None = None) -> Interval:
-    """A difference, severities (of a schedule) averaged seed by seed."""
+    """Return a difference, severities (of a schedule) averaged seed by seed."""
     some = [arms for each, arms in results.items() if schedule in (None, each.schedule)]
     return bootstrap_mean(np.mean([difference(name, arms) for arms in some], axis=0))
 
 
 def threshold(arms: Arms) -> float:
-    """The accuracy under which a run of the severity counts as collapsed."""
+    """Return the accuracy below which a run of the severity counts as collapsed."""
     return collapse_threshold(accuracies(arms[CORESET]), accuracies(arms[PRUNING]))
 
 
 def rescued(results: Results) -> Interval:
-    """How much smaller the share of collapsed runs is with the KL term."""
+    """Return how much the KL term reduces the share of collapsed runs."""
 
     def shares(name: str) -> Values:
         rows = [np.array(accuracies(arms[name])) < threshold(arms) for arms in results.values()]
@@ -110,7 +110,7 @@ def rescued(results: Results) -> Interval:
 
 
 def gradual(results: Results) -> Interval:
-    """What cubic gains over one-shot at the trainer's own rate, over sparsities and shares."""
+    """Return the gain of cubic over one-shot at the trainer's own rate, over all severities."""
     signs = dict(zip(SCHEDULES, (-1, 1), strict=True))
     found = [
         signs[each.schedule] * np.array(accuracies(arms[OWN_RATE]))
@@ -120,7 +120,7 @@ def gradual(results: Results) -> Interval:
 
 
 def report(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results) -> Report:
-    """The map, the gains and the claims."""
+    """Report the map, the gains and the claims."""
     return Report(
         study="figure-3",
         title=TITLE,
@@ -129,10 +129,11 @@ def report(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results
         settings=told(base(setting, values=LENGTH[setting.scale])),
         caption=(
             f"By sparsity p, coreset share s and schedule, over {len(setting.seeds)} fresh seeds: "
-            "what removing weights and samples costs beyond either removal; the share of runs "
-            "that collapse without the KL term and with it, over the worst of them; and what "
-            "gains, on the average of a schedule's severities, with 95 % bootstrap intervals. "
-            "Rate and λ were chosen on other seeds. Arms are means over a schedule's severities."
+            "the extra loss from removing weights and samples together, beyond either removal; "
+            "the share of runs that collapse, without and with the KL term, over the worst run; "
+            "and the gain of each remedy, averaged over a schedule's severities, with 95 % "
+            "bootstrap intervals. Rate and λ were chosen on other seeds. Arms are means over a "
+            "schedule's severities."
         ),
         claims=claims(results),
         arms={
@@ -158,7 +159,7 @@ def report(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results
 
 
 def claims(results: Results) -> list[Claim]:
-    """The double-loss, its remedy, the controls, and the rivals."""
+    """Return the claims: the double-loss, its remedy, the controls, and the rivals."""
     cure = "preservation is the remedy"
     wanted = [
         ("Preservation helps (λ tuned)", GAIN, cure),
@@ -193,12 +194,12 @@ def claims(results: Results) -> list[Claim]:
 
 
 def credited(arms: Arms) -> bool:
-    """Whether preservation is credited with a gain there, by the rule fixed beforehand."""
+    """Decide whether preservation is credited with a gain, by the rule fixed beforehand."""
     return all(bootstrap_mean(difference(name, arms)).sign > 0 for name in CREDIT)
 
 
 def maps(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results) -> list[Curve]:
-    """Values over sparsity, a line a coreset share, a panel a schedule and measure."""
+    """Return values over sparsity, a line a coreset share, a panel a schedule and measure."""
 
     def worst(arms: Arms, name: str) -> float:
         return 100 * min(accuracies(arms[name]))
@@ -226,7 +227,7 @@ def maps(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results) 
 
 
 def grids(chosen: Mapping[Severity, Chosen], results: Results) -> Sequence[Grid]:
-    """Accuracies, collapsed runs and differences by severity."""
+    """Return tables of accuracies, collapsed runs and differences by severity."""
     arms_of, collapsed, first, second = [], [], [], []
     for severity, arms in results.items():
         picked, limit, name = chosen[severity], threshold(arms), str(severity)
@@ -235,9 +236,9 @@ def grids(chosen: Mapping[Severity, Chosen], results: Results) -> Sequence[Grid]
         arms_of[-1] += [accuracy(each) for each in made.values()]
         shares = [(percent(made[arm].collapsed, 0), percent(made[arm].worst)) for arm in REMOVING]
         collapsed.append([name, percent(limit), *(f"{a} ({b})" for a, b in shares)])
-        told = {each: points(bootstrap_mean(difference(each, arms))) for each in SUMS}
-        first.append([name, *(told[each] for each in SHOWN)])
-        rest = [told[each] for each in SUMS if each not in SHOWN]
+        cells = {each: points(bootstrap_mean(difference(each, arms))) for each in SUMS}
+        first.append([name, *(cells[each] for each in SHOWN)])
+        rest = [cells[each] for each in SUMS if each not in SHOWN]
         second.append([name, *rest, "yes" if credited(arms) else "no"])
     others = [each for each in SUMS if each not in SHOWN]
     return [

@@ -1,4 +1,4 @@
-"""What figure 4 trains before it searches: the paper's grid, and what it is held against."""
+"""Trainings of figure 4 before its searches: the paper's grid, and its baselines."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SPARSITIES = (0.1, 0.3, 0.5, 0.9)
 SCORERS = ("gradmatch", "moderate", "el2n")
 LENGTHS = {"small": (30, 15, 9, 5), "paper": (200, 100, 60, 30)}
 SHORT: Values = {"warmup_epochs": 1, "interval": 1}
-"""Of what trains on all data for fewer epochs."""
+"""Schedule of trainings on all data for fewer epochs."""
 LIKE_THE_SEARCH: Mapping[str, Values] = {
     "small": {},
     "paper": {"epochs": 200, "warmup_epochs": 10},
 }
 SPACES = {"small": "digits", "paper": "cifar10-resnet18"}
-"""The shipped studies that are searched."""
+"""Shipped studies to search."""
 DEFAULTS = "the paper's defaults"
 SIDES = {
     DEFAULTS: (TRIM, CUT),
@@ -32,7 +32,7 @@ SIDES = {
 
 
 def design(setting: Setting) -> Design:
-    """Everything but the searches: the paper's grid, and what it is held against."""
+    """Return all trainings but the searches: the paper's grid, and its baselines."""
     named = {**grid(), **coresets(), **whole_data(LENGTHS[setting.scale])}
     common = LIKE_THE_SEARCH[setting.scale]
     arms = {name: base(setting, values={**common, **values}) for name, values in named.items()}
@@ -40,7 +40,7 @@ def design(setting: Setting) -> Design:
 
 
 def grid() -> dict[str, Values]:
-    """The paper's defaults: trim and cut."""
+    """Return the paper's defaults: trim and cut."""
     return {
         f"{family}: s = {share:.0%}, p = {sparsity:.0%}": {
             "prune.scope": SCOPES[variant],
@@ -53,7 +53,7 @@ def grid() -> dict[str, Values]:
 
 
 def coresets() -> dict[str, Values]:
-    """The dense network on coresets, chosen and redrawn at random."""
+    """Return the dense network on coresets, chosen and redrawn at random."""
     return {
         f"{RANDOM if scorer == 'random' else CORESET}: {scorer}, s = {share:.0%}": {
             "coreset.scorer": scorer,
@@ -66,7 +66,7 @@ def coresets() -> dict[str, Values]:
 
 
 def whole_data(lengths: Sequence[int]) -> dict[str, Values]:
-    """All data, pruned and not: over all epochs, and over fewer."""
+    """Return trainings on all data, pruned and not, over all epochs and over fewer."""
     found: dict[str, Values] = {}
     for length in lengths:
         whole = length == lengths[0]
@@ -79,12 +79,12 @@ def whole_data(lengths: Sequence[int]) -> dict[str, Values]:
 
 
 def family(arm: str) -> str:
-    """What an arm is one of."""
+    """Return the family of an arm."""
     return arm.partition(":")[0]
 
 
 def spent(arms: Arms) -> int:
-    """FLOPs that trim and cut have cost over all seeds, evaluation apart."""
+    """Return the FLOPs of trim and cut over all seeds, without evaluation."""
     return sum(
         count
         for name, outcomes in arms.items()

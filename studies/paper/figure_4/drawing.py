@@ -1,4 +1,4 @@
-"""Figure 4 drawn: bubbles of what was trained, and the fronts over them."""
+"""Drawing of figure 4: a bubble for each arm, and the fronts over them."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ COLOURS = {
     WHOLE: "#5c5c5c",
 }
 LARGEST = 480.0
-"""Points² of the largest bubble."""
+"""Area of the largest bubble, in points²."""
 SMALLEST = 26.0
-"""Points² of the smallest diamond."""
+"""Area of the smallest diamond, in points²."""
 PERFECT = 100.3
 """Where the scale of errors would be infinitely fine, in per cent."""
 ACCURACIES = (10, 30, 50, 70, 80, 85, 90, 93, 95, 96, 97, 98, 98.5, 99, 99.5)
@@ -47,7 +47,7 @@ COSTS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100)
 
 
 def draw(report: Report, path: Path) -> None:
-    """Bubbles, the defaults' front as a line, the searched ones over it."""
+    """Draw the bubbles, the defaults' front as a line, and the searched fronts over it."""
     longest = max(arm.seconds for arm in report.arms.values())
     fronts = report.curves_of("front")
     searched = [each for each in fronts if each.name not in SIDES]
@@ -70,7 +70,7 @@ def draw(report: Report, path: Path) -> None:
 
 
 def _scale(axes: Axes, report: Report, fronts: Sequence[Curve]) -> None:
-    """FLOPs on a log scale; accuracies so that half the error is everywhere as far."""
+    """Scale FLOPs by their logarithm, and accuracy so that halving the error is a fixed step."""
 
     def up(percent: Numbers) -> Numbers:
         return -np.log10(np.maximum(PERFECT - percent, 1e-3))
@@ -113,7 +113,7 @@ def _bubble(axes: Axes, arm: ArmSummary, colour: str, longest: float) -> None:
 
 
 def _fronts(axes: Axes, defaults: Curve, searched: Sequence[Curve]) -> None:
-    """What the defaults offer at every price, and what the searches do: worst, middle, best."""
+    """Draw the best accuracy at every cost: the defaults', and the searches' range and median."""
     ends = [*(each.x for each in (defaults, *searched)), axes.get_xlim()[1:]]
     costs = np.unique(np.concatenate(ends))
     axes.step(costs, offer(defaults, costs), BLUE, where="post", lw=2.2, ls="--", zorder=5)
@@ -126,7 +126,7 @@ def _fronts(axes: Axes, defaults: Curve, searched: Sequence[Curve]) -> None:
 
 
 def offer(front: Curve, costs: Numbers) -> Numbers:
-    """The best accuracy of a front's members that cost no more; NaN where there is none."""
+    """Return the best accuracy of a front's members within each cost; NaN if there is none."""
     order = np.argsort(front.x)
     best = np.maximum.accumulate(np.array(front.mean)[order])
     places = np.searchsorted(np.array(front.x)[order], costs, side="right") - 1
@@ -134,7 +134,7 @@ def offer(front: Curve, costs: Numbers) -> Numbers:
 
 
 def _legend(longest: float) -> list[Line2D]:
-    """Families, fronts, and how long the bubbles are."""
+    """Return the legend: families, fronts, and the bubbles' seconds."""
 
     def dot(label: str, colour: str, area: float) -> Line2D:
         made = Line2D([], [], ls="", marker="o", mec="white", color=colour, label=label)

@@ -1,4 +1,4 @@
-"""What figure 4 says: how far the searched fronts lie above the others, and what is on them."""
+"""Report of figure 4: the searched fronts' gains over the others, and their members."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAST_VOLUME, LEAST = 0.005, 0.005
 def report(
     setting: Setting, arms: Arms, fronts: Fronts, found: Mapping[str, Found], measure: Measure
 ) -> Report:
-    """The fronts, and how far the searched ones lie above the others."""
+    """Report the fronts, and the searched ones' gains over the others."""
     gains = matched(fronts, list(found))
     budget = spent(arms)
     dense = next(iter(arms.values()))[0].dense_flops
@@ -39,11 +39,11 @@ def report(
         caption=(
             "Test accuracy (on a scale of errors) against training FLOPs, mean over seeds; a "
             "bubble's area is the training's wall time. Fronts are chosen by validation accuracy "
-            "and trained anew with fresh seeds. Dashed: that of the paper's defaults, trim and "
-            f"cut over a grid, which cost {budget / dense:.0f} dense trainings' FLOPs in all. "
-            "Solid: the median at every price of the fronts that were searched, for as many FLOPs "
-            f"each ({len(found)} of them), and a band from the worst to the best. Diamonds: "
-            "their members."
+            "and trained again with fresh seeds. Dashed: the front of the paper's defaults, trim "
+            f"and cut over a grid, which cost {budget / dense:.0f} dense trainings' FLOPs in all. "
+            f"Solid: the median of the {len(found)} searched fronts at every cost, and a band "
+            "from the worst to the best; each search cost as many FLOPs as the grid. Diamonds: "
+            "members of the searched fronts."
         ),
         claims=claims(fronts, list(found), gains, measure),
         arms={name: ArmSummary.of(each) for name, each in arms.items()},
@@ -59,7 +59,7 @@ def report(
 def claims(
     fronts: Fronts, searches: Sequence[str], gains: Mapping[str, Sequence[float]], measure: Measure
 ) -> list[Claim]:
-    """Searched against defaults, and defaults against the other sides."""
+    """Return the claims: searched against defaults, and defaults against the other sides."""
     ours = volumes(fronts[DEFAULTS], measure)
     whole = volume(fronts[DEFAULTS], measure)
     beyond = np.array([volume(fronts[each], measure) for each in searches]) - whole
@@ -72,7 +72,7 @@ def claims(
         )
     ]
     if gains:
-        text = "At the FLOPs of the defaults' front, what was searched is more accurate"
+        text = "At the FLOPs of the defaults' front, the searched fronts are more accurate"
         pooled = bootstrap_mean(np.mean(list(gains.values()), axis=0))
         above = sum(np.mean(each) > 0 for each in gains.values())
         remark = f"mean of {len(gains)} members, more accurate at {above} of them"
@@ -88,7 +88,7 @@ def claims(
 
 
 def curves(fronts: Fronts) -> list[Curve]:
-    """Every front: accuracies with their spread in one panel, wall times in another."""
+    """Return every front: accuracies with their spread in one panel, wall times in another."""
     made = []
     for side, members in fronts.items():
         x = [100 * each.flops for each in members]
@@ -104,7 +104,7 @@ def curves(fronts: Fronts) -> list[Curve]:
 def grids(
     fronts: Fronts, found: Mapping[str, Found], budget: int, dense: int, measure: Measure
 ) -> list[Grid]:
-    """What every front has cost and come to, and what is on the middle one of the searched."""
+    """Return tables: each front's cost and hypervolume, and two fronts' members."""
     rows = [
         [side, MISSING, MISSING, f"{len(members)}", percent(volume(members, measure), 2)]
         if side not in found
@@ -129,7 +129,7 @@ def grids(
 
 
 def listing(title: str, members: Sequence[Member]) -> Grid:
-    """A front's members: what they cost, what they come to, and what they are."""
+    """Return the table of a front's members: cost, accuracy and settings."""
     head = ("member", "FLOPs, % of dense", "test accuracy, %", "coreset", "pruning", "K, R", "λ")
     rows = []
     for each in members:

@@ -1,4 +1,4 @@
-"""Fronts: who is on them by validation accuracy, and what that comes to with fresh seeds."""
+"""Fronts chosen by validation accuracy, and their members' results with fresh seeds."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from studies.paper.study import Arms, Design, Setting, billed
 from studies.summaries import accuracies
 
 FRESH = 100
-"""What a seed has to be raised by to be one that nothing was chosen on."""
+"""Offset of the fresh seeds, on which nothing was chosen."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """A member of a front, and what it came to with fresh seeds."""
+    """Member of a front, with its outcomes on fresh seeds."""
 
     name: str
     cell: Cell
@@ -37,11 +37,11 @@ class Member:
 
 Fronts = Mapping[str, Sequence[Member]]
 Measure = Callable[[Sequence[float], Sequence[float]], float]
-"""The hypervolume of accuracies and relative FLOPs."""
+"""Hypervolume of accuracies and relative FLOPs."""
 
 
 def best(made: Design, arms: Arms, side: str, run: Run) -> list[Member]:
-    """The front of a side by mean validation accuracy, cheapest first."""
+    """Return the front of a side by mean validation accuracy, cheapest first."""
     names = [name for name in arms if family(name) in SIDES[side]]
     accuracy = [float(np.mean([each.val_accuracy for each in arms[name]])) for name in names]
     flops = [float(np.mean([each.relative_flops for each in arms[name]])) for name in names]
@@ -50,7 +50,7 @@ def best(made: Design, arms: Arms, side: str, run: Run) -> list[Member]:
 
 
 def confirmed(fronts: Fronts, setting: Setting, dense: int, run: Run) -> dict[str, list[Member]]:
-    """The fronts with what their members come to with fresh seeds."""
+    """Train all members with fresh seeds, and return the fronts with these outcomes."""
     cells = {each.name: each.cell for members in fronts.values() for each in members}
     fresh = Design(cells, tuple(FRESH + seed for seed in setting.seeds)).outcomes(run)
     return {
@@ -60,12 +60,12 @@ def confirmed(fronts: Fronts, setting: Setting, dense: int, run: Run) -> dict[st
 
 
 def volume(members: Sequence[Member], measure: Measure) -> float:
-    """The hypervolume of a front."""
+    """Return the hypervolume of a front."""
     return measure([each.accuracy for each in members], [each.flops for each in members])
 
 
 def volumes(members: Sequence[Member], measure: Measure) -> list[float]:
-    """The hypervolume of a front, a value a fresh seed."""
+    """Return the hypervolume of a front, a value a fresh seed."""
     return [
         volume(
             [replace(each, outcomes=each.outcomes[seed : seed + 1]) for each in members], measure
@@ -75,10 +75,11 @@ def volumes(members: Sequence[Member], measure: Measure) -> list[float]:
 
 
 def matched(fronts: Fronts, searches: Sequence[str]) -> dict[str, list[float]]:
-    """What each search gains at the FLOPs of each default member: by member, a value a search.
+    """Return each search's gain at the FLOPs of each default member: by member, a value a search.
 
-    A search is asked for the dearest member that costs no more; by its own validation accuracy
-    that is its best. Members cheaper than all that some search has are left out.
+    A default member is compared with the search's most expensive member that costs no more; by
+    the search's own validation accuracy that is its best. Default members are skipped if some
+    search has no member as cheap.
     """
     found = {}
     for member in fronts[DEFAULTS]:

@@ -1,4 +1,4 @@
-"""Every definition loads at both scales, trains, reports, draws, and can be read back."""
+"""Tests of every study: it loads at both scales, trains, reports, draws, and is read back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAINED = [name for name in STUDIES if name != "figure-1"]
 
 
 def invented(cell: Cell) -> Outcome:
-    """What might come of a cell: more weights and later seeds are better."""
+    """Return an invented outcome: more weights and later seeds are better."""
     config = cell.config
     pruned = config.prune.sparsity if config.prune.method != "none" else 0.0
     accuracy = 0.9 - 0.05 * pruned + 0.001 * config.seed
@@ -43,10 +43,10 @@ def invented(cell: Cell) -> Outcome:
 
 
 class Invented:
-    """Hands a study what might come of what it asks for; the search finds what it is told.
+    """Stub `Run` with invented outcomes, and searches with given results.
 
     Args:
-        outcome: of a cell.
+        outcome: returns a cell's outcome.
         found: fractions of the coresets on every searched front.
     """
 
@@ -113,7 +113,7 @@ def test_it_reports_draws_and_is_read_back(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["figure-2", "figure-3", "figure-4", "table-trim"])
 def test_it_trains_and_says_what_the_trainer_says(name):
-    """One tiny cell of it, and the rest like that one."""
+    """Train one tiny cell, and give every other cell the same outcome."""
     study = STUDIES[name]
     setting = study.setting("small", 1)
     first = study.cells(setting)[0]
@@ -189,7 +189,7 @@ class TestFigureFive:
 
 
 class TestFigureFour:
-    """Every training costs 10 of dense training's 20; accuracies are as each test says."""
+    """Every training costs 10 of dense training's 20; each test sets the accuracies."""
 
     @staticmethod
     def conducted(accuracy):
@@ -207,7 +207,7 @@ class TestFigureFour:
         assert [row[2] for row in fronts.rows] == ["80.00", *["–"] * 3, *["79.95 of 80.00"] * 5]
 
     def test_fronts_are_chosen_by_validation_and_judged_on_fresh_seeds(self):
-        """What shone while it was chosen is what counts for nothing."""
+        """Arms that did well only on the choosing seeds do not count."""
 
         def accuracy(config):
             lucky = config.coreset.fraction == 0.3 and config.seed < 100

@@ -1,4 +1,4 @@
-"""Figure 3: how it chooses, that its arms differ in one thing, and what it credits with a gain."""
+"""Tests of figure 3: its choices, its arms differing in one thing, and the credit for a gain."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ SEVERITY = Severity(0.9, 0.05, "cubic")
 
 
 def outcome(test: float, val: float = 0.0) -> Outcome:
-    """An outcome of a run that was never made."""
+    """Return the outcome of an imaginary run."""
     return Outcome(test, val, 0.5, {"training": 10}, 120, None, 1.0)
 
 
-class Told:
-    """Hands out accuracies as they are told, and keeps what it was asked for."""
+class Stub:
+    """Stub `Run` that returns given accuracies, and records the requests."""
 
     def __init__(self, test, val):
         self.test, self.val, self.asked = test, val, []
@@ -48,8 +48,8 @@ class Told:
 
 class TestTuning:
     def test_the_rate_is_chosen_without_preservation_and_lambda_at_that_rate(self):
-        """And by validation accuracy: the test accuracy here says the opposite."""
-        run = Told(
+        """The choice uses validation accuracy: the test accuracy here prefers the opposite."""
+        run = Stub(
             test=lambda config: -config.optim.lr,
             val=lambda config: -abs(config.optim.lr - 0.1) - abs(config.preserve.weight - 0.3),
         )
@@ -64,18 +64,18 @@ class TestTuning:
         assert second == {(0.1, weight) for weight in (0.1, 0.3, 1.0, 3.0)}
 
     def test_ties_go_to_the_smaller_value(self):
-        chosen = tune(SETTING, Told(lambda _: 0.5, lambda _: 0.5))
+        chosen = tune(SETTING, Stub(lambda _: 0.5, lambda _: 0.5))
         assert set(chosen.values()) == {Chosen(0.02, 0.1)}
 
     def test_no_seed_both_chooses_and_confirms(self):
-        run = Told(lambda _: 0.5, lambda _: 0.5)
+        run = Stub(lambda _: 0.5, lambda _: 0.5)
         conduct(SETTING, run)
         *choosing, confirming = ({each.seed for each in asked} for asked in run.asked)
         assert choosing == [{0, 1, 2, 3}] * 2
         assert confirming == set(range(100, 108))
 
     def test_the_whole_of_it_is_what_two_cores_can_do(self):
-        """Rate and λ as far from each other as they can be."""
+        """The chosen rates and λ differ as much as possible, so few trainings are shared."""
         places = {each: place for place, each in enumerate(severities(SETTING))}
 
         def val(config):
@@ -85,7 +85,7 @@ class TestTuning:
                 config.preserve.weight - (0.3, 1.0, 3.0)[spread // 3 % 3]
             )
 
-        run = Told(lambda _: 0.5, val)
+        run = Stub(lambda _: 0.5, val)
         chosen = tune(SETTING, run)
         confirm(SETTING, chosen, run)
         assert len({each for asked in run.asked for each in asked}) <= 1500
@@ -115,7 +115,7 @@ class TestArms:
 class TestVerdict:
     @staticmethod
     def arms(**accuracy: float):
-        """A severity whose arms are equally accurate on every seed."""
+        """Return a severity's arms, each equally accurate on every seed."""
         known = {NAMES[key]: value for key, value in accuracy.items()}
         return {name: [outcome(known.get(name, 0.9))] * 8 for name in ARMS}
 

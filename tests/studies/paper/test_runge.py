@@ -1,4 +1,4 @@
-"""Figure 1's analysis against closed forms, theorems, and looking."""
+"""Tests of figure 1's analysis against closed forms, theorems and brute force."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class TestDifficulty:
         assert difficulty(whole, part, 0) == pytest.approx(1, rel=1e-12)
 
     def test_of_lines_by_looking_everywhere(self):
-        """A grid over both coefficients, and over directions for θ at infinity."""
+        """The brute force is a grid over both coefficients, and over directions at infinity."""
         whole, part = selection(3)
         a, b = moments(whole, 1), moments(part, 1)
         slope, place, last = np.meshgrid(*[np.linspace(-1, 1, 81)] * 3)
@@ -92,7 +92,7 @@ class TestDifficulty:
 
     @pytest.mark.parametrize("seed", range(5))
     def test_it_never_falls_with_the_degree(self, seed):
-        """A polynomial of a lower degree is one of a higher: the supremum is over more."""
+        """Polynomials of a degree include those of lower degrees: the supremum can only grow."""
         pair = selection(seed)
         found = [difficulty(*pair, degree) for degree in range(9)]
         assert np.all(np.diff(found) >= -1e-9)
@@ -120,7 +120,7 @@ class TestDifficulty:
 
 
 def _in_powers(samples: Samples, degree: int):
-    """The moments in powers of x."""
+    """Return the moments in powers of x."""
     rows = np.column_stack([np.vander(samples.x, degree + 1, increasing=True), -samples.y])
     return rows.T @ rows / len(samples.x)
 
