@@ -29,8 +29,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from swast.config import CoresetConfig
 from swast.coresets.base import Coreset, Group, GroupSize, Scorer
+from swast.coresets.omp_numpy import NumpyPursuit, blas_threads
 from swast.coresets.pursuit import Pursuit, bill
-from swast.coresets.pursuit_alone import PursuitAlone, blas_threads
 from swast.features import Features
 
 RIDGE = 0.5
@@ -52,14 +52,14 @@ def pursue(features: Features, groups: Sequence[Group]) -> Pursuit:
     return pursuit
 
 
-def pursue_alone(features: Features, group: Group) -> PursuitAlone:
+def pursue_in_numpy(features: Features, group: Group) -> NumpyPursuit:
     """The finished pursuit over one group, on the CPU."""
     part = features.of(group.indices)
     errors, hidden = part.errors.double(), part.hidden.double()
     norm2 = torch.linalg.vector_norm(hidden, dim=1).square() + 1
     norm2 *= torch.linalg.vector_norm(errors, dim=1).square()
     ridge = RIDGE * float(norm2.mean()) if len(norm2) else 0.0
-    pursuit = PursuitAlone(errors.numpy(), hidden.numpy(), group.quota, ridge)
+    pursuit = NumpyPursuit(errors.numpy(), hidden.numpy(), group.quota, ridge)
     pursuit.run()
     return pursuit
 
@@ -76,9 +76,9 @@ def match(
         return
     with blas_threads():
         for group in groups:
-            alone = pursue_alone(features, group)
-            picks = torch.tensor(alone.picks, dtype=torch.long)
-            yield group, picks, torch.from_numpy(alone.weights)
+            finished = pursue_in_numpy(features, group)
+            picks = torch.tensor(finished.picks, dtype=torch.long)
+            yield group, picks, torch.from_numpy(finished.weights)
 
 
 def select(

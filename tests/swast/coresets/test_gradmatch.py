@@ -14,7 +14,7 @@ from swast.coresets.gradmatch import (
     RIDGE,
     Pursuit,
     pursue,
-    pursue_alone,
+    pursue_in_numpy,
     select,
     solver_flops,
 )
@@ -113,7 +113,10 @@ class TestAgainstThePlainPursuit:
         monkeypatch.setattr(gradmatch, "RIDGE", ridge)
         features = some_features(*case)
         group = whole(features, quota)
-        expected, alone = explicit_pursuit(features, group, ridge), pursue_alone(features, group)
+        expected, alone = (
+            explicit_pursuit(features, group, ridge),
+            pursue_in_numpy(features, group),
+        )
         assert alone.picks == expected.kept
         np.testing.assert_allclose(alone.weights, expected.weights, rtol=1e-7)
 

@@ -21,7 +21,7 @@ from swast.coresets.pursuit import PIVOT
 Array = NDArray[np.float64]
 
 
-class PursuitAlone:
+class NumpyPursuit:
     """The pursuit of one group of n atoms e ⊗ [h, 1], in double precision.
 
     Args:
