@@ -161,7 +161,7 @@ def choose_rule(
         return Rule(0.0, 0.0, "exactly, with the same versions on the same processor")
     tolerance, source = spread(exported, again, others, images)
     loose = exported.config.prune.distribution == "global"
-    flops = FLOPS_SHARE if loose and exported.config.prune.method != "none" else 0.0
+    flops = FLOPS_SHARE if loose and exported.config.prune.traits.prunes else 0.0
     how = f"within {flops:.0%}" if flops else "exactly"
     return Rule(
         tolerance,

@@ -97,7 +97,7 @@ def in_round(config: TrainConfig, data: ArrayData) -> Run:
     if config.preserve.weight > 0:
         recorded = torch.zeros(1, data.num_classes, device=run.device).expand(data.num_train, -1)
     run.round = Round(Coreset.everything(data.num_train, run.device), recorded)
-    if config.prune.method != "none":
+    if config.prune.traits.prunes:
         thin(run, config.prune.sparsity)
     return run
 

@@ -25,7 +25,7 @@ from swast.coresets import SCORERS, coreset_size, group_sizes
 from swast.cost import STEP, Ledger, ModelCost, Passes, model_cost, selection_flops
 from swast.data import ArrayData, add_noise
 from swast.models import build_model, outline
-from swast.pruning import PRUNERS, channel, n_m, prunable_weights
+from swast.pruning import PRUNERS, channel, prunable_weights
 from swast.pruning.distributions import layer_survivors
 
 Living = Callable[[float], Mapping[str, int]]
@@ -79,7 +79,7 @@ class Forecast:
         network = (config.model, self.data.input_shape, self.data.num_classes)
         self.cost: ModelCost = _cost_of(*network)
         weights = prunable_weights(_outline(*network), config.prune.scope, config.prune.layers)
-        shrinks = config.prune.method == "channel"
+        shrinks = config.prune.traits.changes_shapes
         self.network = build_model(*network, config.seed) if shrinks else None
         self.widths = channel.widths(_outline(*network))
         shapes = {name: weight.shape for name, weight in weights.items()}
@@ -184,8 +184,7 @@ class Forecast:
 
     def _updates(self, epoch: int) -> range:
         """The steps of an epoch at which masks may change on line."""
-        method = self.config.prune.method
-        if method == "none" or PRUNERS[method].grow is None:
+        if not self.config.prune.traits.updates_masks:
             return range(0)
         return plan.update_steps(self.config, self.data.num_train, epoch)
 
@@ -214,8 +213,9 @@ def layer_counts(
     Raises:
         ValueError: under a global threshold they do not.
     """
-    if config.prune.method == "n:m":
-        return {name: n_m.survivors(shape, sparsity) for name, shape in shapes.items()}
+    count = PRUNERS[config.prune.method].survivors if config.prune.traits.fixed_ratio else None
+    if count is not None:
+        return {name: count(shape, sparsity) for name, shape in shapes.items()}
     if config.prune.distribution == "global":
         raise ValueError("a global threshold's counts do not follow from shapes; pass living")
     return layer_survivors(shapes, sparsity, config.prune.distribution)

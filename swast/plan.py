@@ -84,7 +84,7 @@ def is_prune_step(config: TrainConfig, epoch: int) -> bool:
 
     Where pruning starts at initialisation, rounds go on backwards into the warm-up.
     """
-    if config.prune.method == "none" or epoch < prune_start(config):
+    if not config.prune.traits.prunes or epoch < prune_start(config):
         return False
     since = epoch - config.warmup_epochs
     return epoch == prune_start(config) or since % config.interval == 0
@@ -96,7 +96,7 @@ def target_sparsity(config: TrainConfig, epoch: float) -> float:
     Progress u runs from 0 at `prune_start` to 1 at `prune_end`, or at the last round where that
     comes first, so that the target is always reached.
     """
-    if config.prune.method == "none":
+    if not config.prune.traits.prunes:
         return 0.0
     start, warm = prune_start(config), config.warmup_epochs
     last = start

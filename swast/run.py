@@ -127,7 +127,7 @@ class Run:
     @property
     def _shrinks(self) -> bool:
         """Whether channels are removed, and no weight masked."""
-        return self.config.prune.method == "channel"
+        return self.config.prune.traits.changes_shapes
 
     @cached_property
     def mislabelled(self) -> torch.Tensor:

@@ -99,9 +99,10 @@ def step(run: Run, samples: int) -> None:
 
 def is_due(run: Run) -> bool:
     """Whether masks change at this step."""
-    method = run.config.prune.method
-    pruner = None if method == "none" else PRUNERS[method]
-    if pruner is None or pruner.grow is None or (run.masks.is_dense() and not pruner.on_line):
+    config = run.config.prune
+    if not config.traits.updates_masks:
+        return False
+    if run.masks.is_dense() and not PRUNERS[config.method].on_line:
         return False
     return plan.is_update(run.config, run.data.num_train, run.epoch, run.step)
 

@@ -242,7 +242,7 @@ def foresee(config: TrainConfig, data: ArrayData) -> Forecast:
     split over the layers depends on the weights. So the warm-up is rehearsed, 1,000 steps of it at
     most, and what it ends with is pruned as the plan says, without training on.
     """
-    if config.prune.method == "none" or config.prune.distribution != "global":
+    if not config.prune.traits.prunes or config.prune.distribution != "global":
         return Forecast(config, data)
     with threads(config.threads):
         run = rehearse(config, data)

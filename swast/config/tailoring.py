@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from swast.config.pruners import PRUNER_TRAITS, PrunerName, PrunerTraits
 from swast.errors import ConfigError
 from swast.settings import Table, setting
 
@@ -26,9 +27,6 @@ ScorerName = Literal[
     "glister",
     "ccs",
     "infobatch",
-]
-PrunerName = Literal[
-    "none", "magnitude", "rigl", "set", "granet", "snip", "synflow", "random", "n:m", "channel"
 ]
 ScopeName = Literal["fc", "all"]
 ScheduleName = Literal["one-shot", "linear", "cubic", "cosine", "exponential"]
@@ -92,7 +90,12 @@ class PruneConfig(Table):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_rules(self)
+        _check_requirements(self)
+
+    @property
+    def traits(self) -> PrunerTraits:
+        """Traits of the chosen method."""
+        return PRUNER_TRAITS[self.method]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,35 +120,16 @@ class PreserveConfig(Table):
     )
 
 
-RULES: dict[str, dict[str, tuple[tuple[object, ...], str]]] = {
-    "n:m": {
-        "sparsity": ((0.25, 0.5, 0.75), "as 1, 2 or 3 of every 4 weights go"),
-        "schedule": (("one-shot",), "as its masks are chosen once"),
-        "distribution": (("uniform",), "as every layer has the same pattern"),
-    },
-    "channel": {
-        "distribution": (("uniform",), "as every layer loses the same share of its channels"),
-    },
-    "granet": {
-        "schedule": (
-            ("linear", "cubic", "cosine", "exponential"),
-            "which prunes little by little",
-        ),
-    },
-}
-"""What a pruner's other settings must be, and why."""
-
-
-def _check_rules(settings: PruneConfig) -> None:
-    """Refuse what a pruner cannot have.
+def _check_requirements(settings: PruneConfig) -> None:
+    """Raise if another setting does not fit the chosen method.
 
     Raises:
-        ConfigError: naming each setting that cannot hold, with the reason.
+        ConfigError: each setting that does not fit, with the allowed values and the reason.
     """
     problems = [
         f"prune.{name} must be {' or '.join(map(str, allowed))} under {settings.method}, "
         f"{reason}, got {getattr(settings, name)!r}"
-        for name, (allowed, reason) in RULES.get(settings.method, {}).items()
+        for name, (allowed, reason) in settings.traits.requires.items()
         if getattr(settings, name) not in allowed
     ]
     if problems:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,6 +60,8 @@ class Pruner:
         batch: samples of the balanced batch that ``prune`` looks at.
         saliency_samples: samples whose forward and backward pass ``prune`` costs, from the size
             of that batch.
+        survivors: living weights of a layer, from its shape and the sparsity; None where they
+            depend on the distribution over the layers.
     """
 
     prune: Callable[[Moment], None] | None
@@ -70,6 +72,7 @@ class Pruner:
     final_fraction: float = 0.0
     batch: int = 0
     saliency_samples: Callable[[int], int] = lambda batch: batch
+    survivors: Callable[[Sequence[int], float], int] | None = None
 
 
 def most_salient(

@@ -49,4 +49,4 @@ def prune(moment: Moment) -> None:
     masks.replace({name: pattern(score, moment.sparsity) for name, score in scores.items()})
 
 
-N_M = Pruner(prune)
+N_M = Pruner(prune, survivors=survivors)

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-from swast.config import DistributionName, LoadingConfig, TrainConfig
+from swast.config import PRUNER_TRAITS, DistributionName, LoadingConfig, TrainConfig
 from swast.data import ArrayData, Places
 from swast.data import digits as digits_file
 from swast.pruning import PRUNERS
@@ -26,6 +26,9 @@ from swast.run import Run
 TRAINING = importlib.import_module("swast.training")
 STEPS = importlib.import_module("swast.steps")
 epochs, price, train = TRAINING.epochs, TRAINING.price, TRAINING.train
+
+MASKING = [name for name in PRUNERS if not PRUNER_TRAITS[name].changes_shapes]
+"""Pruners that mask weights and leave every shape as it is."""
 
 SMALL = ("cnn-small", "mlp-small")
 """Networks for which a few digits are enough."""
@@ -71,19 +74,17 @@ def few_digits(train: int = 120, val: int = 40) -> ArrayData:
 
 
 def pruning(method: str, schedule: str = "cubic", distribution: str = "erk") -> dict[str, object]:
-    """Settings of a pruner that go together: where one cannot have what is asked, its nearest."""
-    if method == "n:m":
-        schedule, distribution = "one-shot", "uniform"
-    if method == "channel":
-        distribution = "uniform"
-    if method == "granet" and schedule == "one-shot":
-        schedule = "linear"
-    return {
-        "prune.method": method,
-        "prune.schedule": schedule,
-        "prune.distribution": distribution,
-        "prune.sparsity": 0.5 if method == "n:m" else 0.9,
+    """Return settings of a pruner; a value that it does not allow becomes the first it allows."""
+    traits = PRUNER_TRAITS[method]
+    values: dict[str, object] = {
+        "schedule": schedule,
+        "distribution": distribution,
+        "sparsity": 0.5 if traits.fixed_ratio else 0.9,
     }
+    for name, (allowed, _) in traits.requires.items():
+        if values[name] not in allowed:
+            values[name] = allowed[0]
+    return {"prune.method": method, **{f"prune.{name}": each for name, each in values.items()}}
 
 
 def combinations() -> list[dict[str, object]]:

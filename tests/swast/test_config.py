@@ -75,12 +75,8 @@ def values_of(path):
 @st.composite
 def configs(draw) -> TrainConfig:
     values = {path: draw(values_of(path), label=path) for path in setting_paths()}
-    if values["prune.method"] == "n:m":
-        values |= {"prune.sparsity": 0.5, "prune.schedule": "one-shot"}
-    if values["prune.method"] in ("n:m", "channel"):
-        values["prune.distribution"] = "uniform"
-    if values["prune.method"] == "granet":
-        values["prune.schedule"] = "cubic"
+    for name, (allowed, _) in schema.PRUNER_TRAITS[values["prune.method"]].requires.items():
+        values[f"prune.{name}"] = allowed[0]
     values["epochs"] = max(values[path] for path in EPOCHS)
     return TrainConfig().with_values(values)
 

@@ -12,13 +12,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from swast import forecast
-from swast.config import TrainConfig
+from swast.config import PRUNER_TRAITS, TrainConfig
 from swast.coresets import SCORERS
 from swast.cost import Ledger, model_cost
 from swast.forecast import dense_flops, predict
 from swast.models import MODELS, build_model
 from swast.pruning import PRUNERS
 from tests.swast.support import (
+    MASKING,
     SMALL,
     TRAINING,
     combinations,
@@ -37,6 +38,11 @@ from tests.swast.support import (
 
 EXACT = [each for each in combinations() if each["prune.distribution"] != "global"]
 WEIGHTS = 64 * 256 + 256 * 128 + 128 * 10
+
+
+def unrestricted(method: str) -> bool:
+    """Return whether a pruner takes every schedule and distribution."""
+    return not PRUNER_TRAITS[method].requires
 
 
 def counted(model: nn.Module, shape: tuple[int, ...]) -> int:
@@ -90,7 +96,7 @@ class TestForward:
         assert same_bits(copied(model), before)
         assert all(module.training for module in model.modules())
 
-    @pytest.mark.parametrize("method", [name for name in PRUNERS if name != "channel"])
+    @pytest.mark.parametrize("method", MASKING)
     @pytest.mark.parametrize("distribution", ["global", "erk"])
     def test_a_sparse_networks_cost_is_that_of_the_masks_in_force(self, method, distribution):
         config = tiny({"model": "cnn-small", **pruning(method, distribution=distribution)})
@@ -243,7 +249,9 @@ class TestPrediction:
         values["coreset.balanced"] &= values["coreset.fraction"] > 0.01  # 1 sample for 10 classes
         if data.draw(st.booleans(), label="pruned"):
             chosen = data.draw(st.sampled_from(EXACT), label="pruning")
-            kept = "prune.sparsity" if chosen["prune.method"] != "n:m" else ""
+            kept = (
+                "prune.sparsity" if not PRUNER_TRAITS[chosen["prune.method"]].fixed_ratio else ""
+            )
             values |= {path: value for path, value in chosen.items() if path != kept}
         else:
             values["prune.method"] = "none"
@@ -287,9 +295,7 @@ class TestPrediction:
         rehearsed = TRAINING.rehearse(config, few_digits())
         assert same_bits(copied(rehearsed.model), copied(run.model))
 
-    @pytest.mark.parametrize(
-        "method", [name for name in PRUNERS if name not in ("n:m", "granet", "channel")]
-    )
+    @pytest.mark.parametrize("method", [name for name in PRUNERS if unrestricted(name)])
     def test_a_global_cut_at_initialisation_is_known_exactly(self, method):
         """There is nothing to rehearse; the first prune step is the real one."""
         chosen = pruning(method, "one-shot", "global")

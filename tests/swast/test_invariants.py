@@ -79,7 +79,8 @@ def test_the_dead_are_at_zero_after_every_step(monkeypatch, config):
     with monkeypatch.context() as patch:
         patch.setattr(STEPS, "train_step", step)
         run = finished(config)
-    if config.prune.method not in ("n:m", "channel"):
+    traits = config.prune.traits
+    if not traits.fixed_ratio and not traits.changes_shapes:
         living = sum(int(run.masks.alive(name).sum()) for name in run.masks.weights)
         assert living == num_survivors(run.num_weights, config.prune.sparsity)
 

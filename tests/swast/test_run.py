@@ -8,10 +8,10 @@ from typing import get_args
 import pytest
 import torch
 
-from swast.config import ScopeName
-from swast.pruning import PRUNERS
+from swast.config import PRUNER_TRAITS, ScopeName
 from swast.run import Run
 from tests.swast.support import (
+    MASKING,
     STEPS,
     TRAINING,
     after_each_step,
@@ -25,6 +25,9 @@ from tests.swast.support import (
     started,
     tiny,
 )
+
+EXACT = [name for name in MASKING if not PRUNER_TRAITS[name].fixed_ratio]
+"""Pruners that bring all layers together to exactly the target."""
 
 AT_HALF = {
     "one-shot": lambda p: p,
@@ -56,7 +59,7 @@ def left(weights: int, sparsity: float) -> int:
 
 @pytest.mark.parametrize(
     "values",
-    [each for each in combinations() if each["prune.method"] not in ("n:m", "channel")],
+    [each for each in combinations() if each["prune.method"] in EXACT],
     ids=named,
 )
 @pytest.mark.parametrize("scope", get_args(ScopeName))
@@ -92,7 +95,7 @@ def test_counts_are_exact_and_the_dead_stay_at_zero_at_every_step(monkeypatch, v
     assert zeros >= weights - left(weights, 0.9) == math.floor(0.9 * weights + 0.5)
 
 
-@pytest.mark.parametrize("pruner", [name for name in PRUNERS if name != "channel"])
+@pytest.mark.parametrize("pruner", MASKING)
 @pytest.mark.parametrize("clip_norm", [0.0, 0.05])
 def test_the_dead_stay_at_zero_under_adamw_and_clipping(monkeypatch, pruner, clip_norm):
     config = tiny(
