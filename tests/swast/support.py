@@ -20,6 +20,7 @@ from swast.data import ArrayData, Places
 from swast.data import digits as digits_file
 from swast.pruning import PRUNERS
 from swast.pruning.schedules import SCHEDULES
+from swast.result import EpochRecord, TrainResult
 from swast.run import Run
 
 # The module itself, so that tests can stand in for its functions.
@@ -152,3 +153,14 @@ def global_generators() -> tuple[object, ...]:
     """The state of every global random generator on the CPU."""
     name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), name, keys.tobytes(), *rest
+
+
+def untimed(result: TrainResult) -> list[EpochRecord]:
+    return [dataclasses.replace(entry, seconds=0) for entry in result.history]
+
+
+def assert_same_run(one: TrainResult, other: TrainResult) -> None:
+    assert same_bits(one.state, other.state)
+    assert untimed(one) == untimed(other)
+    assert one.flops == other.flops
+    assert one.val_loss == other.val_loss

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +12,16 @@ from swast import checkpoint
 from swast.config import TrainConfig
 from swast.errors import CheckpointError
 from swast.models import MODELS
-from swast.result import EpochRecord, TrainResult
+from swast.result import EpochRecord
 from swast.run import Run
 from tests.swast.support import (
     STEPS,
+    assert_same_run,
     epochs,
     few_digits,
     global_generators,
     pruning,
     restless_mlp,
-    same_bits,
     tiny,
     train,
 )
@@ -44,17 +43,6 @@ def stop_after(epoch: int) -> Callable[[EpochRecord], None]:
             raise KeyboardInterrupt
 
     return on_epoch
-
-
-def untimed(result: TrainResult) -> list[EpochRecord]:
-    return [dataclasses.replace(entry, seconds=0) for entry in result.history]
-
-
-def assert_same_run(one: TrainResult, other: TrainResult) -> None:
-    assert same_bits(one.state, other.state)
-    assert untimed(one) == untimed(other)
-    assert one.flops == other.flops
-    assert one.val_loss == other.val_loss
 
 
 def stopped(config: TrainConfig, folder: Path, epoch: int) -> None:

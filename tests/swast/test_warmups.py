@@ -14,8 +14,15 @@ from swast import checkpoint, warmups
 from swast.config import BEGINNING, TrainConfig, setting_paths
 from swast.run import Run
 from swast.warmups import Warmups, beginning, digest, key, shared_epochs
-from tests.swast.support import epochs, few_digits, pruning, same_bits, tiny, train
-from tests.swast.test_resume import assert_same_run
+from tests.swast.support import (
+    assert_same_run,
+    epochs,
+    few_digits,
+    pruning,
+    same_bits,
+    tiny,
+    train,
+)
 
 LONG = {"warmup_epochs": 4, "epochs": 7}
 CONFIGS = {
