@@ -1,4 +1,4 @@
-"""The training configuration: what `swast-train` reads and a search varies."""
+"""Training configuration: the settings that `swast-train` reads and a search varies."""
 
 from __future__ import annotations
 
