@@ -4,7 +4,7 @@ SwastError
 ├── ConfigError        a setting is wrong: its name, its value, and the valid values
 ├── DataError          a data set is missing or unusable
 ├── CheckpointError    a checkpoint is unreadable or belongs to another configuration
-├── DivergedError      the loss stopped being a finite number
+├── DivergedError      the loss is no longer finite
 └── DisagreementError  an exported network does not match the trained one
 """
 
@@ -19,10 +19,10 @@ class SwastError(Exception):
 
 
 class ConfigError(SwastError, ValueError):
-    """One or more settings are wrong.
+    """Error of one or more invalid settings.
 
     Attributes:
-        problems: one complete sentence for each wrong setting.
+        problems: one sentence for each invalid setting.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -35,19 +35,19 @@ class ConfigError(SwastError, ValueError):
 
 
 class DataError(SwastError):
-    """A data set is missing or unusable."""
+    """Error of a data set that is missing or unusable."""
 
 
 class CheckpointError(SwastError):
-    """A checkpoint is unreadable or belongs to another configuration."""
+    """Error of a checkpoint that is unreadable or belongs to another configuration."""
 
 
 class DivergedError(SwastError):
-    """The loss stopped being a finite number."""
+    """Error of a run whose loss is no longer finite."""
 
 
 class DisagreementError(SwastError):
-    """An exported network does not match the trained one."""
+    """Error of an exported network that does not match the trained one."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

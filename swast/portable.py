@@ -69,7 +69,7 @@ class Intake:
             ", ".join(f"{value:.4g}" for value in values)
             for values in (self.colours.mean, self.colours.std)
         )
-        return f"{self.units}; the network itself takes off mean {mean} and divides by std {std}"
+        return f"{self.units}; the network itself subtracts mean {mean} and divides by std {std}"
 
 
 class Portable(nn.Module):

@@ -65,7 +65,7 @@ def check_coreset(config: TrainConfig, data: ArrayData) -> None:
             [
                 f"coreset.fraction {config.coreset.fraction:g} of {data.num_train} samples is "
                 f"{size}, fewer than the {data.num_classes} classes that share it; "
-                "take more, or coreset.balanced = false"
+                "raise it, or set coreset.balanced = false"
             ]
         )
 
@@ -232,7 +232,7 @@ class Run:
         """
         before = self.ledger.total
         if state.keys() != set(WARMUP):
-            raise CheckpointError("is no warm-up of this version of the trainer")
+            raise CheckpointError("is not a warm-up of this version of the trainer")
         with _fitting():
             self._restore_training(state)
         self.shared_flops += self.ledger.total - before

@@ -63,7 +63,7 @@ class Setting:
 
     @cached_property
     def range(self) -> str:
-        """The range in words, as ``in (0, 1]`` or ``at least 1``."""
+        """Range in words, as ``in (0, 1]`` or ``at least 1``."""
         low = self.low if self.above is None else self.above
         high = self.high if self.below is None else self.below
         if low is None and high is None:

@@ -73,7 +73,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
 
 def _tables(read: object, language: str) -> dict[str, Any]:
     if not isinstance(read, dict):
-        raise ConfigError([f"not a configuration: its {language} is no mapping of fields"])
+        raise ConfigError([f"not a configuration: its {language} is not a mapping of fields"])
     return read
 
 

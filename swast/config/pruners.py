@@ -16,7 +16,7 @@ PrunerName = Literal[
 ]
 
 Requirement = tuple[tuple[object, ...], str]
-"""The values that a setting may have, and the reason."""
+"""Allowed values of a setting, and the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ PRUNER_TRAITS: dict[PrunerName, PrunerTraits] = {
         requires={
             "schedule": (
                 ("linear", "cubic", "cosine", "exponential"),
-                "which prunes little by little",
+                "which prunes gradually",
             )
         },
     ),
@@ -61,9 +61,9 @@ PRUNER_TRAITS: dict[PrunerName, PrunerTraits] = {
     "n:m": PrunerTraits(
         fixed_ratio=True,
         requires={
-            "sparsity": ((0.25, 0.5, 0.75), "as 1, 2 or 3 of every 4 weights go"),
-            "schedule": (("one-shot",), "as its masks are chosen once"),
-            "distribution": (("uniform",), "as every layer has the same pattern"),
+            "sparsity": ((0.25, 0.5, 0.75), "which removes 1, 2 or 3 of every 4 weights"),
+            "schedule": (("one-shot",), "which chooses its masks once"),
+            "distribution": (("uniform",), "which has the same pattern in every layer"),
         },
     ),
     "channel": PrunerTraits(
@@ -71,7 +71,7 @@ PRUNER_TRAITS: dict[PrunerName, PrunerTraits] = {
         requires={
             "distribution": (
                 ("uniform",),
-                "as every layer loses the same share of its channels",
+                "which removes the same share of channels from every layer",
             )
         },
     ),

@@ -79,7 +79,7 @@ class NumpyPursuit:
         return True
 
     def _refit(self) -> None:
-        """Refit the ridge weights of all picks; remove the most negative until none is negative."""
+        """Refit the ridge weights of all picks; remove the lowest until none is negative."""
         while True:
             size = len(self.picks)
             inverse = self._inverse[:size, :size]

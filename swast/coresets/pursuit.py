@@ -69,7 +69,7 @@ class Pursuit:
         return (norm2 / self.target_norm2).sqrt()
 
     def _pick(self, step: int) -> None:
-        """Add the free atom of largest inner product with the residual in each group, if positive."""
+        """Add each group's free atom of largest inner product with the residual, if positive."""
         gain = self.target - times(self.columns[:, :step].mT, self.weights[:, :step])
         best, atom = gain.masked_fill_(~self.free, -torch.inf).max(dim=1)
         column = times(self.hidden, self.hidden[self.rows, atom]).add_(1)
@@ -97,7 +97,7 @@ class Pursuit:
         self.factor[:, step, step] = pivot.sqrt()
 
     def _refit(self, size: int) -> None:
-        """Refit the ridge weights of active atoms; remove the most negative until none is negative."""
+        """Refit the ridge weights of active atoms; remove the lowest until none is negative."""
         while True:
             right, factor = self._right[:, :size, None], self.factor[:, :size, :size]
             solved = torch.cholesky_solve(right, factor)[..., 0]

@@ -188,8 +188,8 @@ def _explained() -> Iterator[None]:
         cause = str(error).partition("\n")[0]
         raise ConfigError(
             [
-                "prune.method 'channel' cannot thin this network: Torch-Pruning fails on it "
-                f"({type(error).__name__}: {cause}); prune.layers may name layers that it can"
+                "prune.method 'channel' cannot prune this network: Torch-Pruning fails on it "
+                f"({type(error).__name__}: {cause}); set prune.layers to layers that it can prune"
             ]
         ) from error
 

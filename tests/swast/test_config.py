@@ -353,9 +353,9 @@ class TestOtherLanguages:
         ("name", "text", "said"),
         [
             ("a.json", "{", "not JSON: "),
-            ("a.json", "[1]", "not a configuration: its JSON is no mapping of fields"),
+            ("a.json", "[1]", "not a configuration: its JSON is not a mapping of fields"),
             ("a.yaml", "a: [", "not YAML: "),
-            ("a.yaml", "just words", "not a configuration: its YAML is no mapping of fields"),
+            ("a.yaml", "just words", "not a configuration: its YAML is not a mapping of fields"),
             ("a.yml", "intervall: 3", "intervall is not a field; did you mean 'interval'?"),
         ],
     )

@@ -162,7 +162,7 @@ class TestTheIntake:
         pixels = samples(digits()) * 16
         assert np.abs(pixels - pixels.round()).max() < 1e-4
         assert (round(pixels.min()), round(pixels.max())) == (0, 16)
-        assert "0 to 1; the network itself takes off mean 0.305" in str(Intake.of(digits()))
+        assert "0 to 1; the network itself subtracts mean 0.305" in str(Intake.of(digits()))
 
     @pytest.mark.parametrize("kind", [np.uint8, np.float32])
     def test_of_arrays_is_what_they_hold(self, kind):

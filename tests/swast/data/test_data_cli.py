@@ -95,7 +95,7 @@ REFUSED = {
     "nowhere": (None, "data=cifar10", "looked at .*swast-home/data.*--download"),
     "a folder that is none": (None, "data=folder:typo", "data 'folder:typo': looked at"),
     "a form that is none": (None, "data=floder:pets", "data must be one of digits, .*folder:PATH"),
-    "truncated picture": (spoil_picture, PETS, "cat/0.png: cannot be read as a picture"),
+    "truncated picture": (spoil_picture, PETS, "cat/0.png: cannot be read as an image"),
     "one of a class": (lone_cat, PETS, "class 'cat' has 1 training images"),
     "truncated pickle": (half_batch, "data=cifar10", "data_batch_2: is damaged"),
     "NaN": (

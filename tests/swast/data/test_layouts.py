@@ -138,7 +138,7 @@ def test_a_cifar_file_that_would_run_code_is_refused_and_runs_none(tmp_path):
         ({"data": np.zeros((1, 3072)), "labels": [1]}, "not n × 3072 bytes"),
         ({"data": np.zeros((1, 3072), np.uint8), "labels": [10]}, "labels outside 0 to 9"),
         ({"data": np.zeros((1, 3072), np.uint8), "labels": [-1]}, "labels outside 0 to 9"),
-        ([1, 2], "holds no dictionary"),
+        ([1, 2], "does not hold a dictionary"),
     ],
 )
 def test_a_cifar_file_of_another_content_is_named(tmp_path, content, said):

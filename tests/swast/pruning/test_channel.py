@@ -131,7 +131,9 @@ class TestRemoval:
             def forward(self, images):
                 return self.head(self.inner(images.flatten(1)).reshape(-1, 8))
 
-        with pytest.raises(ConfigError, match=r"prune.method 'channel' cannot thin") as caught:
+        with pytest.raises(
+            ConfigError, match=r"prune.method 'channel' cannot prune this network"
+        ) as caught:
             halved(Fixed())
         assert "\n" not in str(caught.value)
 
