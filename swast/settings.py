@@ -139,7 +139,7 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
             expected = f"{'a whole number' if kind.kind is int else 'a number'} {expected}"
         right = right and limits.allows(typing.cast("float", value))
     else:
-        expected = {bool: "true or false", str: "a text", tuple: "a list of texts"}[kind.kind]
+        expected = {bool: "true or false", str: "a string", tuple: "a list of strings"}[kind.kind]
         right = is_texts(value) if kind.kind is tuple else isinstance(value, kind.kind)
     if right:
         return None

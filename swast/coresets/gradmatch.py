@@ -1,4 +1,4 @@
-"""gradmatch: match the full gradient by a weighted sum of few, with orthogonal matching pursuit.
+"""gradmatch: match the full gradient by few weighted ones, with orthogonal matching pursuit.
 
 Within each group the solver looks for sparse weights w ≥ 0 that minimise
 
