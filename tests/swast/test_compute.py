@@ -1,4 +1,4 @@
-"""Precision, layout and compilation: the same training, to the rounding that each brings."""
+"""Precision, layout and compilation: they change a training by rounding only."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WAYS = {
 
 @pytest.fixture(autouse=True)
 def quick_compiler(monkeypatch):
-    """The compiler's front end alone: seconds less, and no C++."""
+    """Use the compiler's front end only, which saves seconds and needs no C++."""
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
     yield
     torch.compiler.reset()

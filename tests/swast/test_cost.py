@@ -1,4 +1,4 @@
-"""The bill: by hand, by PyTorch's own counter, and known before it is paid."""
+"""Training FLOPs: by hand, by PyTorch's counter, and by the forecast."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class TestForward:
 
 
 class TestLedgerByHand:
-    """120 samples, 36 kept, batches of 16: epochs of 3 steps, the last of 4 samples.
+    """Ledger with 36 of 120 samples in batches of 16: epochs of 3 steps, the last of 4 samples.
 
     Rounds at the epochs 1, 3 and 5 prune to 0, ¼ and ½ of 50,432 weights; a weight is 2 FLOPs.
     """
@@ -157,7 +157,7 @@ class TestLedgerByHand:
 
     @pytest.mark.parametrize(("scorer", "passes"), [("random", 1), ("el2n", 0)])
     def test_the_first_rounds_states_are_paid_for_once_over_all_samples(self, scorer, passes):
-        """Where the selection pass has not seen them anyway."""
+        """This holds unless the selection pass already gives the logits."""
         config = self.config(**{"coreset.scorer": scorer, "preserve.anchor": "first"})
         assert measured(config).recording == 2 * 120 * WEIGHTS * passes
         assert price(config, few_digits()) == measured(config)
@@ -167,9 +167,9 @@ class TestLedgerByHand:
         assert measured(config).recording == 0
 
     def test_rigl_pays_the_dense_part_of_the_weight_gradient_at_updates(self):
-        """Every 4 steps from step 4 to the end of pruning, at step (5 − 1) · 3 = 12.
+        """Updates are every 4 steps from step 4 to the end of pruning, at step (5 − 1) · 3 = 12.
 
-        Step 4 comes before anything is pruned; step 8 is the third of epoch 3, of 4 samples.
+        Step 4 is before any pruning; step 8 is the third of epoch 3, with 4 samples.
         """
         config = self.config(
             **{
@@ -280,7 +280,7 @@ class TestPrediction:
         assert torch.equal(torch.get_rng_state(), state)
 
     def test_dropout_draws_in_the_rehearsal_what_it_draws_in_the_run(self, monkeypatch):
-        """So that a single cut by a global threshold is priced to the last digit."""
+        """So the forecast of a single cut by a global threshold is exact."""
         monkeypatch.setitem(MODELS, "mlp-small", restless_mlp)
         forecast._outline.cache_clear(), forecast._cost_of.cache_clear()
         one_cut = {"prune.schedule": "one-shot", "interval": 9, "prune.distribution": "global"}
@@ -297,7 +297,7 @@ class TestPrediction:
 
     @pytest.mark.parametrize("method", [name for name in PRUNERS if unrestricted(name)])
     def test_a_global_cut_at_initialisation_is_known_exactly(self, method):
-        """There is nothing to rehearse; the first prune step is the real one."""
+        """No rehearsal is needed; the first prune step is the real one."""
         chosen = pruning(method, "one-shot", "global")
         config = tiny({**chosen, "prune.start": "init", "prune.update_interval": 1000})
         assert price(config, few_digits()) == measured(config)

@@ -1,4 +1,4 @@
-"""The loss of a training step, and the gradients that it leads to."""
+"""Loss of a training step, and its gradients."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.swast.support import (
 
 class TestTheLoss:
     def explicit(self, run: Run, places: torch.Tensor, model: nn.Module) -> torch.Tensor:
-        """Σ w·CE / Σ w + λ · KL(recorded ‖ now), written out."""
+        """Compute Σ w·CE / Σ w + λ · KL(recorded ‖ now) explicitly."""
         held, settings = run.round, run.config.preserve
         indices = held.coreset.indices[places]
         now = model(run.train_set.images[indices]).log_softmax(1)
@@ -112,7 +112,7 @@ class TestTheLoss:
         )
 
     def test_a_rigl_update_sees_the_dense_gradient_of_its_batch(self, monkeypatch):
-        """And the share that is due: step 2 of the (5 − 1) · 3 to the end of pruning."""
+        """The update share is that of step 2 of the (5 − 1) · 3 steps to the end of pruning."""
         run = started(tiny({"prune.schedule": "one-shot"}), after=2)
         model = copy.deepcopy(run.model)
         places, images = next(STEPS.begin_epoch(run))

@@ -1,4 +1,4 @@
-"""Reproducibility of a training, and the data that it must not depend on."""
+"""Reproducibility of a training, and data that must not affect it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ every_scorer = pytest.mark.parametrize("scorer", SCORERS)
 
 
 def first_places(run: Run) -> torch.Tensor:
-    """The places of the next epoch's first step."""
+    """Return the positions of the next epoch's first step."""
     return next(STEPS.begin_epoch(run))[0]
 
 
@@ -110,7 +110,7 @@ class TestWhatTrainingMayNotSee:
             assert np.array_equal(getattr(data, field.name), getattr(before, field.name))
 
     def test_arrays_that_cannot_be_written_to_are_taken(self):
-        """Ray hands out shared memory that is read-only."""
+        """Ray shares arrays in read-only memory."""
         data = copy.deepcopy(few_digits())
         for field in dataclasses.fields(data):
             if isinstance(getattr(data, field.name), np.ndarray):

@@ -1,4 +1,4 @@
-"""A run that was stopped and goes on is the run that was not stopped, bit for bit."""
+"""Resumed runs equal uninterrupted ones, bit for bit."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_stop_after_every_epoch_changes_nothing(tmp_path, values):
 
 @pytest.mark.parametrize("step", [1, 9, 14])
 def test_a_kill_in_the_middle_of_an_epoch_changes_nothing(tmp_path, monkeypatch, step):
-    """Warm-up has 8 steps, and each epoch after it 3."""
+    """Warm-up has 8 steps, and each later epoch 3."""
     config = tiny()
     unbroken = train(config, data=few_digits())
     left = [step]
@@ -169,7 +169,7 @@ def test_a_checkpoint_of_another_configuration_is_refused_by_name_and_kept(tmp_p
 
 
 def test_a_checkpoint_that_lacks_a_part_is_refused(tmp_path):
-    """As one written by another version of the package may."""
+    """For example, one written by another version of the package."""
     stopped(tiny(), tmp_path, 2)
     whole = checkpoint.load(tmp_path)
     for part in whole:

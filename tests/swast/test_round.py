@@ -35,7 +35,7 @@ PRUNING = {"prune.schedule": "linear", "prune.sparsity": 0.9, "prune.method": "m
 
 
 class BeforePruning:
-    """The network and the bill as they stood when a prune step began, each round."""
+    """Spy that copies the network before the prune step of each round."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.networks: list[nn.Module] = []
@@ -49,7 +49,7 @@ class BeforePruning:
 
 
 class TestARound:
-    """Select, record, prune, in this order: pruning to ½ and to 9 of 10 tells them apart."""
+    """Order of a round, select, record, prune; pruning to ½ and 0.9 makes each order visible."""
 
     @every_scorer
     def test_recorded_logits_are_those_of_the_network_before_the_prune_step(
@@ -69,7 +69,7 @@ class TestARound:
 
     @pytest.mark.parametrize("scorer", ["random", "gradmatch", "infobatch"])
     def test_the_first_rounds_logits_are_held_on_to_where_asked(self, monkeypatch, scorer):
-        """Those of the dense network, whichever samples a later round takes."""
+        """They are the dense network's logits, for any samples of a later round."""
         before = BeforePruning(monkeypatch)
         values = {"coreset.scorer": scorer, "preserve.anchor": "first"}
         run = Run(tiny(PRUNING, **values), few_digits())
@@ -113,7 +113,7 @@ class TestARound:
 
     @pytest.mark.parametrize("scorer", ["random", "el2n"])
     def test_selection_and_recording_see_the_network_at_rest(self, restless, monkeypatch, scorer):
-        """No dropout, and the statistics of batch norm move by training steps alone."""
+        """Dropout is off, and batch-norm statistics change in training steps only."""
         before = BeforePruning(monkeypatch)
         run = Run(tiny(PRUNING, **{"coreset.scorer": scorer}), few_digits())
         for entry in epochs(run):

@@ -1,4 +1,4 @@
-"""A run watched step by step: what must hold of masks, weights and optimiser at every moment."""
+"""Invariants of masks, weights and optimiser, checked after every step of a run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ AT_HALF = {
     "cosine": lambda p: p / 2,
     "exponential": lambda p: 1 - math.sqrt(1 - p),
 }
-"""Sparsity half way to the target p, by hand."""
+"""Sparsity at half of the progress to the target p, by hand."""
 
 
 def assert_dead_at_zero(run: Run) -> None:
@@ -65,7 +65,7 @@ def left(weights: int, sparsity: float) -> int:
 @pytest.mark.parametrize("scope", get_args(ScopeName))
 @pytest.mark.usefixtures("short_synflow")
 def test_counts_are_exact_and_the_dead_stay_at_zero_at_every_step(monkeypatch, values, scope):
-    """Under granet, which prunes between rounds too, counts lie between those of its rounds."""
+    """granet also prunes between rounds, so its counts are between those of its rounds."""
     config = tiny(
         {
             "model": "cnn-small",
@@ -137,7 +137,7 @@ def test_rigl_moves_masks_between_rounds_at_constant_counts_a_layer(monkeypatch)
 
 
 def test_a_rigl_update_takes_the_place_of_the_optimiser_step(monkeypatch):
-    """Steps 2, 4 … update: nothing but masks and the values of the dropped may change."""
+    """Steps 2, 4 … are updates: only masks and the values of dropped weights may change."""
     run = started(tiny({"prune.schedule": "one-shot", "optim.batch_size": 8}), after=1)
     updates = []
     plain = STEPS.train_step

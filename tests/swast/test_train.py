@@ -1,4 +1,4 @@
-"""A whole training: its history, its result, its threads, and a loss that diverges."""
+"""Whole trainings: history, result, threads, and divergence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ every_scorer = pytest.mark.parametrize("scorer", SCORERS)
 
 
 def at_rest(run: Run, images: torch.Tensor) -> torch.Tensor:
-    """What a copy of the network says in evaluation mode."""
+    """Return the logits of a copy of the network in eval mode."""
     model = copy.deepcopy(run.model).eval()
     with torch.no_grad():
         return model(images)
@@ -88,7 +88,7 @@ class TestHistory:
         assert set(plain) == fields - {"state"}
 
     def test_it_learns(self):
-        """At the defaults, on a network a tenth as dense and a twentieth of the samples."""
+        """With the defaults: density 0.1, and a twentieth of the samples."""
         result = train(TrainConfig(model="mlp-small", device="cpu"))
         assert result.val_accuracy > 0.9
         assert result.relative_flops < 0.2
@@ -140,7 +140,7 @@ class TestDivergence:
     def test_a_network_that_breaks_in_the_last_step_of_an_epoch_has_diverged(
         self, tmp_path, monkeypatch
     ):
-        """The epoch's own losses are finite, and what it leaves behind is not."""
+        """The losses of the epoch are finite, but the weights after it are not."""
 
         def blow_up(run: Run) -> None:
             with torch.no_grad():

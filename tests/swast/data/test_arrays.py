@@ -1,4 +1,4 @@
-"""One's own arrays, in an archive or in memory."""
+"""User arrays, from an archive or in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures in files: formats, sizes, and everything that can be wrong with a folder of them."""
+"""Image files: formats, sizes, and errors of a folder of images."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TestDecoding:
 
     @pytest.mark.parametrize("shape", [(40, 60), (60, 40), (33, 34), (10, 10), (7, 100)])
     def test_pictures_are_scaled_by_the_shorter_side_and_cut_in_the_middle(self, tmp_path, shape):
-        """A ramp stays a ramp: its middle stays in the middle, its slope follows the scale."""
+        """A ramp stays a ramp: its centre stays, and its slope follows the scale."""
         height, width = shape
         ramp = np.linspace(0, 255, width)[None, None].repeat(height, 1).repeat(3, 0)
         save(tmp_path / "ramp.png", ramp.astype(np.uint8))
@@ -151,7 +151,7 @@ BAD_FOLDERS = {
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize(("spoil", "said"), BAD_FOLDERS.values(), ids=BAD_FOLDERS)
 def test_what_is_wrong_with_a_folder_is_said_in_one_line(pets, spoil, said, streams):
-    """Where pictures stream, those that are measured are looked at: here all for training."""
+    """Streamed images are checked if measured for normalisation: here all training images."""
     spoil(pets)
     with pytest.raises(DataError) as refused:
         load(pets, f"folder:{pets}", memory_share=0 if streams else 0.25)
@@ -168,7 +168,7 @@ def test_the_error_for_another_size_says_what_to_do_and_that_helps(pets):
 
 
 def test_hidden_files_and_deeper_folders(pets):
-    """Hidden ones are passed over, deeper ones belong to their class."""
+    """Hidden files are skipped; files in deeper folders belong to their class."""
     (pets / "train" / "cat" / ".DS_Store").write_bytes(b"x")
     (pets / "train" / ".cache").mkdir()
     (pets / "train" / "cat" / ".thumbnails").mkdir()

@@ -1,4 +1,4 @@
-"""What every pruner owes: the same tests run over each of them."""
+"""Contract of the pruners: the same tests run for each of them."""
 
 from __future__ import annotations
 

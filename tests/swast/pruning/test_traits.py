@@ -1,4 +1,4 @@
-"""Traits of the pruning methods: declared for each, true of each, and what the code asks."""
+"""Traits of the pruning methods: declared for each, true for each, and used by the code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.swast.support import few_digits, pruning, started, tiny, train
 
 @pytest.fixture
 def register(monkeypatch):
-    """A function that registers a made-up method with some traits."""
+    """Return a function that registers a made-up method with some traits."""
     names = field_types(PruneConfig)["method"].names
 
     def registered(traits: PrunerTraits, pruner: Pruner | None = None) -> None:
