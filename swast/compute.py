@@ -26,7 +26,7 @@ def pick_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(["device 'cuda' needs a GPU that PyTorch can use, and there is none"])
+        raise ConfigError(["device 'cuda' needs a GPU, and PyTorch finds none"])
     return torch.device(name)
 
 

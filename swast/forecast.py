@@ -218,7 +218,7 @@ def layer_counts(
     if count is not None:
         return {name: count(shape, sparsity) for name, shape in shapes.items()}
     if config.prune.distribution == "global":
-        raise ValueError("a global threshold's counts do not follow from shapes; pass living")
+        raise ValueError("a global threshold's counts depend on the weights; pass living")
     return layer_survivors(shapes, sparsity, config.prune.distribution)
 
 

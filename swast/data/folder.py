@@ -120,7 +120,7 @@ def list_part(root: Path, part: str, classes: Sequence[str]) -> Listing:
     missing, strange = sorted(set(classes) - set(there)), sorted(set(there) - set(classes))
     if missing or strange:
         said = [f"lacks {_some(missing)}"] if missing else []
-        said += [f"has {_some(strange)}, which train/ has not"] if strange else []
+        said += [f"has {_some(strange)}, which train/ lacks"] if strange else []
         raise DataError(f"{root / part}: {' and '.join(said)}; all parts need the same classes")
     names: list[str] = []
     labels: list[int] = []

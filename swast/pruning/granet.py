@@ -6,7 +6,8 @@ at the end.
 
 Cost: the dense part of the weight gradient at every update. Needs: weights, dense gradients.
 Source: Liu et al., "Sparse training via boosting pruning plasticity with neuroregeneration",
-NeurIPS 2021. (Its shares, 0.5 to 0.005, are of the living weights: final over initial is 0.01.)
+NeurIPS 2021. (Its shares, 0.5 to 0.005, are relative to the unmasked weights, so final over
+initial is 0.01.)
 """
 
 from __future__ import annotations

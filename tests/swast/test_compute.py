@@ -167,5 +167,5 @@ def test_a_gpu_that_is_not_there_is_refused_in_one_line(tmp_path, monkeypatch, c
     (tmp_path / "c.toml").write_text(tiny({"device": "cuda"}).to_toml())
     assert main([str(tmp_path / "c.toml")]) == 2
     assert capsys.readouterr().err == (
-        "swast-train: device 'cuda' needs a GPU that PyTorch can use, and there is none\n"
+        "swast-train: device 'cuda' needs a GPU, and PyTorch finds none\n"
     )

@@ -119,7 +119,7 @@ BAD_FOLDERS = {
     "a class that test lacks": (lambda p: shutil.rmtree(p / "test" / "cat"), "test: lacks 'cat'"),
     "a class that train lacks": (
         lambda p: save(p / "test" / "emu" / "0.png", noise(1)[0]),
-        "test: has 'emu', which train/ has not",
+        "test: has 'emu', which train/ lacks",
     ),
     "a text": (
         lambda p: (p / "train" / "cat" / "a.txt").write_text("x"),
