@@ -29,7 +29,9 @@ from swast.pruning import PRUNERS, channel, prunable_weights
 from swast.pruning.distributions import layer_survivors
 
 Living = Callable[[float], Mapping[str, int]]
-"""Function from a sparsity to the unmasked weights of each layer; called once per prune step."""
+"""Function from a sparsity to the unmasked weights of each layer.
+
+It is called at each prune step, in their order, so it may prune a network step by step."""
 
 
 def predict(config: TrainConfig, data: ArrayData, living: Living | None = None) -> Ledger:

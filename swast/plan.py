@@ -155,7 +155,7 @@ def update_steps(config: TrainConfig, num_train: int, epoch: int) -> range:
 
 def is_update(config: TrainConfig, num_train: int, epoch: int, step: int) -> bool:
     """Return whether masks are updated at a step of an epoch."""
-    if step % update_interval(config):  # most steps, and cheap
+    if step % update_interval(config):  # a fast exit for most steps
         return False
     return step in update_steps(config, num_train, epoch)
 

@@ -68,7 +68,7 @@ def facility_location(distances: Distances, count: int) -> tuple[torch.Tensor, t
     first = int(totals.argmin())
     chosen, nearest = [first], distances.columns(everyone[first : first + 1])[:, 0]
     owner = torch.zeros_like(everyone)
-    # A lower total bounds a larger gain: Σ (nearest − d)⁺ at first is bounded by Σ nearest.
+    # Gains only fall as samples are added, so those in the heap are upper bounds.
     gains = [_gain(distances, nearest, part) for part in everyone.split(BLOCK)]
     heap = [(-gain, place) for place, gain in enumerate(torch.cat(gains).tolist())]
     heapq.heapify(heap)

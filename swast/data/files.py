@@ -21,7 +21,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".t
 TOGETHER = 64
 """Files per decoding job."""
 SMALL = 64 * 64
-"""Pixels of an image below which decoding uses one thread, as Python's lock dominates."""
+"""Pixels of an image below which decoding uses one thread; more would wait for Python's lock."""
 
 
 @dataclass(frozen=True)
