@@ -126,7 +126,7 @@ class Forecast:
 
     @property
     def _looks(self) -> bool:
-        """Whether selection makes a forward pass over all samples."""
+        """Return whether selection makes a forward pass over all samples."""
         return self.config.coreset.fraction < 1 and SCORERS[self.config.coreset.scorer].forward
 
     def _select(self, epoch: int) -> None:

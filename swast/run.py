@@ -112,7 +112,7 @@ class Run:
 
     @property
     def _remembers(self) -> bool:
-        """Whether the scorer needs training dynamics."""
+        """Return whether the scorer needs training dynamics."""
         return SCORERS[self.config.coreset.scorer].dynamics
 
     def samples(self, images: Images, labels: NDArray[np.int64]) -> Samples:
@@ -128,7 +128,7 @@ class Run:
 
     @property
     def _shrinks(self) -> bool:
-        """Whether channels are removed instead of masking weights."""
+        """Return whether channels are removed instead of masking weights."""
         return self.config.prune.traits.changes_shapes
 
     @cached_property
