@@ -1,4 +1,4 @@
-"""Write the table of networks.md anew: `python -m docs.networks`."""
+"""Regeneration of the table in networks.md: `python -m docs.networks`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ USUAL = {
     "lenet-300-100": ((1, 28, 28), 10),
     "lenet-5": ((1, 28, 28), 10),
 }
-"""Images and classes that a network is usually met with; CIFAR-10's where not named."""
+"""Usual image shape and number of classes of a network; CIFAR-10's if not named here."""
 CIFAR, IMAGENET = ((3, 32, 32), 10), ((3, 224, 224), 1000)
 BOTH = ("resnet18", "resnet50", "resnet101", "vgg16-bn", "mobilenet-v2", "vit-tiny")
 
 
 def row(name: str, shape: tuple[int, ...], classes: int) -> str:
-    """A network on images of a shape: its parameters and forward MACs."""
+    """Generate a row: a network on images of a shape, its parameters and forward MACs."""
     model = outline(name, shape, classes)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     macs = model_cost(model, shape).forward() // 2
@@ -28,7 +28,7 @@ def row(name: str, shape: tuple[int, ...], classes: int) -> str:
 
 
 def table() -> str:
-    """Every network at its usual input."""
+    """Generate the table of all networks at their usual input."""
     lines = [
         "| network | images | classes | parameters | forward, million MACs |\n",
         "|---|---|---:|---:|---:|\n",

@@ -1,4 +1,4 @@
-"""Parts of the pages here that commands make: between two comments that name part and command."""
+"""Generated parts of these pages: each is between two comments that name part and command."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Parts = Mapping[str, Callable[[], str]]
 
 
 def renewed(page: str, parts: Parts) -> str:
-    """A page whose marked parts are made anew."""
+    """Return a page with its marked parts regenerated."""
     return MARKED.sub(lambda found: found[1] + parts[found[2]]() + found[3], page)
 
 
 def write(parts: Parts, *paths: Path) -> None:
-    """Make the marked parts of some pages anew."""
+    """Regenerate the marked parts of some pages."""
     for path in paths:
         path.write_text(renewed(path.read_text(encoding="utf-8"), parts), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Write the tables of studies.md anew: `python -m docs.study`."""
+"""Regeneration of the tables in studies.md: `python -m docs.study`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TABLES = (Objectives, HalvingConfig, Constraints, TrialResources)
 
 
 def keys(table: type[Table]) -> str:
-    """The keys of a table: what they hold where nothing is said, what they may, what it means."""
+    """Generate a table of a study table's keys: default, allowed values and meaning."""
     rows = ["| key | default | allowed | meaning |", "|---|---|---|---|"]
     for each in dataclasses.fields(table):
         limits = each.metadata["setting"]
@@ -26,7 +26,7 @@ def keys(table: type[Table]) -> str:
 
 
 def studies() -> str:
-    """The studies that come with the package."""
+    """Generate a table of the studies that come with the package."""
     rows = ["| `--study` | what it is |", "|---|---|"]
     rows += [f"| `{name}` | {find_study(name).description} |" for name in shipped()]
     return "\n".join(rows) + "\n"

@@ -1,4 +1,4 @@
-"""Write the tables of trainer.md anew: `python -m docs.trainer`."""
+"""Regeneration of the tables in trainer.md: `python -m docs.trainer`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ PAGE = DOCS / "trainer.md"
 
 
 def allowed(kind: FieldType, limits: Setting) -> str:
-    """What a setting may hold, as the error messages say it."""
+    """Format the valid values of a setting, as in error messages."""
     names = kind.names or limits.names
     if names:
         return ", ".join(f"`{name}`" for name in [*names, *limits.forms])
     if kind.kind in (int, float):
         return f"{'whole, ' if kind.kind is int else ''}{limits.range}"
-    return {bool: "`true`, `false`", str: "text", tuple: "list of texts"}[kind.kind]
+    return {bool: "`true`, `false`", str: "string", tuple: "list of strings"}[kind.kind]
 
 
 def shown(default: object) -> str:
-    """A default as TOML has it."""
+    """Format a default as in TOML."""
     if isinstance(default, bool):
         return str(default).lower()
     return (
@@ -39,7 +39,7 @@ def shown(default: object) -> str:
 
 
 def settings() -> str:
-    """A table of fields for each table of the configuration."""
+    """Generate a table of fields for each table of the configuration."""
     parts = []
     for name, table in {"": TrainConfig, **subtables(TrainConfig)}.items():
         title = f"### `[{name}]`\n\n{table.__doc__}\n" if name else "### At the top\n"
@@ -56,16 +56,16 @@ def settings() -> str:
 
 
 def methods(package: str, names: list[str]) -> str:
-    """A table of methods from the first sentence and the cost that their files state."""
+    """Generate a table of methods from the first sentence, cost and source in their files."""
     rows = ["| name | what it does | cost | source |", "|---|---|---|---|"]
     for name in names:
         stem = name.replace("-", "_").replace(":", "_")
         text = importlib.import_module(f"swast.{package}.{stem}").__doc__ or ""
         flat = re.sub(r"\s+", " ", text)
-        says = re.search(r": (.*?[.;])(?= [A-Z]|$)", flat)
+        does = re.search(r": (.*?[.;])(?= [A-Z]|$)", flat)
         cost = re.search(r"Cost: (.*?)(?=\.? Needs:|\. |$)", flat)
         source = re.search(r"Source: (.*?\d{4})", flat)
-        cells = [each.group(1) if each else "" for each in (says, cost, source)]
+        cells = [each.group(1) if each else "" for each in (does, cost, source)]
         what, cost_of, where = (cell.rstrip(".;").replace("|", "\\|") for cell in cells)
         rows.append(f"| `{name}` | {what} | {cost_of} | {where} |")
     return "\n".join(rows) + "\n"

@@ -39,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what needs torch when it is first asked for, so that configurations load at once."""
+    """Import names that need torch on first use, so that reading a configuration stays fast."""
     if name in ("train", "price"):
         from swast import training
 

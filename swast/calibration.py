@@ -1,13 +1,13 @@
-"""How fast a network trains here: a short measurement, from which the time of a run follows.
+"""Calibration: a short speed measurement, from which the wall time of a run is predicted.
 
-Time follows what passes through the network, not the bill: a masked weight is multiplied like any
-other. So some steps are made as a round makes them (masks, preservation, augmentation, reading),
-on the real data, with large batches and small ones in turn, and some passes without gradients.
-What a training takes follows from its `swast.cost.Passes`. The solver of a selection is timed by
-itself, on random features, by the FLOP that the ledger counts for it.
+Wall time follows the passes through the network, not the counted FLOPs, because a masked weight is
+multiplied like any other. So the calibration times training steps as a round makes them (masks,
+preservation, augmentation, reading), on the real data, alternating large and small batches, and
+some passes without gradients. A run's time then follows from its `swast.cost.Passes`. The solver
+of a selection is timed separately, on random features, in seconds per FLOP of the ledger.
 
-Not measured are updates of masks on line (every tenth step at most) and checkpoints; and removed
-channels are not credited.
+Mask updates between prune steps (every tenth step at most) and checkpoints are not measured, and
+removed channels are not taken into account.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ from swast.steps import train_step
 from swast.training import threads
 
 SECONDS = 1.0
-"""Time that a calibration takes; at least one step and one pass are made."""
+"""Duration of a calibration; at least one step and one pass are made."""
 MOST_LAPS = 400
-"""Steps, and passes, that it makes at most."""
+"""Largest number of steps, and of passes, in a calibration."""
 SMALLER = 4
-"""A small batch is so many times smaller than a large one."""
+"""Ratio of the large batch size to the small one."""
 MOST_SCANNED = 1024
-"""Samples of a pass without gradients, at most."""
+"""Largest number of samples in a pass without gradients."""
 SOLVED, SOLVED_CLASSES = 1024, 10
-"""Samples and classes of a selection that is timed, at most."""
+"""Largest numbers of samples and classes in a timed selection."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds that a network takes here.
+    """Speed of a network on this machine, in seconds.
 
     Attributes:
-        step: a training step, whatever its batch.
-        sample: each of its samples beyond that, forward and backward.
-        forward: a sample of a pass without gradients.
+        step: fixed time of a training step, independent of its batch size.
+        sample: additional time of each of its samples, forward and backward.
+        forward: time of a sample in a pass without gradients.
     """
 
     step: float
@@ -61,21 +61,21 @@ class Speed:
     forward: float
 
     def seconds(self, passes: Passes) -> float:
-        """Seconds that a run takes."""
+        """Return the predicted seconds of a run."""
         both = passes.training + passes.saliency
         return self.step * passes.steps + self.sample * both + self.forward * passes.forward
 
 
 def calibrate(config: TrainConfig, data: ArrayData, seconds: float = SECONDS) -> Speed:
-    """Measure a configuration's network on its device.
+    """Measure the speed of a configuration's network on its device.
 
     Args:
-        config: what would be trained.
+        config: the configuration.
         data: its data set, with clean labels.
-        seconds: for steps; half as many for passes without gradients.
+        seconds: time for steps; passes without gradients take half of it.
 
     Raises:
-        ConfigError: its device is not there.
+        ConfigError: the device does not exist.
     """
     with threads(config.threads):
         run = in_round(config, data)
@@ -87,9 +87,9 @@ def calibrate(config: TrainConfig, data: ArrayData, seconds: float = SECONDS) ->
 
 
 def in_round(config: TrainConfig, data: ArrayData) -> Run:
-    """A run in a round of all samples, its masks at the final sparsity, with something recorded.
+    """Return a run in a round of all samples, with masks at the final sparsity.
 
-    What it recorded is zeros, and takes no memory.
+    Its recorded logits are zeros that take no memory.
     """
     run = Run(config.with_values({"coreset.fraction": 1.0}), data)
     run.epoch = config.warmup_epochs
@@ -97,13 +97,13 @@ def in_round(config: TrainConfig, data: ArrayData) -> Run:
     if config.preserve.weight > 0:
         recorded = torch.zeros(1, data.num_classes, device=run.device).expand(data.num_train, -1)
     run.round = Round(Coreset.everything(data.num_train, run.device), recorded)
-    if config.prune.method != "none":
+    if config.prune.traits.prunes:
         thin(run, config.prune.sparsity)
     return run
 
 
 def step_laps(run: Run, sizes: Sequence[int]) -> Iterator[float]:
-    """Seconds of each of some training steps, their batches read ahead as an epoch reads them."""
+    """Time training steps of some batch sizes, with batches read ahead as in an epoch."""
     places = torch.arange(sum(sizes), device=run.device) % run.data.num_train
     parts = places.split(list(sizes))
     run.model.train()
@@ -118,7 +118,7 @@ def step_laps(run: Run, sizes: Sequence[int]) -> Iterator[float]:
 
 
 def forward_seconds(run: Run, seconds: float) -> float:
-    """Seconds a sample of passes without gradients: of a few samples first, then of more."""
+    """Measure the seconds per sample of passes without gradients, of increasing size."""
     most = min(MOST_SCANNED, run.data.num_train)
     spent, size = 0.0, min(32, most)
     rates: dict[int, list[float]] = defaultdict(list)
@@ -136,9 +136,9 @@ def forward_seconds(run: Run, seconds: float) -> float:
 
 
 def solver_seconds(config: TrainConfig, data: ArrayData) -> float:
-    """Seconds that a configuration's solver takes for a FLOP of the ledger; 0 where it has none.
+    """Measure a scorer's seconds per FLOP of the ledger; 0 if it has no solver.
 
-    It chooses among random features, of 10 classes and 1,024 samples at most.
+    The solver runs on random features, with at most 10 classes and 1,024 samples.
     """
     if config.coreset.fraction == 1:
         return 0.0
@@ -166,7 +166,7 @@ def solver_seconds(config: TrainConfig, data: ArrayData) -> float:
 
 
 def some_labels(data: ArrayData) -> torch.Tensor:
-    """Training labels of 10 classes at most, 1,024 at most, counted from 0 without a gap."""
+    """Return at most 1,024 training labels of at most 10 classes, numbered from 0 without gaps."""
     labels = torch.as_tensor(data.train_labels)
     few = labels[labels < labels.unique()[:SOLVED_CLASSES][-1] + 1]
     spread = few[:: max(1, -(-len(few) // SOLVED))]
@@ -175,13 +175,13 @@ def some_labels(data: ArrayData) -> torch.Tensor:
 
 
 def num_features(model: str, data: ArrayData) -> int:
-    """Inputs of a network's last linear layer."""
+    """Return the number of inputs of a network's last linear layer."""
     network = outline(model, data.input_shape, data.num_classes)
     return model_cost(network, data.input_shape).num_features
 
 
 def within(laps: Iterator[float], seconds: float) -> Iterator[float]:
-    """The first of some laps, until they have taken some seconds together; one at least."""
+    """Yield laps until their total reaches some seconds; at least one."""
     spent = 0.0
     for lap in laps:
         yield lap
@@ -193,14 +193,14 @@ def within(laps: Iterator[float], seconds: float) -> Iterator[float]:
 def fit(
     small: tuple[int, Sequence[float]], large: tuple[int, Sequence[float]]
 ) -> tuple[float, float]:
-    """Seconds of a step and of a sample, from the laps of batches of two sizes.
+    """Fit the seconds per step and per sample to laps of two batch sizes.
 
-    The first lap of each size warms up, and counts only where there is no other. Neither result
+    The first lap of each size is a warm-up and is used only if it is the only one. Neither result
     is negative.
 
     Args:
-        small: samples of a batch, and its laps.
-        large: the same of larger batches; there may be no laps.
+        small: the smaller batch size, and its laps.
+        large: the larger batch size, and its laps, which may be empty.
     """
     (few, short), (many, long) = small, large
     mean_short = statistics.fmean(short[1:] or short)
@@ -212,7 +212,7 @@ def fit(
 
 
 def now(device: torch.device) -> float:
-    """The time in seconds at which a device has done all that it was asked."""
+    """Return the time in seconds after waiting for a device to finish its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, read without running any code in them."""
+"""Checkpoints: written atomically, read without running any code in them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FILE = "checkpoint.pt"
 
 
 def save(folder: Path, state: Mapping[str, Any]) -> None:
-    """Write a run's state into a folder, in place of what was there."""
+    """Write a run's state into a folder, replacing the checkpoint there."""
     with replacing(folder / FILE) as file:
         torch.save(dict(state), file)
 
 
 def load(folder: Path) -> dict[str, Any] | None:
-    """The state in a folder, its tensors on the CPU, or None where there is none yet.
+    """Load the state in a folder, its tensors on the CPU; return None if there is none.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -32,7 +32,7 @@ def load(folder: Path) -> dict[str, Any] | None:
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """The state in a file, its tensors on the CPU, or None where there is none yet.
+    """Load the state in a file, its tensors on the CPU; return None if there is none.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -41,7 +41,7 @@ def read(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state = _read(path)
-    except Exception as error:  # damage makes the readers raise almost anything
+    except Exception as error:  # a damaged file can raise almost anything
         raise CheckpointError(f"{path}: damaged checkpoint ({type(error).__name__})") from error
     if not isinstance(state, dict):
         raise CheckpointError(f"{path}: not a checkpoint")
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> object:
-    """What a file holds, its checksums compared."""
+    """Load a file after verifying its checksums."""
     with zipfile.ZipFile(path) as archive:
         if archive.testzip() is not None:
             raise zipfile.BadZipFile

@@ -1,4 +1,4 @@
-"""`swast-train`: train what a configuration file says."""
+"""Command `swast-train`: train from a configuration file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ DONE, FAILED, REFUSED = 0, 1, 2
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that refuses in one line."""
+    """Argument parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and leave with exit code 2."""
+        """Print the error and exit with code 2."""
         self.exit(REFUSED, f"{self.prog}: {printable(message)}\n")
 
 
 def parser() -> Parser:
-    """The command's options."""
+    """Return the parser of the command's options."""
     made = Parser(
         prog="swast-train",
         description="Train a network while tailoring its weights and its samples.",
@@ -37,7 +37,7 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     made.add_argument(
-        "file", type=Path, help="configuration (TOML), as `swast-search export` writes"
+        "file", type=Path, help="configuration file (TOML), such as `swast-search export` writes"
     )
     made.add_argument(
         "--set",
@@ -45,17 +45,17 @@ def parser() -> Parser:
         default=[],
         metavar="KEY=VALUE",
         dest="overrides",
-        help="replace a field, as coreset.fraction=0.1; may be repeated",
+        help="replace a field, for example coreset.fraction=0.1; may be repeated",
     )
     made.add_argument(
-        "--weights", type=Path, metavar="FILE", help="write the final weights there (state dict)"
+        "--weights", type=Path, metavar="FILE", help="write the final weights to FILE (state dict)"
     )
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the result to FILE")
     made.add_argument(
         "--resume",
         type=Path,
         metavar="DIR",
-        help="keep a checkpoint in DIR after every epoch, and go on from the one found there",
+        help="save a checkpoint in DIR after every epoch, and resume from the one there, if any",
     )
     add_places(made)
     made.add_argument("--test", action="store_true", help="read the test set, once, at the end")
@@ -64,7 +64,7 @@ def parser() -> Parser:
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
-    """The options that say where data sets are."""
+    """Add the options for the location of data sets."""
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -72,12 +72,12 @@ def add_places(parser: argparse.ArgumentParser) -> None:
         help="folder of data sets (default: SWAST_DATA, then data/ in SWAST_HOME or ./swast-home)",
     )
     parser.add_argument(
-        "--download", action="store_true", help="fetch a data set that is in none of them"
+        "--download", action="store_true", help="download the data set if it is in none of them"
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command and return its exit code."""
     options = parser().parse_args(arguments)
     try:
         config = read_config(options.file, read_overrides(options.overrides))
@@ -101,10 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def read_overrides(texts: Sequence[str]) -> dict[str, object]:
-    """The ``KEY=VALUE`` of every ``--set``.
+    """Parse the ``KEY=VALUE`` of every ``--set``.
 
     Raises:
-        ConfigError: one has no ``=``.
+        ConfigError: an argument has no ``=``.
     """
     values = {}
     for text in texts:
@@ -116,10 +116,10 @@ def read_overrides(texts: Sequence[str]) -> dict[str, object]:
 
 
 def check_writable(path: Path | None, *, folder: bool) -> None:
-    """Refuse a file or folder that could not be written, before any work is done.
+    """Raise if a file or folder cannot be written, before any work is done.
 
     Raises:
-        ConfigError: naming it.
+        ConfigError: it cannot be written.
     """
     if path is not None and not writable(path, folder=folder):
         raise ConfigError([f"{path}: cannot be written to"])
@@ -144,7 +144,7 @@ def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
 
 @contextmanager
 def progress(config: TrainConfig, *, quiet: bool) -> Iterator[Callable[[EpochRecord], None]]:
-    """A bar over the epochs on the terminal's error stream, nothing where that is no terminal."""
+    """Show a progress bar over the epochs on stderr, if that is a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -159,7 +159,7 @@ def progress(config: TrainConfig, *, quiet: bool) -> Iterator[Callable[[EpochRec
 
 
 def show(result: TrainResult) -> None:
-    """Print accuracy, FLOPs, time, and the ledger as a table."""
+    """Print accuracy, FLOPs, wall time, and the FLOPs by term as a table."""
     from rich.console import Console
     from rich.table import Table
 
@@ -187,7 +187,7 @@ def show(result: TrainResult) -> None:
 
 
 def complain(message: str, code: int) -> int:
-    """Say what went wrong on the error stream; returns the exit code."""
+    """Print an error message to stderr and return the exit code."""
     for line in message.splitlines():
         sys.stderr.write(f"swast-train: {line}\n")
     return code

@@ -1,7 +1,7 @@
-"""How a network computes: in which precision and layout, compiled or not.
+"""Precision, memory layout and compilation of a network's computation.
 
-Every default computes as plain PyTorch does. Weights, optimiser, loss and features stay in fp32
-whatever the precision.
+The defaults compute as plain PyTorch does. Weights, optimiser, loss and features stay in fp32 at
+every precision.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ Forward = Callable[[torch.Tensor], torch.Tensor]
 
 
 def pick_device(name: str) -> torch.device:
-    """The device that a configuration asks for; ``auto`` is a GPU if there is one.
+    """Return the device of a name; ``auto`` is a GPU if there is one, else the CPU.
 
     Raises:
-        ConfigError: it asks for a GPU, and there is none.
+        ConfigError: the name is ``cuda`` and there is no GPU.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(["device 'cuda' needs a GPU that PyTorch can use, and there is none"])
+        raise ConfigError(["device 'cuda' needs a GPU, and PyTorch finds none"])
     return torch.device(name)
 
 
 def placed(model: nn.Module, device: torch.device, settings: ComputeConfig) -> nn.Module:
-    """The network on a device, its convolutions' weights in the layout asked for."""
+    """Move a network to a device, and its convolution weights to the configured layout."""
     model = model.to(device)
     if settings.channels_last:
         for parameter in model.parameters():
@@ -41,14 +41,14 @@ def placed(model: nn.Module, device: torch.device, settings: ComputeConfig) -> n
 
 
 def autocast(device: torch.device, settings: ComputeConfig) -> torch.autocast:
-    """A block in which layers compute in the precision asked for."""
+    """Return a context in which layers compute in the configured precision."""
     return torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16")
 
 
 def training_forward(model: nn.Module, device: torch.device, settings: ComputeConfig) -> Forward:
-    """The forward pass of training steps: images in, fp32 logits out."""
+    """Return the forward pass of training steps: images in, fp32 logits out."""
     call = _compiled(model) if settings.compile else model
-    block = autocast(device, settings)  # entered again and again: making it takes longer
+    block = autocast(device, settings)  # reused, since making it takes longer than entering it
 
     def forward(images: torch.Tensor) -> torch.Tensor:
         if settings.channels_last and images.dim() == 4:
@@ -61,13 +61,13 @@ def training_forward(model: nn.Module, device: torch.device, settings: ComputeCo
 
 
 def _compiled(model: nn.Module) -> Forward:
-    """A compiled network that says in one line why it cannot be compiled.
+    """Compile a network; if that fails, raise an error of one line with the reason.
 
-    What earlier runs of the process compiled is forgotten first: PyTorch gives up compiling after
-    a few networks of one form.
+    The compilation cache of the process is cleared first, because PyTorch stops compiling after a
+    few networks of the same form.
 
     Raises:
-        ConfigError: it cannot be compiled, here or when it is called.
+        ConfigError: compilation fails, at once or at the first call.
     """
     from torch._dynamo.exc import TorchDynamoException
     from torch._inductor.exc import CppCompileError, InvalidCxxCompiler
@@ -75,7 +75,7 @@ def _compiled(model: nn.Module) -> Forward:
     try:
         torch.compiler.reset()
         compiled = torch.compile(model)
-    except RuntimeError as error:  # an interpreter or a system that it does not know
+    except RuntimeError as error:  # unsupported interpreter or system
         raise _uncompilable(error) from error
 
     def call(images: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,9 @@
-"""Training FLOPs: what a network costs a sample, and the ledger that a run fills as it goes.
+"""Training FLOPs: the cost of a network per sample, and the ledger of a run.
 
-Counted are 2 FLOPs a multiply-add of every layer with weights, at the density of the masks in
-force. A training step costs 3 forward passes a sample (forward, and backward at twice that); a
-RigL update adds the dense part of the weight gradient. These are *counted* FLOPs: unstructured
-masks do not make hardware faster. What does take time, a run's passes, is counted beside them.
+Every multiply-add of a layer with weights counts as 2 FLOPs, at the density of the current masks.
+A training step costs 3 forward passes per sample: forward, and backward at twice that. A RigL
+update adds the dense part of the weight gradient. These are *counted* FLOPs: unstructured masks do
+not make hardware faster. Wall time follows a run's passes, which `Passes` counts separately.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from swast.models import tried
 from swast.pruning.masks import prunable_weights
 
 STEP = 3
-"""Forward passes that a training step costs: one forward, and backward at twice its cost."""
+"""Cost of a training step in forward passes: one forward, and backward at twice its cost."""
 
 
 @dataclass
 class Ledger:
-    """FLOPs of a run by term. Evaluation is reported and never in the total."""
+    """Ledger of training FLOPs by term. Evaluation is recorded, but is not in the total."""
 
     warmup: int = 0
     training: int = 0
@@ -42,22 +42,22 @@ class Ledger:
 
     @property
     def total(self) -> int:
-        """The bill: every term but evaluation."""
+        """Training FLOPs: the sum of all terms except evaluation."""
         return sum(self.to_dict().values()) - self.evaluation
 
     def to_dict(self) -> dict[str, int]:
-        """The terms by name."""
+        """Return the terms by name."""
         return dataclasses.asdict(self)
 
 
 @dataclass
 class Passes:
-    """What a run lets through its network. Time follows it: a masked weight takes its time too.
+    """Counts of a run's passes. Wall time follows them, since masked weights take time too.
 
     Attributes:
         steps: training steps.
-        training: samples in them, forward and backward.
-        saliency: samples that pruners look at, forward and backward.
+        training: samples in these steps, forward and backward.
+        saliency: samples in the saliency passes of pruners, forward and backward.
         forward: samples of passes without gradients: selection, recording, evaluation, diagnosis.
     """
 
@@ -73,8 +73,8 @@ class ModelCost:
 
     Attributes:
         shapes: shape of the weight of every prunable layer, by layer name.
-        per_weight: FLOPs that one weight of the layer costs (2 · output positions).
-        other: FLOPs of everything else, dense always.
+        per_weight: FLOPs per weight of the layer (2 · output positions).
+        other: FLOPs of everything else, which is always dense.
         num_features: inputs of the last linear layer (E).
     """
 
@@ -84,7 +84,7 @@ class ModelCost:
     num_features: int
 
     def forward(self, survivors: Mapping[str, int] | None = None) -> int:
-        """FLOPs at the given living weights a layer; layers not named are dense."""
+        """Return FLOPs at the given counts of unmasked weights; unnamed layers are dense."""
         counts = {name: math.prod(shape) for name, shape in self.shapes.items()}
         counts.update(survivors or {})
         return self.other + sum(self.per_weight[name] * counts[name] for name in counts)
@@ -93,8 +93,8 @@ class ModelCost:
 def model_cost(model: nn.Module, input_shape: Sequence[int]) -> ModelCost:
     """Count a network's forward FLOPs by layer, with `torch.utils.flop_counter`.
 
-    The network is left as it was: a copy makes the counting pass, without values where it can.
-    Matrix products outside layers, as those of attention, count as other.
+    The count runs on a copy, on the meta device if possible, and leaves the network unchanged.
+    Matrix products outside layers, such as those of attention, count as ``other``.
     """
     counter = tried(model, lambda copied, device: _count(copied, device, input_shape))
     by_module = counter.get_flop_counts()
@@ -112,7 +112,8 @@ def model_cost(model: nn.Module, input_shape: Sequence[int]) -> ModelCost:
 def _count(model: nn.Module, device: torch.device, shape: Sequence[int]) -> FlopCounterMode:
     """Count one forward pass in evaluation mode.
 
-    The fused path that `nn.MultiheadAttention` takes in that mode hides its products.
+    The fused path of `nn.MultiheadAttention` in that mode hides its products from the counter, so
+    it is switched off.
     """
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -128,7 +129,7 @@ def _count(model: nn.Module, device: torch.device, shape: Sequence[int]) -> Flop
 def selection_flops(
     config: TrainConfig, groups: Sequence[GroupSize], num_classes: int, num_features: int
 ) -> int:
-    """The solver's own arithmetic in one selection; nothing where all data are kept."""
+    """Return the FLOPs of the solver in one selection; 0 if all data are kept."""
     if config.coreset.fraction == 1:
         return 0
     return SCORERS[config.coreset.scorer].solver_flops(groups, num_classes, num_features)

@@ -1,8 +1,8 @@
-"""What a run's rounds say about themselves; never in the bill.
+"""Diagnosis of a run's rounds. Its cost is not part of the training FLOPs.
 
-What costs nothing is always kept: who was chosen, how many of them are mislabelled, how the
-classes are balanced, how many were chosen before. What costs passes over data, or reads the test
-set, is kept where ``[diagnose]`` asks for it.
+Facts that cost nothing are always recorded: the coreset, its share of mislabelled samples, its
+class counts, and its overlap with the previous one. Facts that need passes over data, or the test
+set, are recorded if ``[diagnose]`` turns them on.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from swast.result import EpochRecord, RoundRecord
 from swast.run import Run
 
 PATIENCE = 2
-"""Further rounds in which a drop may be regained before it counts as a double loss."""
+"""Further rounds in which accuracy may recover before a drop counts as a double loss."""
 
 
 def open_round(run: Run) -> RoundRecord:
-    """The record of the round that has just been selected.
+    """Return the record of the round that has just been selected.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no round has begun.
     """
     if run.round is None:
         raise ValueError("no round has begun")
@@ -46,7 +46,7 @@ def open_round(run: Run) -> RoundRecord:
 
 
 def close_round(run: Run) -> RoundRecord:
-    """The record of the round that ends now, with what is asked for of its end."""
+    """Return the record of the round that ends now, with the configured diagnosis."""
     settings, record = run.config.diagnose, run.rounds[-1]
     if settings.passes:
         record = replace(record, kl_drift=drift(run))
@@ -61,7 +61,7 @@ def close_round(run: Run) -> RoundRecord:
 
 
 def drift(run: Run) -> float | None:
-    """Mean KL between what was recorded of the coreset and what the network says of it now."""
+    """Return the mean KL from the coreset's recorded logits to the network's current logits."""
     held = run.round
     if held is None or held.recorded is None:
         return None
@@ -72,29 +72,29 @@ def drift(run: Run) -> float | None:
 
 
 def losses_by_label(run: Run) -> tuple[float, float]:
-    """Mean loss over the training samples whose labels are right, and over those mislabelled."""
+    """Return the mean loss over correctly labelled training samples, and over mislabelled ones."""
     logits = predict_logits(run.model, run.train_set.scan())
     wrong, labels = run.mislabelled, run.train_set.labels
     return mean_loss(logits[~wrong], labels[~wrong]), mean_loss(logits[wrong], labels[wrong])
 
 
 def mean_loss(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Mean cross-entropy."""
+    """Return the mean cross-entropy."""
     return float(functional.cross_entropy(logits, labels))
 
 
 def double_losses(
     history: Sequence[EpochRecord], starts: Sequence[int], drop: float
 ) -> tuple[bool, ...]:
-    """Which rounds lost accuracy for good: critical double-loss.
+    """Return for each round whether it is a critical double loss: a lasting loss of accuracy.
 
-    A round counts where it left the network sparser, and no epoch of it or of the next two rounds
-    came within ``drop`` of the accuracy before it (or of those there are, at the end of a run).
+    A round is one if it made the network sparser, and no epoch of it or of the next two rounds (or
+    of those left in the run) reached the accuracy before it minus ``drop``.
 
     Args:
         history: all epochs of a run.
-        starts: the epoch before which each round began.
-        drop: validation accuracy that must be missing, in (0, 1].
+        starts: for each round, the number of epochs finished when it began.
+        drop: loss of validation accuracy that counts, in (0, 1].
     """
     found = []
     for place, start in enumerate(starts):

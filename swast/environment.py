@@ -1,4 +1,4 @@
-"""Where a training ran and with which versions: what decides whether it repeats bit for bit."""
+"""Hardware and versions of a training run, on which bit-for-bit repetition depends."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ CPUINFO = Path("/proc/cpuinfo")
 
 
 def environment(device: torch.device) -> dict[str, str]:
-    """Versions and hardware of a training on a device, as short texts by name.
+    """Return versions and hardware of a training run, as short strings by name.
 
     ``swast``, ``torch``, ``numpy`` and ``python`` are versions; ``system`` is the platform,
-    ``processor`` the CPU's name, ``vectors`` the instructions that PyTorch uses of it, and
-    ``device`` ``cpu`` or the GPU's name.
+    ``processor`` the CPU's name, ``vectors`` the vector instructions that PyTorch uses, and
+    ``device`` is ``cpu`` or the GPU's name.
     """
     known = {name: installed(name) for name in PACKAGES}
     return known | {
@@ -30,7 +30,7 @@ def environment(device: torch.device) -> dict[str, str]:
 
 
 def installed(package: str) -> str:
-    """The version of a package; ``source`` where it is imported without being installed."""
+    """Return the version of a package; ``source`` if it is imported without being installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -38,7 +38,7 @@ def installed(package: str) -> str:
 
 
 def processor() -> str:
-    """The name of the CPU, or of its architecture where the system does not tell."""
+    """Return the name of the CPU, or of its architecture if the name is unknown."""
     if CPUINFO.is_file():
         for line in CPUINFO.read_text(errors="replace").splitlines():
             key, _, name = line.partition(":")

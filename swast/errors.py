@@ -1,11 +1,11 @@
-"""What can go wrong in the trainer, as a small tree.
+"""Errors that the trainer raises, as a small tree.
 
 SwastError
-├── ConfigError        a setting is wrong: which one, what it was, what would be right
+├── ConfigError        a setting is wrong: its name, its value, and the valid values
 ├── DataError          a data set is missing or unusable
 ├── CheckpointError    a checkpoint is unreadable or belongs to another configuration
-├── DivergedError      the loss stopped being a finite number
-└── DisagreementError  an exported network does not compute what was trained
+├── DivergedError      the loss is no longer finite
+└── DisagreementError  an exported network does not match the trained one
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from collections.abc import Iterable
 
 
 class SwastError(Exception):
-    """Base of every error that the trainer raises on purpose."""
+    """Base class of the trainer's errors."""
 
 
 class ConfigError(SwastError, ValueError):
-    """One or more settings are wrong.
+    """Error of one or more invalid settings.
 
     Attributes:
-        problems: one complete sentence for each wrong setting.
+        problems: one sentence for each invalid setting.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
@@ -30,32 +30,32 @@ class ConfigError(SwastError, ValueError):
         super().__init__("\n".join(self.problems))
 
     def within(self, source: str) -> ConfigError:
-        """The same problems, each said to be in ``source`` (a file, an option)."""
+        """Return the same problems, each led by ``source`` (a file, an option)."""
         return ConfigError(f"{source}: {problem}" for problem in self.problems)
 
 
 class DataError(SwastError):
-    """A data set is missing or unusable."""
+    """Error of a data set that is missing or unusable."""
 
 
 class CheckpointError(SwastError):
-    """A checkpoint is unreadable or belongs to another configuration."""
+    """Error of a checkpoint that is unreadable or belongs to another configuration."""
 
 
 class DivergedError(SwastError):
-    """The loss stopped being a finite number."""
+    """Error of a run whose loss is no longer finite."""
 
 
 class DisagreementError(SwastError):
-    """An exported network does not compute what was trained."""
+    """Error of an exported network that does not match the trained one."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """A hint ``; did you mean 'x'?`` where a valid name is close to ``name``, else nothing."""
+    """Return a hint ``; did you mean 'x'?`` if a valid name is close to ``name``, else ``""``."""
     close = difflib.get_close_matches(name, list(valid), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def printable(text: str) -> str:
-    """A text in one line without control characters: those are shown as Python writes them."""
+    """Return a text on one line, its control characters escaped as Python writes them."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

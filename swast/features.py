@@ -1,7 +1,7 @@
-"""One pass over the data feeds every scorer: penultimate features and logits.
+"""Penultimate features and logits for the scorers, from one forward pass over the data.
 
-The pass runs in eval mode, without gradients and without augmentation, so that it neither
-depends on nor disturbs batch-norm statistics, dropout or the training order.
+The pass runs in eval mode, without gradients and without augmentation. So it does not depend on
+dropout or the training order, and does not change batch-norm statistics.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from swast.memory import Memory
 
 @dataclass(frozen=True)
 class Features:
-    """What a scorer sees of n samples.
+    """Inputs of a scorer for n samples.
 
     Attributes:
         hidden: inputs h of the last linear layer, n × E.
         logits: its outputs z, n × C.
         labels: training labels, n.
-        memory: what was seen of each while training; None where no scorer asks for it.
+        memory: training dynamics of each sample; None if the scorer does not need them.
     """
 
     hidden: torch.Tensor
@@ -34,7 +34,7 @@ class Features:
     memory: Memory | None = None
 
     def of(self, indices: torch.Tensor) -> Features:
-        """What is seen of some samples alone, without what was seen while training."""
+        """Return the features of some samples, without ``memory``."""
         return Features(
             self.hidden.index_select(0, indices),
             self.logits.index_select(0, indices),
@@ -43,12 +43,12 @@ class Features:
 
     @property
     def extended(self) -> torch.Tensor:
-        """Features and a 1 for the bias, [h, 1], n × (E + 1)."""
+        """Features with a 1 appended for the bias, [h, 1], n × (E + 1)."""
         return torch.cat([self.hidden, torch.ones_like(self.hidden[:, :1])], dim=1)
 
     @property
     def errors(self) -> torch.Tensor:
-        """The gradient of the cross-entropy in the logits, softmax(z) − onehot(y), n × C."""
+        """Gradient of the cross-entropy in the logits, softmax(z) − onehot(y), n × C."""
         errors = self.logits.softmax(dim=1)
         errors[torch.arange(len(errors), device=errors.device), self.labels] -= 1
         return errors
@@ -56,7 +56,7 @@ class Features:
 
 @contextmanager
 def resting(model: nn.Module) -> Iterator[None]:
-    """Eval mode inside the block; each module's own mode is restored after."""
+    """Put a network in eval mode inside the block; restore each module's mode afterwards."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -68,13 +68,13 @@ def resting(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode and no gradients inside the block."""
+    """Put a network in eval mode inside the block, and compute no gradients."""
     with resting(model), torch.no_grad():
         yield
 
 
 def last_linear(model: nn.Module) -> nn.Linear:
-    """The classifier: the last linear layer in the order of definition.
+    """Return the classifier: the last linear layer in the order of definition.
 
     Raises:
         ConfigError: the network has none.
@@ -86,13 +86,13 @@ def last_linear(model: nn.Module) -> nn.Linear:
 
 
 def predict_logits(model: nn.Module, batches: Iterable[torch.Tensor]) -> torch.Tensor:
-    """Logits of all images in the batches, n × C, in eval mode; fp32 under autocast too."""
+    """Return logits of all images in the batches, n × C, in eval mode; always fp32."""
     with evaluating(model):
         return torch.cat([model(images).float() for images in batches])
 
 
 def extract(model: nn.Module, batches: Iterable[torch.Tensor], labels: torch.Tensor) -> Features:
-    """Penultimate features and logits of all images in the batches, from one forward pass."""
+    """Extract penultimate features and logits of all images with one forward pass."""
     hidden: list[torch.Tensor] = []
     handle = last_linear(model).register_forward_pre_hook(
         lambda _, inputs: hidden.append(inputs[0].float())

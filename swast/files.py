@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, files of JSON lines, and locks on files."""
+"""Atomic writing of files, files of JSON lines, and locks on files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import IO, Any, BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of ``path`` when the block ends well.
+    """Open a temporary file that replaces ``path`` if the block ends without an error.
 
-    A reader sees the old content or the new, never a part, even after a crash.
+    Readers see either the old content or the new, even after a crash.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -31,11 +31,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def writable(path: Path, *, folder: bool) -> bool:
-    """Whether a file or folder could be written, by trying, with nothing left behind.
+    """Return whether a file or folder could be written; tries it and leaves nothing behind.
 
     Args:
-        path: of the file or folder; neither it nor the folders above it need to exist.
-        folder: which of the two it is to be.
+        path: the file or folder; neither it nor its parents need to exist.
+        folder: True for a folder, False for a file.
     """
     if not folder and path.is_dir():
         return False

@@ -1,13 +1,13 @@
-"""The ledger of a run before it runs.
+"""Forecast of a run's training FLOPs and passes, before it runs.
 
-A forecast walks the plan that the trainer follows, epoch by epoch and update by update, and adds
-up what each step will cost under the masks then in force. Of what trains nothing is computed; only
-counts of living weights matter, and all but those under a global threshold follow from the
-configuration alone. How such a threshold splits over the layers, somebody has to say who has a
-network to prune (see `swast.training.price`).
+A forecast follows the same plan as the trainer, epoch by epoch and update by update, and adds up
+the cost of each step at the density of the masks at that time. It trains nothing: it needs only
+the counts of unmasked weights. These follow from the configuration alone, except under a global
+threshold, whose split over the layers depends on the weights. For that case the caller passes a
+function with the counts of a real network (see `swast.training.price`).
 
-The same walk counts the samples that pass through the network, from which time follows (see
-`swast.calibration`).
+The forecast also counts the samples that pass through the network, from which
+`swast.calibration` predicts wall time.
 """
 
 from __future__ import annotations
@@ -25,37 +25,40 @@ from swast.coresets import SCORERS, coreset_size, group_sizes
 from swast.cost import STEP, Ledger, ModelCost, Passes, model_cost, selection_flops
 from swast.data import ArrayData, add_noise
 from swast.models import build_model, outline
-from swast.pruning import PRUNERS, channel, n_m, prunable_weights
+from swast.pruning import PRUNERS, channel, prunable_weights
 from swast.pruning.distributions import layer_survivors
 
 Living = Callable[[float], Mapping[str, int]]
-"""Living weights of each layer at a sparsity, asked for from prune step to prune step."""
+"""Function from a sparsity to the unmasked weights of each layer.
+
+It is called at each prune step, in their order, so it may prune a network step by step."""
 
 
 def predict(config: TrainConfig, data: ArrayData, living: Living | None = None) -> Ledger:
-    """The ledger of a run before it runs, exact for layer-wise distributions.
+    """Predict the ledger of a run, exactly for layer-wise distributions.
 
     Args:
         config: the configuration.
         data: its data set, with clean labels.
-        living: what a global threshold leaves of each layer. Layer-wise distributions need none.
+        living: unmasked weights of each layer under a global threshold; other distributions do
+            not need it.
     """
     return Forecast(config, data, living).ledger
 
 
 def dense_flops(config: TrainConfig, data: ArrayData) -> int:
-    """FLOPs of training the dense network on all data for T epochs, the unit of relative FLOPs."""
+    """Return the FLOPs of dense training on all data for T epochs: the unit of relative FLOPs."""
     cost = _cost_of(config.model, data.input_shape, data.num_classes)
     return STEP * cost.forward() * data.num_train * config.epochs
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What a run has taken by the end of an epoch.
+    """Cumulative cost of a run at the end of an epoch.
 
     Attributes:
-        ledger: the bill so far.
-        passes: what has passed through the network.
+        ledger: FLOPs so far.
+        passes: passes so far.
     """
 
     ledger: Ledger
@@ -63,14 +66,14 @@ class Mark:
 
 
 class Forecast:
-    """A walk through a run's plan; its ledger and its passes are those of the whole run.
+    """Forecast of a whole run: its ledger and its passes.
 
-    Every epoch leaves a mark in ``marks``.
+    ``marks`` holds the cumulative cost after every epoch.
 
     Args:
         config: the configuration.
         data: its data set, with clean labels.
-        living: as `predict` takes it.
+        living: as in `predict`.
     """
 
     def __init__(self, config: TrainConfig, data: ArrayData, living: Living | None = None) -> None:
@@ -79,7 +82,7 @@ class Forecast:
         network = (config.model, self.data.input_shape, self.data.num_classes)
         self.cost: ModelCost = _cost_of(*network)
         weights = prunable_weights(_outline(*network), config.prune.scope, config.prune.layers)
-        shrinks = config.prune.method == "channel"
+        shrinks = config.prune.traits.changes_shapes
         self.network = build_model(*network, config.seed) if shrinks else None
         self.widths = channel.widths(_outline(*network))
         shapes = {name: weight.shape for name, weight in weights.items()}
@@ -96,7 +99,7 @@ class Forecast:
             self.marks.append(Mark(replace(self.ledger), replace(self.passes)))
 
     def _start(self, epoch: int) -> None:
-        """What comes before an epoch's first step: selection, recording, pruning."""
+        """Add the work before an epoch's first step: selection, recording, pruning."""
         if plan.is_round_start(self.config, epoch):
             self._select(epoch)
             self._record(epoch)
@@ -110,7 +113,7 @@ class Forecast:
             self._prune(epoch)
 
     def _end(self, epoch: int) -> None:
-        """What comes after an epoch's evaluation: diagnosis, at the end of a round."""
+        """Add the passes of the diagnosis, if the epoch ends a round."""
         config, data = self.config, self.data
         if epoch < config.warmup_epochs or not plan.is_round_end(config, epoch + 1):
             return
@@ -123,11 +126,11 @@ class Forecast:
 
     @property
     def _looks(self) -> bool:
-        """Whether selection makes a forward pass."""
+        """Return whether selection makes a forward pass over all samples."""
         return self.config.coreset.fraction < 1 and SCORERS[self.config.coreset.scorer].forward
 
     def _select(self, epoch: int) -> None:
-        """A selection pass and the solver, at the density before the prune step."""
+        """Add a selection pass and the solver, at the density before the prune step."""
         config, data = self.config, self.data
         if plan.is_annealing(config, epoch):
             return
@@ -140,7 +143,7 @@ class Forecast:
         )
 
     def _record(self, epoch: int) -> None:
-        """Recording, where it is not part of the selection pass."""
+        """Add the recording pass, unless the selection pass already gives the logits."""
         config, size = self.config, self.data.num_train
         kept = config.preserve.anchor == "first" and epoch > config.warmup_epochs
         if self._looks or kept:
@@ -152,7 +155,7 @@ class Forecast:
         self.passes.forward += size * (billed or config.diagnose.passes)
 
     def _prune(self, epoch: float) -> None:
-        """Bring the counts to the sparsity that the schedule asks for."""
+        """Update the forward cost to the scheduled sparsity."""
         sparsity = plan.target_sparsity(self.config, epoch)
         if self.network is not None:
             self._shrink(self.network, sparsity)
@@ -160,7 +163,7 @@ class Forecast:
             self.forward = self.cost.forward(self.living(sparsity))
 
     def _shrink(self, network: nn.Module, share: float) -> None:
-        """Remove channels: which ones does not matter, but how many are left."""
+        """Remove channels from a stand-in network; only their number affects the cost."""
         settings, shape = self.config.prune, self.data.input_shape
         layers = prunable_weights(network, settings.scope, settings.layers)
         channel.remove(network, shape, channel.choose(network, shape, share, self.widths, layers))
@@ -168,7 +171,7 @@ class Forecast:
         self.forward = self.cost.forward()
 
     def _train(self, epoch: int) -> None:
-        """The steps of an epoch, from one update on line to the next."""
+        """Add the steps of an epoch, from one mask update to the next."""
         config, num_train = self.config, self.data.num_train
         samples = plan.epoch_samples(config, num_train, epoch)
         sizes = plan.batch_sizes(samples, config.optim.batch_size)
@@ -183,14 +186,13 @@ class Forecast:
         self._step(epoch, samples - seen)
 
     def _updates(self, epoch: int) -> range:
-        """The steps of an epoch at which masks may change on line."""
-        method = self.config.prune.method
-        if method == "none" or PRUNERS[method].grow is None:
+        """Return the steps of an epoch at which masks may be updated."""
+        if not self.config.prune.traits.updates_masks:
             return range(0)
         return plan.update_steps(self.config, self.data.num_train, epoch)
 
     def _step(self, epoch: int, samples: int) -> None:
-        """Training on some samples under the masks in force."""
+        """Add training steps on some samples under the current masks."""
         flops = STEP * self.forward * samples
         if epoch < self.config.warmup_epochs:
             self.ledger.warmup += flops
@@ -198,7 +200,7 @@ class Forecast:
             self.ledger.training += flops
 
     def _update(self, epoch: int, step: int, samples: int) -> None:
-        """An update on line at the end of a step."""
+        """Add a mask update at the end of a step."""
         pruner = PRUNERS[self.config.prune.method]
         dense = self.cost.forward() - self.forward
         self.ledger.dense_gradients += dense * samples * pruner.uses_gradient
@@ -209,15 +211,16 @@ class Forecast:
 def layer_counts(
     config: TrainConfig, shapes: Mapping[str, Sequence[int]], sparsity: float
 ) -> dict[str, int]:
-    """Living weights of each layer where they follow from the shapes of the weights alone.
+    """Count the unmasked weights of each layer from the shapes alone.
 
     Raises:
-        ValueError: under a global threshold they do not.
+        ValueError: the threshold is global, so the counts depend on the weights.
     """
-    if config.prune.method == "n:m":
-        return {name: n_m.survivors(shape, sparsity) for name, shape in shapes.items()}
+    count = PRUNERS[config.prune.method].survivors if config.prune.traits.fixed_ratio else None
+    if count is not None:
+        return {name: count(shape, sparsity) for name, shape in shapes.items()}
     if config.prune.distribution == "global":
-        raise ValueError("a global threshold's counts do not follow from shapes; pass living")
+        raise ValueError("a global threshold's counts depend on the weights; pass living")
     return layer_survivors(shapes, sparsity, config.prune.distribution)
 
 

@@ -1,4 +1,4 @@
-"""What was seen of each sample while training: whether it was right, and its loss."""
+"""Training dynamics of each sample: forgetting events and latest losses."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 from torch.nn import functional
 
 UNSEEN = 3.0
-"""The loss of a sample not seen yet, as InfoBatch starts."""
+"""Initial loss of a sample that has not been seen, as in InfoBatch."""
 
 
 class Memory:
-    """Forgetting events and latest losses of n samples, kept as they are visited."""
+    """Record of the forgetting events and latest losses of n samples."""
 
     def __init__(self, num_samples: int, device: torch.device) -> None:
         self.known = torch.zeros(num_samples, dtype=torch.bool, device=device)
@@ -19,7 +19,7 @@ class Memory:
         self.losses = torch.full((num_samples,), UNSEEN, device=device)
 
     def visit(self, indices: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """Note what the network says of some samples, each there at most once."""
+        """Update the record with the network's outputs for some samples, each at most once."""
         logits = logits.detach().float()
         correct = logits.argmax(dim=1) == labels
         self.flips[indices] += (self.known[indices] & ~correct).float()
@@ -29,11 +29,11 @@ class Memory:
 
     @property
     def forgotten(self) -> torch.Tensor:
-        """Forgetting events of each sample, infinite where it was never learnt, n."""
+        """Forgetting events of each sample, n; infinite for samples never classified correctly."""
         return self.flips.masked_fill(~self.learnt, torch.inf)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """All that is remembered."""
+        """Return the whole record."""
         return {
             "known": self.known,
             "learnt": self.learnt,
@@ -42,6 +42,6 @@ class Memory:
         }
 
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
-        """Take over what another one remembered."""
+        """Load a record from `state_dict`."""
         for name, kept in self.state_dict().items():
             kept.copy_(state[name])

@@ -1,8 +1,8 @@
-"""The optimiser, and its learning rate over the run.
+"""Optimiser and learning-rate schedules.
 
-Schedules count in shares of T, not in steps: an epoch on a coreset has fewer steps than one of
-warm-up, and takes the same share. Cosine and step change from epoch to epoch; one-cycle and the
-ramp change with every step.
+Schedules count epochs, not steps: an epoch on a coreset advances them as much as one of warm-up,
+although it has fewer steps. Cosine and step change once per epoch; one-cycle and the ramp change
+with every step.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from swast.config import OptimConfig, TrainConfig
 
 ONE_CYCLE_START = 1 / 25
 ONE_CYCLE_END = 1e-4
-"""Rate at the start over that at the peak, and rate at the end over that at the start."""
+"""Rate at the start over the peak rate, and rate at the end over the rate at the start."""
 
 
 def make_optimizer(settings: OptimConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """SGD or AdamW; weight decay acts on weights, not on biases and normalisation.
+    """Make the SGD or AdamW optimiser; biases and normalisation get no weight decay.
 
-    AdamW takes ``momentum`` for its β₁ and decays by lr · decay · w, apart from the gradient
+    AdamW uses ``momentum`` as β₁. Its decay, lr · decay · w, is decoupled from the gradient
     (Loshchilov & Hutter, ICLR 2019).
     """
     weights = [parameter for parameter in model.parameters() if parameter.dim() > 1]
@@ -44,26 +44,26 @@ def make_optimizer(settings: OptimConfig, model: nn.Module) -> torch.optim.Optim
 
 
 def constant(_settings: OptimConfig, _moment: float, _epochs: int) -> float:
-    """The whole rate, always."""
+    """Return 1: the rate stays constant."""
     return 1.0
 
 
 def cosine(_settings: OptimConfig, moment: float, epochs: int) -> float:
-    """Half a cosine from 1 at the start to 0 at T, constant within an epoch."""
+    """Return half a cosine, from 1 at the start to 0 at T, constant within an epoch."""
     return (1 + math.cos(math.pi * int(moment) / epochs)) / 2
 
 
 def step(settings: OptimConfig, moment: float, epochs: int) -> float:
-    """Times ``drop_factor`` after every share ``drop_every`` of T, rounded to whole epochs."""
+    """Multiply by ``drop_factor`` every ``drop_every`` · T epochs, rounded to whole epochs."""
     interval = max(1, int(settings.drop_every * epochs + 0.5))
     return float(settings.drop_factor ** (int(moment) // interval))
 
 
 def one_cycle(settings: OptimConfig, moment: float, epochs: int) -> float:
-    """Half a cosine up from 1/25 to 1 at the share ``peak`` of T, another down to nearly 0.
+    """Return half a cosine up from 1/25 to 1 at ``peak`` · T, then half a cosine down to near 0.
 
-    Source: Smith & Topin, "Super-convergence", 2018; with the form and the constants of
-    `torch.optim.lr_scheduler.OneCycleLR`. The momentum stays as it is.
+    The form and the constants are those of `torch.optim.lr_scheduler.OneCycleLR`; the momentum is
+    not cycled. Source: Smith & Topin, "Super-convergence", 2018.
     """
     top = settings.peak * epochs
     if moment <= top:
@@ -80,13 +80,13 @@ LR_SCHEDULES: dict[str, Callable[[OptimConfig, float, int], float]] = {
     "one-cycle": one_cycle,
     "step": step,
 }
-"""Share of ``optim.lr`` at a moment of the run, in epochs since its start."""
+"""Schedules: functions from the time, in epochs since the start, to a factor of ``optim.lr``."""
 
 
 def learning_rate(config: TrainConfig, epoch: int, step: int = 0, steps: int = 1) -> float:
-    """The learning rate of a step.
+    """Return the learning rate of a step.
 
-    A ramp multiplies the schedule by 1/n, 2/n, … 1 over the n steps of its epochs.
+    The ramp multiplies the schedule by 1/n, 2/n, … 1 over the n steps of its epochs.
 
     Args:
         config: the configuration.
@@ -107,7 +107,7 @@ def paced(
     epoch: int,
     parts: Sequence[torch.Tensor],
 ) -> Iterator[torch.Tensor]:
-    """The parts of an epoch, a step each; the learning rate is set as each is taken."""
+    """Yield the parts of an epoch, one per step, after setting the learning rate for it."""
     for place, part in enumerate(parts):
         rate = learning_rate(config, epoch, place, len(parts))
         for group in optimizer.param_groups:
@@ -116,9 +116,9 @@ def paced(
 
 
 def clip_gradients(model: nn.Module, norm: float) -> None:
-    """Scale all gradients together to a norm, where theirs is larger; 0 leaves them.
+    """Scale all gradients so that their global norm is at most ``norm``; 0 disables it.
 
-    Masked gradients must be 0 by now: those of pruned weights would shrink the step.
+    Call it after masking: gradients of pruned weights would otherwise shrink the step.
     """
     if norm > 0:
         nn.utils.clip_grad_norm_(model.parameters(), norm)

@@ -1,6 +1,7 @@
-"""What a configuration lays down before training starts: when to select, how much to prune.
+"""Plan of a run: when it selects, records, prunes and updates masks, and to which sparsity.
 
-The trainer follows this plan and the price of a run is computed from it, so the two agree.
+The plan follows from the configuration alone. Both the trainer and the cost forecast use it, so
+the two agree.
 """
 
 from __future__ import annotations
@@ -19,84 +20,85 @@ ANNEALING = 0.875
 
 
 def is_round_start(config: TrainConfig, epoch: int) -> bool:
-    """Whether an epoch begins with a selection: e ≥ K and (e − K) mod R = 0."""
+    """Return whether an epoch starts with a selection: e ≥ K and (e − K) mod R = 0."""
     since = epoch - config.warmup_epochs
     return since >= 0 and since % config.interval == 0
 
 
 def is_round_end(config: TrainConfig, epoch: int) -> bool:
-    """Whether a round has ended when so many epochs are finished."""
+    """Return whether a round ends after ``epoch`` finished epochs."""
     return epoch == config.epochs or is_round_start(config, epoch)
 
 
 def is_redraw(config: TrainConfig, epoch: int) -> bool:
-    """Whether an epoch inside a round begins with a coreset of its own, under a dynamic scorer."""
+    """Return whether a dynamic scorer draws a new coreset for an epoch within a round."""
     dynamic = SCORERS[config.coreset.scorer].dynamic and config.coreset.fraction < 1
     return dynamic and epoch > config.warmup_epochs and not is_round_start(config, epoch)
 
 
 def records_all(config: TrainConfig) -> bool:
-    """Whether recording is of all samples: coresets to come may hold any of them."""
+    """Return whether logits of all samples are recorded, since later coresets may hold any."""
     return SCORERS[config.coreset.scorer].dynamic or config.preserve.anchor == "first"
 
 
 def is_annealing(config: TrainConfig, epoch: int) -> bool:
-    """Whether a dynamic scorer trains an epoch on all data: one of the last eighth."""
+    """Return whether a dynamic scorer trains on all data: in the last eighth of the epochs."""
     dynamic = SCORERS[config.coreset.scorer].dynamic
     return dynamic and epoch >= ANNEALING * config.epochs
 
 
 def epoch_samples(config: TrainConfig, num_train: int, epoch: int) -> int:
-    """Samples that an epoch trains on: N in warm-up, then the coreset's."""
+    """Return the number of samples of an epoch: N in warm-up, then the coreset's size."""
     if epoch < config.warmup_epochs or is_annealing(config, epoch):
         return num_train
     return coreset_size(num_train, config.coreset.fraction)
 
 
 def num_steps(num_samples: int, batch_size: int) -> int:
-    """Steps of an epoch."""
+    """Return the number of steps of an epoch."""
     full, rest = divmod(num_samples, batch_size)
     return full + (rest > 1 or not full)
 
 
 def batch_sizes(num_samples: int, batch_size: int) -> list[int]:
-    """Samples of each step of an epoch.
+    """Return the number of samples of each step of an epoch.
 
-    The last batch may be smaller; a single sample left over joins the batch before, as batch norm
-    knows no variance of one.
+    The last batch may be smaller. A single remaining sample joins the batch before it, because
+    batch norm has no variance for one sample.
     """
     steps = num_steps(num_samples, batch_size)
     return [batch_size] * (steps - 1) + [num_samples - batch_size * (steps - 1)]
 
 
 def prune_start(config: TrainConfig) -> int:
-    """The epoch of the first prune step: K, or 0 where pruning starts at initialisation."""
+    """Return the epoch of the first prune step: K, or 0 if pruning starts at initialisation."""
     return 0 if config.prune.start == "init" else config.warmup_epochs
 
 
 def prune_end(config: TrainConfig) -> int:
-    """The epoch after which masks rest: a share ``prune.end`` of T, not before the start."""
+    """Return the epoch after which masks are fixed: ``prune.end`` · T, not before the start."""
     return max(prune_start(config), int(config.prune.end * config.epochs + 0.5))
 
 
 def is_prune_step(config: TrainConfig, epoch: int) -> bool:
-    """Whether masks follow the schedule at an epoch's start: the first one, and at every round's.
+    """Return whether an epoch starts with a prune step.
 
-    Where pruning starts at initialisation, rounds go on backwards into the warm-up.
+    Prune steps are at `prune_start` and at the start of every round. If pruning starts at
+    initialisation, the same interval is continued backwards into the warm-up.
     """
-    if config.prune.method == "none" or epoch < prune_start(config):
+    if not config.prune.traits.prunes or epoch < prune_start(config):
         return False
     since = epoch - config.warmup_epochs
     return epoch == prune_start(config) or since % config.interval == 0
 
 
 def target_sparsity(config: TrainConfig, epoch: float) -> float:
-    """The sparsity that the schedule asks for at the start of an epoch, or within it.
+    """Return the scheduled sparsity at the start of an epoch, or within it.
 
-    Progress u runs from 0 at `prune_start` to 1 at `prune_end`, or at the last round where that
-    comes first, so that the target is always reached.
+    Progress u runs from 0 at `prune_start` to 1 at `prune_end`, or at the start of the last round
+    if that is earlier. So the target is always reached.
     """
-    if config.prune.method == "none":
+    if not config.prune.traits.prunes:
         return 0.0
     start, warm = prune_start(config), config.warmup_epochs
     last = start
@@ -108,10 +110,10 @@ def target_sparsity(config: TrainConfig, epoch: float) -> float:
 
 
 def update_interval(config: TrainConfig) -> int:
-    """ΔT, in steps. Where not given: 100 steps on all data, scaled to the coreset, at least 10.
+    """Return ΔT in steps; by default 100, scaled by the coreset fraction, at least 10.
 
-    A hundred steps on a coreset of 10 % would be ten times as many epochs; and an update takes
-    the place of an optimiser step, so they must not come too often.
+    The scaling keeps the number of epochs between updates: 100 steps on a coreset of 10 % are ten
+    times as many epochs. The minimum exists because an update replaces an optimiser step.
     """
     if config.prune.update_interval:
         return config.prune.update_interval
@@ -119,13 +121,13 @@ def update_interval(config: TrainConfig) -> int:
 
 
 def steps_before(config: TrainConfig, num_train: int, epoch: int) -> int:
-    """Steps from the first prune step to the start of an epoch."""
+    """Return the number of steps from the first prune step to the start of an epoch."""
     return _starts(config, num_train)[max(0, epoch - prune_start(config))]
 
 
 @lru_cache(maxsize=1024)
 def _starts(config: TrainConfig, num_train: int) -> tuple[int, ...]:
-    """`steps_before` of every epoch from the first prune step to one after the end."""
+    """Return `steps_before` of every epoch from the first prune step to one past the last."""
     steps = (
         num_steps(epoch_samples(config, num_train, each), config.optim.batch_size)
         for each in range(prune_start(config), config.epochs + 1)
@@ -134,15 +136,15 @@ def _starts(config: TrainConfig, num_train: int) -> tuple[int, ...]:
 
 
 def update_end(config: TrainConfig, num_train: int) -> int:
-    """T_end: the step, counted from the first prune step, from which masks rest."""
+    """Return T_end: the step from which masks are fixed, counted from the first prune step."""
     return steps_before(config, num_train, prune_end(config))
 
 
 @lru_cache(maxsize=1024)
 def update_steps(config: TrainConfig, num_train: int, epoch: int) -> range:
-    """The steps of an epoch at which masks change on line: every ΔT, before T_end.
+    """Return the steps of an epoch at which masks are updated: every ΔT, before T_end.
 
-    Steps are counted from the first prune step, and that one is none of them.
+    Steps are counted from the first prune step, which is not an update itself.
     """
     if epoch < prune_start(config):
         return range(0)
@@ -152,13 +154,13 @@ def update_steps(config: TrainConfig, num_train: int, epoch: int) -> range:
 
 
 def is_update(config: TrainConfig, num_train: int, epoch: int, step: int) -> bool:
-    """Whether masks change on line at a step of an epoch; most steps are told in a moment."""
-    if step % update_interval(config):
+    """Return whether masks are updated at a step of an epoch."""
+    if step % update_interval(config):  # a fast exit for most steps
         return False
     return step in update_steps(config, num_train, epoch)
 
 
 def epoch_at(config: TrainConfig, num_train: int, epoch: int, step: int) -> float:
-    """A step of an epoch as a share of the way through: 4.5 is half-way through epoch 4."""
+    """Return the fractional epoch of a step: 4.5 is half-way through epoch 4."""
     first, after = (steps_before(config, num_train, each) for each in (epoch, epoch + 1))
     return epoch + (step - first) / (after - first)

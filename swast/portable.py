@@ -1,7 +1,7 @@
-"""Trained networks for use elsewhere: normalisation inside, as PyTorch module and as ONNX.
+"""Export of trained networks with their normalisation, as PyTorch module and as ONNX.
 
-What goes in are float32 images as the data set publishes them, bytes divided by 255; logits come
-out. Masked weights are zeros in it; where channels were removed it is really smaller.
+The input is float32 images as the data set publishes them, with bytes divided by 255; the output
+is logits. Masked weights are zeros in the export; removed channels make it smaller.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from swast.result import TrainResult
 from swast.weights import make_network
 
 SAMPLES = 256
-"""Validation images that an exported network is tried on, at most."""
+"""Largest number of validation images for checking an exported network."""
 VALUES = 2**22
-"""Values that they have together, at most: 27 images of ImageNet's size."""
+"""Largest number of values in these images: 27 images of ImageNet's size."""
 TOLERANCE = 1e-4
-"""The largest difference of a logit between PyTorch and ONNX, as a share of the largest logit."""
+"""Largest difference between PyTorch's and ONNX's logits, relative to the largest logit."""
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 BYTE = 255.0
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What a portable network takes in, and what it does to it first.
+    """Input of a portable network: its units and its normalisation.
 
     Attributes:
         colours: mean and standard deviation of each channel, in the units of the input.
-        units: those units, in words.
+        units: the units of the input, in words.
     """
 
     colours: Colours
@@ -48,7 +48,7 @@ class Intake:
 
     @classmethod
     def of(cls, data: ArrayData) -> Intake:
-        """That of a network which is trained on a data set."""
+        """Return the input of a network that was trained on a data set."""
         if data.colours is not None:
             mean, std = (
                 tuple(value / BYTE for value in values)
@@ -69,14 +69,14 @@ class Intake:
             ", ".join(f"{value:.4g}" for value in values)
             for values in (self.colours.mean, self.colours.std)
         )
-        return f"{self.units}; the network itself takes off mean {mean} and divides by std {std}"
+        return f"{self.units}; the network itself subtracts mean {mean} and divides by std {std}"
 
 
 class Portable(nn.Module):
-    """A network with its normalisation.
+    """Network with its normalisation.
 
     Args:
-        network: takes normalised images, n × channels × height × width.
+        network: the network; its input is normalised images, n × channels × height × width.
         colours: mean and standard deviation of each channel, in the units of the input.
     """
 
@@ -91,22 +91,22 @@ class Portable(nn.Module):
             self.register_buffer(name, values.view(-1, 1, 1))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits, n × classes, of images as the data set publishes them."""
+        """Return logits, n × classes, of images as the data set publishes them."""
         logits: torch.Tensor = self.network((images - self.mean) / self.std)
         return logits
 
 
 def portable(result: TrainResult, data: ArrayData) -> Portable:
-    """The trained network with its normalisation, on the CPU, in eval mode."""
+    """Return the trained network with its normalisation, on the CPU, in eval mode."""
     network = make_network(result.state, result.config, data.input_shape, data.num_classes)
     made = Portable(network, Intake.of(data).colours)
     return made.eval()
 
 
 def samples(data: ArrayData) -> NDArray[np.float32]:
-    """The first validation images, 256 at most, in the units that a portable network takes.
+    """Return the first validation images in the input units of a portable network.
 
-    They are fewer where they are large.
+    There are at most 256, and fewer if images are large.
     """
     count = min(SAMPLES, len(data.val_images), max(2, VALUES // math.prod(data.input_shape)))
     stored = np.empty((count, *data.input_shape), dtype=data.val_images.dtype)
@@ -117,7 +117,7 @@ def samples(data: ArrayData) -> NDArray[np.float32]:
 
 
 def _restored(data: ArrayData, images: NDArray[Any]) -> NDArray[np.float32]:
-    """Float images as they were before they were normalised."""
+    """Return float images as they were before normalisation."""
     if data.removed is None:
         return images.astype(np.float32)
     mean, std = (
@@ -128,16 +128,16 @@ def _restored(data: ArrayData, images: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def extremes(data: ArrayData) -> tuple[float, float]:
-    """The smallest and the largest value of the validation images before normalisation."""
+    """Return the smallest and the largest value of the validation images before normalisation."""
     images = _restored(data, np.asarray(data.val_images))
     return float(images.min()), float(images.max())
 
 
 def check_onnx() -> None:
-    """Refuse to export where ONNX is not installed.
+    """Raise if a package for ONNX export is not installed.
 
     Raises:
-        ConfigError: naming what is missing.
+        ConfigError: a package is missing; the message names it.
     """
     for name in NEEDED:
         try:
@@ -151,21 +151,22 @@ def check_onnx() -> None:
 def to_onnx(
     network: nn.Module, images: NDArray[np.float32], facts: Mapping[str, str]
 ) -> tuple[bytes, float]:
-    """A network as an ONNX file that computes what PyTorch does, tried on some images.
+    """Export a network to ONNX, and check on some images that it computes the same logits.
 
-    Input ``images``, n × channels × height × width; output ``logits``, n × classes; any n.
+    Its input is ``images``, n × channels × height × width, its output ``logits``, n × classes, for
+    any n.
 
     Args:
-        network: on the CPU, in eval mode.
-        images: to try it on, at least two.
-        facts: written into the file's metadata.
+        network: the network, on the CPU, in eval mode.
+        images: images for the check, at least two.
+        facts: metadata to write into the file.
 
     Returns:
         The file's content, and the largest absolute difference of a logit.
 
     Raises:
-        ConfigError: PyTorch cannot export it.
-        DisagreementError: the two differ.
+        ConfigError: PyTorch cannot export the network.
+        DisagreementError: the logits differ by more than the tolerance.
     """
     import onnx
 
@@ -184,7 +185,7 @@ def to_onnx(
 
 
 def _export(network: nn.Module, images: NDArray[np.float32]) -> Any:  # noqa: ANN401
-    """The network as ONNX's own object."""
+    """Export a network to an ONNX model object."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -198,7 +199,7 @@ def _export(network: nn.Module, images: NDArray[np.float32]) -> Any:  # noqa: AN
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 external_data=False,
             )
-        except Exception as error:  # it raises almost anything on what it cannot trace
+        except Exception as error:  # a network that cannot be traced can raise almost anything
             cause = str(error).strip().partition("\n")[0]
             raise ConfigError(
                 [f"PyTorch cannot export this network to ONNX: {type(error).__name__}: {cause}"]
@@ -209,16 +210,16 @@ def _export(network: nn.Module, images: NDArray[np.float32]) -> Any:  # noqa: AN
 
 
 def _distance(content: bytes, images: NDArray[np.float32], logits: NDArray[np.float32]) -> float:
-    """The largest difference of a logit, by ONNX Runtime: all images at once, and one alone.
+    """Return the largest difference of a logit in ONNX Runtime, for all images and for one alone.
 
     Raises:
-        DisagreementError: ONNX Runtime does not take that many images.
+        DisagreementError: ONNX Runtime cannot run the network on these images.
     """
     runtime: Any = importlib.import_module("onnxruntime")
     try:
         session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
         found = [session.run(None, {"images": images[:n]})[0] for n in (len(images), 1)]
-    except Exception as error:  # its errors have no base of their own
+    except Exception as error:  # its errors have no common base class
         cause = " ".join(str(error).split())
         raise DisagreementError(f"ONNX Runtime refuses the exported network: {cause}") from error
     return max(float(np.abs(each - logits[: len(each)]).max()) for each in found)

@@ -1,12 +1,12 @@
-"""State preservation: hold the network near what it said before weights and samples went.
+"""State-preservation loss: a penalty for drift from the network's earlier outputs.
 
 At each round the logits z_i of the coreset are recorded before the prune step. Training then adds
 
     λ · mean_i KL(softmax(z_i) ‖ softmax(f_θ(x_i)))
 
-(or the sum over the batch, as the paper writes it, with ``reduction = "sum"``: at a batch of 128
-that is 128 times the mean's weight). Source: Wan et al., SWaST, AAAI 2026. A variant of ours:
-with ``anchor = "first"`` every round's z_i are the first one's, recorded over all samples.
+or, with ``reduction = "sum"``, the sum over the batch, as in the paper: at a batch of 128 that has
+128 times the weight of the mean. Source: Wan et al., SWaST, AAAI 2026. Our own variant
+``anchor = "first"`` uses the logits of the first round, recorded over all samples, in every round.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from torch.nn import functional
 def preservation_loss(
     logits: torch.Tensor, recorded: torch.Tensor, reduction: Literal["mean", "sum"]
 ) -> torch.Tensor:
-    """KL(softmax(recorded) ‖ softmax(logits)), over a batch.
+    """Return KL(softmax(recorded) ‖ softmax(logits)), reduced over a batch.
 
     Args:
-        logits: the network's outputs now, B × C, with gradients.
-        recorded: its outputs at the start of the round, B × C; no gradient flows into them.
-        reduction: over the batch.
+        logits: the network's current outputs, B × C, with gradients.
+        recorded: its recorded outputs, B × C; no gradient flows into them.
+        reduction: mean or sum over the batch.
     """
     return functional.kl_div(
         functional.log_softmax(logits, dim=1),
@@ -43,13 +43,13 @@ def weighted_cross_entropy(
     absolute: bool = False,
     smoothing: float = 0.0,
 ) -> torch.Tensor:
-    """Σ w_i·CE_i / Σ w_i over a batch (zero weights are allowed, but not all of them).
+    """Return Σ w_i·CE_i / Σ w_i over a batch; some weights may be 0, but not all.
 
     Args:
         logits: the network's outputs, B × C.
-        labels: B.
-        weights: of the samples, B.
-        absolute: the mean of w_i·CE_i instead, so that larger weights make larger steps.
+        labels: labels, B.
+        weights: sample weights, B.
+        absolute: return the mean of w_i·CE_i instead, so that larger weights make larger steps.
         smoothing: share ε of each target spread evenly over all classes (Szegedy et al., 2016).
     """
     losses = functional.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)

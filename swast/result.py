@@ -1,4 +1,4 @@
-"""What a training gives back."""
+"""Results of a training run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from swast.settings import plain
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch, as it stood at its end.
+    """Record of an epoch, at its end.
 
     Attributes:
         epoch: epochs finished, from 1.
@@ -24,7 +24,7 @@ class EpochRecord:
         train_loss: mean over the epoch's steps, preservation included.
         val_loss: mean cross-entropy on the validation set.
         val_accuracy: share of the validation set classified correctly, in [0, 1].
-        train_flops: the bill so far.
+        train_flops: training FLOPs so far.
         seconds: wall time so far, evaluation included.
     """
 
@@ -42,18 +42,18 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class RoundRecord:
-    """One round: whom it chose, and, where ``[diagnose]`` asks, what became of it.
+    """Record of a round: its coreset and, if ``[diagnose]`` is on, the diagnosis at its end.
 
     Attributes:
         epoch: epochs finished when it began.
         indices: the coreset's positions in the training set, ascending.
         weights: their weights in the loss.
         noise_ratio: share of the coreset that is mislabelled, in [0, 1].
-        class_counts: samples a class, by label as given.
-        overlap: share of the coreset that was in the one before; None for the first.
-        kl_drift: mean KL between the logits recorded of the coreset and those at the round's end.
-        clean_loss: mean cross-entropy of the rightly labelled training samples at its end.
-        noisy_loss: that of the mislabelled ones; ``loss_ratio``: noisy over clean.
+        class_counts: samples per class, by given label (noise included).
+        overlap: share of the coreset that was also in the previous one; None for the first.
+        kl_drift: mean KL from the coreset's recorded logits to those at the round's end.
+        clean_loss: mean cross-entropy of the correctly labelled training samples at its end.
+        noisy_loss: the same for the mislabelled samples; ``loss_ratio``: noisy over clean.
         overfitting: test minus validation loss at its end.
     """
 
@@ -72,21 +72,22 @@ class RoundRecord:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished training.
+    """Result of a finished training run.
 
     Attributes:
-        val_accuracy: of the last epoch, in [0, 1]; never of the best one.
+        val_accuracy: of the last epoch, in [0, 1], not of the best one.
         val_loss: of the last epoch.
-        test_accuracy: None unless the test set was asked for.
-        train_flops: the measured bill; ``predicted_flops``: the same before training.
-        relative_flops: the bill over that of dense training on all data.
-        flops: the bill by term; evaluation stands apart and is not in the bill.
-        seconds: wall time of the training.
-        history: every epoch.
-        rounds: every round.
-        double_losses: for every round, whether it lost accuracy that no later one regained.
-        config: what was trained.
-        environment: where, and with which versions (see `swast.environment`).
+        test_accuracy: None unless the test set was read.
+        train_flops: measured training FLOPs; ``predicted_flops``: their forecast before training.
+        relative_flops: training FLOPs over those of dense training on all data.
+        flops: FLOPs by term; evaluation is listed, but is not part of ``train_flops``.
+        seconds: wall time of the run.
+        history: records of all epochs.
+        rounds: records of all rounds.
+        double_losses: for each round, whether it is a critical double loss (see
+            `swast.diagnostics.double_losses`).
+        config: the configuration.
+        environment: hardware and versions (see `swast.environment`).
         state: final weights by parameter name, masked weights exactly 0, on the CPU.
     """
 
@@ -106,7 +107,7 @@ class TrainResult:
     state: Mapping[str, Any] = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the weights, as plain values."""
+        """Return everything except the weights, as plain values."""
         values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         del values["state"]
         for name in ("history", "rounds"):

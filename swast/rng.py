@@ -1,8 +1,8 @@
-"""Random numbers: one named stream a purpose, all derived from the run's seed.
+"""Random numbers: one named stream per purpose, all derived from the run's seed.
 
-A stream depends on (seed, purpose, index) alone, never on what was drawn before. So a resumed run
-draws what an unbroken one would have drawn, and changing the scorer leaves the order of the
-batches as it was.
+A stream depends on (seed, purpose, index) alone, never on earlier draws. So a resumed run draws
+the same numbers as an uninterrupted one, and another scorer leaves the order of the batches
+unchanged.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import torch
 
 
 def derive(seed: int, purpose: str, index: int = 0) -> int:
-    """A 63-bit seed for one purpose (and epoch or round) of a run."""
+    """Return a 63-bit seed for one purpose (and epoch or round) of a run."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{index}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generator(seed: int, purpose: str, index: int = 0) -> torch.Generator:
-    """A CPU generator for one purpose (and epoch or round) of a run."""
+    """Return a CPU generator for one purpose (and epoch or round) of a run."""
     return torch.Generator().manual_seed(derive(seed, purpose, index))
 
 
@@ -31,11 +31,11 @@ def seeded(
 ) -> Iterator[None]:
     """Seed torch's global generators inside the block and restore them afterwards.
 
-    Only for code that cannot take a generator: the constructors of `torch.nn` modules, dropout.
+    Use it only for code that takes no generator: the constructors of `torch.nn` modules, dropout.
 
     Args:
         seed: the run's seed.
-        purpose: what is drawn.
+        purpose: name of the stream.
         index: the epoch or round.
         device: a GPU whose global generator is seeded as well as the CPU's.
     """

@@ -1,4 +1,4 @@
-"""A training in progress: all that changes from epoch to epoch, saved and restored as one."""
+"""State of a training run in progress, with saving and loading."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from swast.pruning import Masks, channel, prunable_weights
 from swast.result import EpochRecord, RoundRecord
 
 WARMUP = ("epoch", "model", "optimizer", "memory", "ledger", "history")
-"""The parts of a run's state that its warm-up changes."""
+"""Parts of a run's state that its warm-up changes."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """What a round trains on.
+    """Coreset of a round, and its recorded logits.
 
     Attributes:
         coreset: its samples and weights.
-        recorded: logits from the round's start, or the first one's, or None: of the coreset,
-            k × C; or of all samples, N × C (``whole``, see `swast.plan.records_all`).
-        whole: which of the two.
+        recorded: logits recorded at the start of this round, or of the first round with
+            ``preserve.anchor = "first"``; None if nothing is recorded. k × C for the coreset, or
+            N × C for all samples.
+        whole: whether ``recorded`` covers all samples (see `swast.plan.records_all`).
     """
 
     coreset: Coreset
@@ -45,17 +46,17 @@ class Round:
     whole: bool = False
 
     def recorded_at(self, places: torch.Tensor) -> torch.Tensor | None:
-        """The logits recorded for the samples at some places of the coreset."""
+        """Return the recorded logits of the samples at some positions in the coreset."""
         if self.recorded is None:
             return None
         return self.recorded[self.coreset.indices[places] if self.whole else places]
 
 
 def check_coreset(config: TrainConfig, data: ArrayData) -> None:
-    """Refuse a balanced coreset that could not hold a sample of every class.
+    """Raise if a balanced coreset is too small for one sample of every class.
 
     Raises:
-        ConfigError: naming both numbers.
+        ConfigError: with both numbers.
     """
     size = coreset_size(data.num_train, config.coreset.fraction)
     selects = config.warmup_epochs < config.epochs and config.coreset.balanced
@@ -64,20 +65,21 @@ def check_coreset(config: TrainConfig, data: ArrayData) -> None:
             [
                 f"coreset.fraction {config.coreset.fraction:g} of {data.num_train} samples is "
                 f"{size}, fewer than the {data.num_classes} classes that share it; "
-                "take more, or coreset.balanced = false"
+                "raise it, or set coreset.balanced = false"
             ]
         )
 
 
 class Run:
-    """The state of one training, at an epoch's start.
+    """State of one training run, at the start of an epoch.
 
     Args:
-        config: what to train.
-        data: its data set, with clean labels; noise is put in here.
+        config: the configuration.
+        data: the data set, with clean labels; label noise is added here.
 
     Attributes:
-        shared_flops: what of its bill was paid by others, whose warm-up it took over.
+        shared_flops: part of the training FLOPs that other runs computed, if this run loaded a
+            shared warm-up.
     """
 
     def __init__(self, config: TrainConfig, data: ArrayData) -> None:
@@ -110,15 +112,15 @@ class Run:
 
     @property
     def _remembers(self) -> bool:
-        """Whether the scorer needs to know what was seen while training."""
+        """Return whether the scorer needs training dynamics."""
         return SCORERS[self.config.coreset.scorer].dynamics
 
     def samples(self, images: Images, labels: NDArray[np.int64]) -> Samples:
-        """A part of the data on the training device, or streaming to it."""
+        """Return a part of the data on the training device, or streaming to it."""
         return make_samples(self.device, images, labels, self.data.colours, self.config.loading)
 
     def augmentation(self) -> Augmentation | None:
-        """What happens to each training sample in this epoch; None where nothing does."""
+        """Draw this epoch's augmentation of each training sample; None if it is off."""
         shape, config = self.data.input_shape, self.config
         return draw_augmentation(
             config.augment, self.data.num_train, shape, config.seed, self.epoch, self.device
@@ -126,18 +128,18 @@ class Run:
 
     @property
     def _shrinks(self) -> bool:
-        """Whether channels are removed, and no weight masked."""
-        return self.config.prune.method == "channel"
+        """Return whether channels are removed instead of masking weights."""
+        return self.config.prune.traits.changes_shapes
 
     @cached_property
     def mislabelled(self) -> torch.Tensor:
-        """Whether each training sample's label is noise, N; for diagnosis only."""
+        """Mask of the training samples with noisy labels, N; for diagnosis only."""
         wrong = self.data.train_labels != self.data.clean_train
         return torch.as_tensor(wrong, device=self.device)
 
     @property
     def sparsity(self) -> float:
-        """Share of the prunable weights that is masked, or gone."""
+        """Share of the prunable weights that is masked or removed."""
         settings = self.config.prune
         living = sum(self.masks.survivors().values())
         if self._shrinks:
@@ -146,7 +148,7 @@ class Run:
         return 1 - living / self.num_weights
 
     def adapt(self) -> None:
-        """Count, place and optimise anew a network whose channels have gone."""
+        """Rebuild cost, placement, optimiser and masks after channels were removed."""
         self.model = placed(self.model, self.device, self.config.compute)
         self.forward = training_forward(self.model, self.device, self.config.compute)
         self.cost = model_cost(self.model, self.data.input_shape)
@@ -155,20 +157,20 @@ class Run:
 
     @property
     def coreset_size(self) -> int:
-        """Samples a round trains on."""
+        """Number of samples in a round's coreset."""
         return coreset_size(self.data.num_train, self.config.coreset.fraction)
 
     def indices(self, places: torch.Tensor) -> torch.Tensor:
-        """Positions in the training set of some places of the coreset, or of all data."""
+        """Map positions in the coreset, or in all data, to positions in the training set."""
         return places if self.round is None else self.round.coreset.indices[places]
 
     def autocast(self) -> torch.autocast:
-        """A block in which passes without gradients have the precision of training."""
+        """Return a context in which passes without gradients have the precision of training."""
         return autocast(self.device, self.config.compute)
 
     @property
     def forward_flops(self) -> int:
-        """Forward FLOPs of one sample under the masks in force; counted when these change."""
+        """Forward FLOPs of one sample under the current masks, cached until these change."""
         living = self.masks.survivors()
         if living is not self._counted[0]:
             self._counted = living, self.cost.forward(living)
@@ -180,7 +182,7 @@ class Run:
         return self.history[-1].seconds if self.history else 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        """All state at an epoch boundary, as tensors and plain values."""
+        """Return all state at an epoch boundary, as tensors and plain values."""
         held = self.round
         return {
             "config": self.config.to_dict(),
@@ -205,10 +207,10 @@ class Run:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over saved state.
+        """Load saved state.
 
         Raises:
-            CheckpointError: it is that of another configuration, or lacks a part.
+            CheckpointError: it belongs to another configuration, or a part is missing.
         """
         if state.get("config") != self.config.to_dict():
             raise CheckpointError("belongs to another configuration")
@@ -216,21 +218,21 @@ class Run:
             self._restore(state)
 
     def warmup_state(self) -> dict[str, Any]:
-        """What `state_dict` holds of a run in its warm-up that others may share."""
+        """Return the part of `state_dict` that other runs with the same warm-up may load."""
         state = self.state_dict()
         return {name: state[name] for name in WARMUP}
 
     def take_over(self, state: Mapping[str, Any]) -> None:
-        """Make epochs of the warm-up as another run has made them.
+        """Load warm-up epochs that another run trained.
 
-        What they cost is in this run's bill as well, and in `shared_flops`.
+        Their cost counts in this run's training FLOPs as well, and in `shared_flops`.
 
         Raises:
-            CheckpointError: the state lacks a part.
+            CheckpointError: a part of the state is missing.
         """
         before = self.ledger.total
         if state.keys() != set(WARMUP):
-            raise CheckpointError("is no warm-up of this version of the trainer")
+            raise CheckpointError("is not a warm-up of this version of the trainer")
         with _fitting():
             self._restore_training(state)
         self.shared_flops += self.ledger.total - before
@@ -266,10 +268,10 @@ class Run:
 
 @contextmanager
 def _fitting() -> Iterator[None]:
-    """A block that takes over saved state.
+    """Raise `CheckpointError` if saved state does not fit inside the block.
 
     Raises:
-        CheckpointError: the state lacks a part.
+        CheckpointError: a part of the state is missing or has another shape.
     """
     try:
         yield

@@ -1,8 +1,8 @@
-"""Typed settings: what a field of a configuration may hold, said once and checked once.
+"""Typed settings: the fields of a configuration, with their types, ranges and documentation.
 
-A configuration table is a frozen dataclass deriving from `Table` whose fields are made with
-`setting`. Their documentation, range and paper symbol live beside them, for error messages and
-for the reference that is generated from them.
+A configuration table is a frozen dataclass that derives from `Table`; its fields are made with
+`setting`. Each field's documentation, range and paper symbol are declared beside it. Validation,
+error messages and the generated reference all read them from there.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from swast.errors import ConfigError, nearest
 T = TypeVar("T", bound="Table")
 
 _hints: Callable[[type], dict[str, Any]] = cache(typing.get_type_hints)
-"""The annotations of a table, resolved once."""
+"""Return the annotations of a table, resolved once."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What one field means and may hold.
+    """Meaning and valid values of one field.
 
     Attributes:
-        doc: what it means.
+        doc: its meaning.
         symbol: the paper's letter for it.
         low, above, high, below: its range, ``low <= value <= high``, open at ``above``/``below``.
-        names: the texts that it may be, where they are listed and its type is not a ``Literal``.
-        forms: further texts that it may be: how they look, and the pattern that they match.
+        names: its valid values, if they are a fixed list and its type is not a ``Literal``.
+        forms: patterns of further valid values, by the form shown to users.
         unlimited: whether infinity is allowed and stands for no limit.
     """
 
@@ -61,14 +61,14 @@ class Setting:
         )
 
     def has_form(self, value: object) -> bool:
-        """Whether a text matches one of the forms whole."""
+        """Return whether a string matches one of the forms entirely."""
         return isinstance(value, str) and any(
             re.fullmatch(pattern, value) for pattern in self.forms.values()
         )
 
     @cached_property
     def range(self) -> str:
-        """The range in words a reader expects, as ``in (0, 1]`` or ``at least 1``."""
+        """Range in words, as ``in (0, 1]`` or ``at least 1``."""
         low = self.low if self.above is None else self.above
         high = self.high if self.below is None else self.below
         if low is None and high is None:
@@ -85,24 +85,24 @@ class Setting:
 
 
 def _plain(number: float | None) -> str:
-    """A limit as a reader writes it: whole numbers in full up to a million."""
+    """Format a limit; whole numbers up to a million are written out."""
     short = number is not None and abs(number) <= 10**6 and number % 1 == 0
     return f"{number:.0f}" if short else f"{number:g}"
 
 
 def setting(default: Any, doc: str, **limits: Any) -> Any:  # noqa: ANN401
-    """A dataclass field with its `Setting` attached; a default of infinity stands for no limit."""
+    """Return a dataclass field with its `Setting`; a default of infinity stands for no limit."""
     limits = {"unlimited": default == math.inf} | limits
     return field(default=default, metadata={"setting": Setting(doc, **limits)})
 
 
 @dataclass(frozen=True)
 class FieldType:
-    """The type of one setting.
+    """Type of one setting.
 
     Attributes:
-        kind: bool, int, float, str, or tuple for a list of texts.
-        names: the texts that it may be, where they are listed.
+        kind: bool, int, float, str, or tuple for a list of strings.
+        names: its valid values, if they are a fixed list.
     """
 
     kind: type
@@ -111,7 +111,7 @@ class FieldType:
 
 @cache
 def field_types(table: type[Table]) -> dict[str, FieldType]:
-    """The type of every scalar field of a table, by field name."""
+    """Return the type of every scalar field of a table, by field name."""
     types = {}
     for name, hint in _hints(table).items():
         if typing.get_origin(hint) is Literal:
@@ -125,7 +125,7 @@ def field_types(table: type[Table]) -> dict[str, FieldType]:
 
 @cache
 def subtables(table: type[Table]) -> dict[str, type[Table]]:
-    """The nested tables of a table, by field name."""
+    """Return the nested tables of a table, by field name."""
     return {
         name: hint
         for name, hint in _hints(table).items()
@@ -134,7 +134,7 @@ def subtables(table: type[Table]) -> dict[str, type[Table]]:
 
 
 def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | None:
-    """What is wrong with a value for the setting at ``path``, or None."""
+    """Return an error message if a value is invalid for the setting at ``path``, else None."""
     names = kind.names or limits.names
     if names:
         expected = f"one of {', '.join([*names, *limits.forms])}"
@@ -145,7 +145,7 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
             expected = f"{'a whole number' if kind.kind is int else 'a number'} {expected}"
         right = right and limits.allows(typing.cast("float", value))
     else:
-        expected = {bool: "true or false", str: "a text", tuple: "a list of texts"}[kind.kind]
+        expected = {bool: "true or false", str: "a string", tuple: "a list of strings"}[kind.kind]
         right = is_texts(value) if kind.kind is tuple else isinstance(value, kind.kind)
     if right:
         return None
@@ -153,27 +153,27 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
 
 
 def check_table(value: object, path: str, table: type[Table]) -> list[str]:
-    """What is wrong with a value for a nested table."""
+    """Return error messages if a value is invalid for a nested table."""
     right = isinstance(value, table)
     return [] if right else [f"{path} must be a {table.__name__}, got {value!r}"]
 
 
 def is_texts(value: object) -> bool:
-    """Whether a value is a list or tuple of texts."""
+    """Return whether a value is a list or tuple of strings."""
     return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 
 def is_number(value: object, kind: type) -> bool:
-    """Whether a value is a whole number, or (for ``float``) any number; booleans are neither."""
+    """Return whether a value is an integer or, for ``float``, any number; booleans are neither."""
     return isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Base of configuration tables: checks every field when made.
+    """Base class of configuration tables, which checks every field on construction.
 
     Raises:
-        ConfigError: a field has the wrong type or lies outside its range; all are named.
+        ConfigError: a field has the wrong type or is out of range; all such fields are named.
     """
 
     table: ClassVar[str] = ""
@@ -198,12 +198,12 @@ class Table:
 
 
 def plain(fields: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The fields of a dataclass as TOML and JSON know them: lists for tuples."""
+    """Return the fields of a dataclass as TOML and JSON store them, with lists for tuples."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in fields}
 
 
 def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -> T:
-    """A table from nested plain values, every problem in them collected.
+    """Build a table from nested plain values, and collect every problem in them.
 
     Raises:
         ConfigError: unknown fields (with the nearest valid name) and bad values.

@@ -1,4 +1,4 @@
-"""Where pruners meet a run: prune steps at the start of epochs, and updates on line."""
+"""Pruning of a run: prune steps at the start of epochs, and mask updates between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from swast.run import Run
 
 
 def prune(run: Run) -> None:
-    """Bring the network to the sparsity that the schedule asks for at the start of this epoch."""
+    """Prune the network to the scheduled sparsity at the start of this epoch."""
     pruner = PRUNERS[run.config.prune.method]
     sparsity = plan.target_sparsity(run.config, run.epoch)
     if pruner.prune is None:
@@ -29,9 +29,10 @@ def prune(run: Run) -> None:
 
 
 def shrink(run: Run, share: float) -> None:
-    """Remove channels until a share of the original ones is gone, with all that is tied to them.
+    """Remove channels, and everything that depends on them, until ``share`` of them is gone.
 
-    What the optimiser holds of the weights that stay goes over to their new tensors.
+    ``share`` is relative to the original channels. The optimiser state of the remaining weights is
+    moved to their new tensors.
     """
     settings, shape = run.config.prune, run.data.input_shape
     layers = prunable_weights(run.model, settings.scope, settings.layers)
@@ -53,7 +54,7 @@ def shrink(run: Run, share: float) -> None:
 
 
 def thin(run: Run, sparsity: float) -> Mapping[str, int]:
-    """Prune a rehearsal further, to a sparsity; living weights by layer."""
+    """Prune a run to a sparsity outside of training; return its unmasked weights by layer."""
     pruner = PRUNERS[run.config.prune.method]
     if pruner.prune is not None:
         pruner.prune(moment(run, sparsity, generator(run.config.seed, "prune", run.epoch)))
@@ -61,7 +62,7 @@ def thin(run: Run, sparsity: float) -> Mapping[str, int]:
 
 
 def moment(run: Run, sparsity: float, draw: torch.Generator) -> Moment:
-    """What the run's pruner sees now."""
+    """Return the inputs of the run's pruner at this point."""
     settings = run.config.prune
     indices = draw_evenly(
         run.train_set.labels,
@@ -81,10 +82,10 @@ def moment(run: Run, sparsity: float, draw: torch.Generator) -> Moment:
 
 
 def step(run: Run, samples: int) -> None:
-    """Change the masks where the pruner is due to; else an optimiser step that obeys them.
+    """Update the masks if that is due, else make a masked optimiser step.
 
     Args:
-        run: its gradients are those of the batch.
+        run: the run, with the gradients of the batch.
         samples: size of the batch.
     """
     if is_due(run):
@@ -98,22 +99,23 @@ def step(run: Run, samples: int) -> None:
 
 
 def is_due(run: Run) -> bool:
-    """Whether masks change at this step."""
-    method = run.config.prune.method
-    pruner = None if method == "none" else PRUNERS[method]
-    if pruner is None or pruner.grow is None or (run.masks.is_dense() and not pruner.on_line):
+    """Return whether masks are updated at this step."""
+    config = run.config.prune
+    if not config.traits.updates_masks:
+        return False
+    if run.masks.is_dense() and not PRUNERS[config.method].on_line:
         return False
     return plan.is_update(run.config, run.data.num_train, run.epoch, run.step)
 
 
 def dense_gradient_flops(run: Run) -> int:
-    """What the dense part of the weight gradient costs a sample."""
+    """Return the FLOPs per sample of the dense part of the weight gradient."""
     uses = PRUNERS[run.config.prune.method].uses_gradient
     return (run.cost.forward() - run.forward_flops) * uses
 
 
 def change(run: Run) -> None:
-    """One update on line: prune on where the pruner does, then drop and grow."""
+    """Update the masks: prune to the schedule if the pruner does so here, then drop and grow."""
     config = run.config
     pruner = PRUNERS[config.prune.method]
     draw = generator(config.seed, "growth", run.step)

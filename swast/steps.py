@@ -1,4 +1,4 @@
-"""The steps of an epoch: batches in random order, the loss of each, and what follows from it."""
+"""Steps of an epoch: batches in random order, their loss, and the parameter update."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from swast.run import Run
 
 
 def train_epoch(run: Run) -> float:
-    """One epoch on the round's coreset, or on all data before the first round; its mean loss."""
+    """Train one epoch on the round's coreset, or on all data in warm-up; return its mean loss."""
     with seeded(run.config.seed, "forward", run.epoch, run.device):
         losses = [train_step(run, places, images) for places, images in begin_epoch(run)]
     loss = float(torch.stack(losses).mean())
@@ -28,10 +28,10 @@ def train_epoch(run: Run) -> float:
 
 
 def check_finite(loss: float, kind: str, epoch: int, config: TrainConfig) -> None:
-    """Stop a run whose loss is no number any more.
+    """Raise if a loss is not finite.
 
     Raises:
-        DivergedError: saying where, and what to try.
+        DivergedError: with the epoch, and the setting to change.
     """
     if not math.isfinite(loss):
         raise DivergedError(
@@ -41,10 +41,10 @@ def check_finite(loss: float, kind: str, epoch: int, config: TrainConfig) -> Non
 
 
 def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Ready the run for an epoch: its batches in random order, a learning rate for each.
+    """Prepare an epoch: its batches in random order, with a learning rate for each.
 
     Returns:
-        A pair a step: places in the coreset (or in all data), and the images there.
+        A pair for each step: positions in the coreset (or in all data), and their images.
     """
     run.model.train()
     size = len(run.train_set) if run.round is None else len(run.round.coreset)
@@ -58,7 +58,10 @@ def begin_epoch(run: Run) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
 
 
 def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
-    """One step on the images at some places of the coreset (or of all data); its loss."""
+    """Make one step on some images and return its loss.
+
+    ``places`` are positions in the coreset, or in all data during warm-up.
+    """
     held, indices = run.round, run.indices(places)
     logits = run.forward(images)
     labels = run.train_set.labels[indices]
@@ -79,7 +82,7 @@ def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Te
 def _loss(
     run: Run, places: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
-    """Cross-entropy, weighted by the coreset, and the preservation term where it is on."""
+    """Return the cross-entropy, weighted by the coreset, plus any preservation term."""
     held, settings = run.round, run.config.preserve
     smoothing = run.config.optim.label_smoothing
     if held is None:

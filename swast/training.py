@@ -1,7 +1,7 @@
 """SWaST training, Algorithm 1 of Wan et al., AAAI 2026 (arXiv 2511.09901).
 
-Warm up on all data. Then, every R epochs: select a coreset, record what the network says of it,
-prune weights. Train on the coreset, held near what was recorded.
+Warm up on all data. Then, every R epochs, select a coreset, record the network's logits for it,
+and prune weights. Train on the coreset, with a penalty for drift from the recorded logits.
 """
 
 from __future__ import annotations
@@ -46,22 +46,22 @@ def train(
     warmup_dir: Path | None = None,
     test: bool = False,
 ) -> TrainResult:
-    """Train a network as a configuration says.
+    """Train a network by a configuration.
 
     Args:
-        config: what to train.
-        data: the data set, with clean labels; loaded by name where absent.
+        config: the configuration.
+        data: the data set, with clean labels; loaded by name if absent.
         on_epoch: called with each epoch's record; it may raise to stop the run.
-        checkpoint_dir: a folder for a checkpoint after every epoch. If it holds one, the run goes
-            on from there, to the same result, bit for bit, as if it had not been interrupted.
-        warmup_dir: a folder of warm-ups to share with other runs (see `swast.warmups`); the result
-            is the same, bit for bit, but for the seconds.
+        checkpoint_dir: a folder for a checkpoint after every epoch. If it holds one, the run
+            resumes from it; the result equals that of an uninterrupted run, bit for bit.
+        warmup_dir: a folder of warm-ups to share with other runs (see `swast.warmups`); it changes
+            nothing in the result except the seconds.
         test: read the test set, once, at the end.
 
     Raises:
         DataError: the data are missing or unusable.
-        CheckpointError: the checkpoint is damaged or of another configuration.
-        DivergedError: the loss stopped being finite; the last good checkpoint stays.
+        CheckpointError: the checkpoint is damaged or belongs to another configuration.
+        DivergedError: the loss is no longer finite; the last good checkpoint is kept.
     """
     run = Run(config, data or load_data(config.data, config.loading))
     warmups = None if warmup_dir is None else Warmups(warmup_dir, run.clean_data)
@@ -82,7 +82,7 @@ def train(
 
 
 def restore(run: Run, folder: Path) -> None:
-    """Take over the checkpoint in a folder, if there is one.
+    """Resume from the checkpoint in a folder, if there is one.
 
     Raises:
         CheckpointError: it is damaged or belongs to another configuration.
@@ -96,12 +96,12 @@ def restore(run: Run, folder: Path) -> None:
 
 
 def epochs(run: Run, warmups: Warmups | None = None) -> Iterator[EpochRecord]:
-    """Train epoch by epoch from where the run stands, yielding each one's record.
+    """Train from the run's current epoch to the end, and yield the record of each epoch.
 
     Args:
         run: the run.
-        warmups: epochs of warm-ups to take over, and to add to; the run jumps over those that are
-            there when it begins.
+        warmups: a store of warm-up epochs. The run skips those that are already there when it
+            starts, loads or trains the others, and saves those that it trains.
     """
     if warmups is not None:
         warmups.advance(run)
@@ -114,7 +114,7 @@ def epochs(run: Run, warmups: Warmups | None = None) -> Iterator[EpochRecord]:
 
 
 def one_epoch(run: Run) -> None:
-    """An epoch of Algorithm 1, and what comes before it where a round starts."""
+    """Train an epoch of Algorithm 1; if a round starts, select, record and prune first."""
     config, started = run.config, time.perf_counter()
     if plan.is_round_start(config, run.epoch):
         coreset, features = select(run)
@@ -133,7 +133,7 @@ def one_epoch(run: Run) -> None:
 
 
 def select(run: Run) -> tuple[Coreset, Features | None]:
-    """Choose the round's coreset with the current network; all samples where the share is 1."""
+    """Select the round's coreset with the current network; all samples if the fraction is 1."""
     config, labels = run.config, run.train_set.labels
     if config.coreset.fraction == 1 or plan.is_annealing(config, run.epoch):
         return Coreset.everything(len(labels), run.device), None
@@ -154,10 +154,10 @@ def select(run: Run) -> tuple[Coreset, Features | None]:
 
 
 def record(run: Run, coreset: Coreset, features: Features | None) -> Round:
-    """The round: its coreset, and that one's logits before the prune step.
+    """Return the round: its coreset, with logits recorded before the prune step.
 
-    They come from the selection pass if there was one. All samples are recorded where each epoch
-    draws a coreset of its own, and where the first round's logits are held on to in later ones.
+    The logits come from the selection pass if there was one. All samples are recorded if each
+    epoch draws its own coreset, or if later rounds keep the first round's logits.
     """
     settings, whole = run.config.preserve, plan.records_all(run.config)
     if settings.weight == 0 and not run.config.diagnose.passes:
@@ -176,7 +176,7 @@ def record(run: Run, coreset: Coreset, features: Features | None) -> Round:
 
 
 def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
-    """The epoch's record: the network on the validation set, and the bill so far."""
+    """Evaluate the network on the validation set and return the epoch's record."""
     with run.autocast():
         logits = predict_logits(run.model, run.val_set.scan())
     loss = float(functional.cross_entropy(logits, run.val_set.labels))
@@ -197,12 +197,12 @@ def evaluate(run: Run, train_loss: float, seconds: float) -> EpochRecord:
 
 
 def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """Share of samples whose largest logit is that of their label, in [0, 1]."""
+    """Return the share of samples whose largest logit is that of their label, in [0, 1]."""
     return int((logits.argmax(dim=1) == labels).sum()) / len(labels)
 
 
 def result(run: Run, *, test: bool = False) -> TrainResult:
-    """The result of a run that has made all its epochs; reads the test set if asked."""
+    """Return the result of a finished run; with ``test``, read the test set."""
     last = run.history[-1]
     test_accuracy = None
     if test:
@@ -231,18 +231,19 @@ def result(run: Run, *, test: bool = False) -> TrainResult:
 
 
 def price(config: TrainConfig, data: ArrayData) -> Ledger:
-    """The bill of a run before it runs, by term (see `foresee`)."""
+    """Return the forecast FLOPs of a run by term (see `foresee`)."""
     return foresee(config, data).ledger
 
 
 def foresee(config: TrainConfig, data: ArrayData) -> Forecast:
-    """A run before it runs: its bill, and what passes through its network.
+    """Forecast a run before it runs: its FLOPs and its passes.
 
-    It follows from the configuration alone, to the last digit, but for global thresholds: their
-    split over the layers depends on the weights. So the warm-up is rehearsed, 1,000 steps of it at
-    most, and what it ends with is pruned as the plan says, without training on.
+    The forecast is exact and follows from the configuration alone, except under a global
+    threshold, whose split over the layers depends on the weights. For that case the warm-up is
+    rehearsed, at most 1,000 steps of it, and the resulting network is pruned by the plan without
+    further training.
     """
-    if config.prune.method == "none" or config.prune.distribution != "global":
+    if not config.prune.traits.prunes or config.prune.distribution != "global":
         return Forecast(config, data)
     with threads(config.threads):
         run = rehearse(config, data)
@@ -250,7 +251,7 @@ def foresee(config: TrainConfig, data: ArrayData) -> Forecast:
 
 
 def rehearse(config: TrainConfig, data: ArrayData) -> Run:
-    """A run that stands before its first prune step, or has gone 1,000 steps towards it."""
+    """Train a run up to its first prune step, at most 1,000 steps."""
     run = Run(config, data)
     left = REHEARSED_STEPS
     while run.epoch < plan.prune_start(config) and left > 0:
@@ -264,7 +265,7 @@ def rehearse(config: TrainConfig, data: ArrayData) -> Run:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Compute with a number of CPU threads inside the block."""
+    """Use a number of CPU threads inside the block; restore the old number afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,8 +1,8 @@
-"""Warm-up epochs trained once: a folder of states that runs with the same beginning start from.
+"""Shared warm-ups: a folder of warm-up states that several runs load instead of training them.
 
-Until the first selection a run is dense training on all data, which the coreset's and the pruner's
-settings do not touch. Runs that agree in everything else make the same epochs, bit for bit; the
-first to need one trains it, and the others wait for it and take it over.
+Until the first selection a run is dense training on all data, independent of the settings of
+coreset and pruning. Runs that agree in all other settings have the same warm-up epochs, bit for
+bit. The first run that needs an epoch trains it; the others wait and load it.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from swast.plan import prune_start
 from swast.run import Run
 
 FORMAT = 1
-"""Of the states in a folder; to be raised when the same settings come to train otherwise."""
+"""Version of the states; increase it when the same settings train differently."""
 PICTURES = 1000
-"""Images of each part that are looked at to tell data sets apart."""
+"""Images of each part that go into the digest of a data set."""
 
 
 class Warmups:
-    """States of warm-ups at the ends of their epochs.
+    """Store of warm-up states, one for each epoch.
 
-    Safe for many processes at once, of which any may be killed: a state is there whole or not at
-    all, and whoever trains an epoch holds a lock that goes with its process. Where the folder
-    cannot be used, runs train their warm-ups themselves.
+    Several processes may use it at once, and any of them may be killed: states are written
+    atomically, and a process that trains an epoch holds a lock that is released when it ends. If
+    the folder cannot be used, runs train their warm-ups themselves.
 
     Args:
-        folder: where they lie; made if there is none.
+        folder: the folder of the states; created if needed.
         data: the data set of all runs.
     """
 
@@ -50,17 +50,17 @@ class Warmups:
         self._data = digest(data)
 
     def advance(self, run: Run) -> None:
-        """Bring a run as far into its warm-up as states go."""
+        """Load the latest stored warm-up epoch into a run."""
         for epoch in range(shared_epochs(run.config), run.epoch, -1):
             if self._take(run, epoch):
                 return
 
     @contextmanager
     def turn(self, run: Run) -> Iterator[None]:
-        """A block in which a run may train its next epoch, no other training the same one.
+        """Hold the lock on a run's next epoch inside the block.
 
-        The run has made the epoch already where another trained it meanwhile; where it makes one,
-        the state at its end is kept for the others.
+        If another run has trained the epoch meanwhile, it is loaded before the block starts.
+        Otherwise the caller trains it, and the state is saved for other runs when the block ends.
         """
         epoch = run.epoch
         if epoch >= shared_epochs(run.config):
@@ -74,7 +74,7 @@ class Warmups:
                     checkpoint.save(self._place(run, run.epoch), run.warmup_state())
 
     def _take(self, run: Run, epoch: int) -> bool:
-        """Bring a run to the end of an epoch, if its state is there and sound."""
+        """Load the state at the end of an epoch; return False if it is missing or damaged."""
         try:
             state = checkpoint.load(self._place(run, epoch))
             if state is not None:
@@ -85,7 +85,7 @@ class Warmups:
 
     @contextmanager
     def _lock(self, run: Run) -> Iterator[None]:
-        """Hold what a run would train; nothing where files cannot be written or locked."""
+        """Lock a run's warm-up inside the block; do nothing if files cannot be locked."""
         try:
             file = self._locked(self._place(run, 0).parent)
         except OSError:
@@ -96,7 +96,7 @@ class Warmups:
 
     @staticmethod
     def _locked(folder: Path) -> TextIO:
-        """The lock of a folder, held as long as it is open."""
+        """Return the locked file of a folder; closing it releases the lock."""
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / "lock").open("a")
         try:
@@ -107,17 +107,17 @@ class Warmups:
         return file
 
     def _place(self, run: Run, epoch: int) -> Path:
-        """The folder of a state."""
+        """Return the folder of a state."""
         return self._folder / key(run, self._data) / str(epoch)
 
 
 def shared_epochs(config: TrainConfig) -> int:
-    """Epochs of a run that other runs may have made: its warm-up, where that is dense."""
+    """Return the number of epochs that runs may share: the warm-up, or 0 if it is pruned."""
     return config.warmup_epochs if prune_start(config) == config.warmup_epochs else 0
 
 
 def key(run: Run, data: str) -> str:
-    """What names the warm-up of a run: equal only where its epochs are equal bit for bit.
+    """Return the key of a run's warm-up; equal keys mean epochs that are equal bit for bit.
 
     Args:
         run: the run.
@@ -136,7 +136,7 @@ def key(run: Run, data: str) -> str:
 
 
 def beginning(config: TrainConfig) -> dict[str, Any]:
-    """The settings on which the warm-up's epochs hang."""
+    """Return the settings that determine the warm-up epochs."""
     settings = flatten({name: config.to_dict()[name] for name in BEGINNING})
     if config.optim.schedule == "constant":
         del settings["epochs"]
@@ -144,13 +144,13 @@ def beginning(config: TrainConfig) -> dict[str, Any]:
 
 
 def hashed(facts: Mapping[str, Any]) -> str:
-    """A name for some facts, 32 hexadecimal digits."""
+    """Return the hash of some facts, as 32 hexadecimal digits."""
     text = json.dumps(facts, sort_keys=True).encode()
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def digest(data: ArrayData) -> str:
-    """What tells a data set from others: its labels and 1,000 of the images of each part."""
+    """Return a digest of a data set: of its labels and 1,000 images of each part."""
     found = hashlib.blake2b(repr(data.colours).encode(), digest_size=16)
     for images, labels in (
         (data.train_images, data.train_labels),
@@ -167,7 +167,7 @@ def digest(data: ArrayData) -> str:
 
 
 def _machine(device: torch.device) -> str:
-    """What computes: machines of another kind round otherwise."""
+    """Return the kind of hardware, since rounding depends on it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"

@@ -1,4 +1,4 @@
-"""Trained weights on disk, and networks made of them again."""
+"""Saving of trained weights, and loading of networks from them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from swast.pruning import channel
 
 
 def save_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
-    """Write a plain state dict, masks applied, that ``torch.load(weights_only=True)`` reads."""
+    """Write a plain state dict, masks applied, for ``torch.load(weights_only=True)``."""
     with replacing(path) as file:
         torch.save(dict(state), file)
 
@@ -25,18 +25,18 @@ def save_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
 def load_network(
     path: Path, config: TrainConfig, input_shape: Sequence[int], num_classes: int
 ) -> nn.Module:
-    """The network of a configuration with saved weights, on the CPU, in eval mode.
+    """Load a network with saved weights, on the CPU, in eval mode.
 
-    Where channels were removed it has the shapes that are left.
+    If channels were removed, the network has the reduced shapes.
 
     Args:
-        path: a file that `save_weights` or ``swast-train --weights`` wrote.
-        config: what was trained.
+        path: a file written by `save_weights` or ``swast-train --weights``.
+        config: the configuration of the training run.
         input_shape: channels, height and width of its images.
         num_classes: number of outputs.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or of another network.
+        CheckpointError: the file is missing, damaged, or belongs to another network.
     """
     state = read(path)
     if state is None:
@@ -53,7 +53,7 @@ def make_network(
     input_shape: Sequence[int],
     num_classes: int,
 ) -> nn.Module:
-    """The network of a configuration with weights, as `load_network` gives it."""
+    """Build a network from weights in memory; otherwise as `load_network`."""
     model = build_model(config.model, tuple(input_shape), num_classes, config.seed)
     channel.fit(model, state)
     model.load_state_dict(state)

@@ -165,7 +165,7 @@ def choose_rule(
         return Rule(0.0, 0.0, "exactly, with the same versions on the same processor")
     tolerance, source = spread(exported, again, others, images)
     loose = exported.config.prune.distribution == "global"
-    share = COST_SHARE if loose and exported.config.prune.method != "none" else 0.0
+    share = COST_SHARE if loose and exported.config.prune.traits.prunes else 0.0
     how = f"within {share:.0%}" if share else "exactly"
     score, cost = exported.objectives.score, exported.objectives.cost
     points = f"{tolerance * score.factor:.2f}" + (" points" if score.unit == "%" else "")

@@ -58,7 +58,7 @@ class DataSets:
                 data = self.of(cell)
                 check_coreset(cell.config, data)
                 outline(cell.config.model, data.input_shape, data.num_classes)
-                if cell.config.prune.method == "channel":
+                if cell.config.prune.traits.changes_shapes:
                     predict(cell.config, data)
 
 

@@ -23,6 +23,7 @@ from studies.paper.report import Effect, Report, claim
 from studies.paper.settings import DENSE, PLAIN, WHOLE_DATA, Values, base, told
 from studies.paper.study import Arms, Design, Setting, designed, gain
 from studies.summaries import ArmSummary
+from swast.config import PRUNER_TRAITS, PrunerName
 
 DEFAULTS = "the defaults"
 LEAST = 0.005
@@ -56,8 +57,13 @@ SCORERS = (
 )
 SLOW = {"herding", "k-center", "craig", "glister"}
 """Scorers that are left out at the paper's scale."""
-PRUNERS: dict[str, Values] = {
-    **{name: {} for name in ("magnitude", "set", "granet", "snip", "synflow", "random")},
+PRUNERS: dict[PrunerName, Values] = {
+    "magnitude": {},
+    "set": {},
+    "granet": {},
+    "snip": {},
+    "synflow": {},
+    "random": {},
     "n:m": {"prune.sparsity": 0.75, "prune.schedule": "one-shot", **UNIFORM},
     "channel": {"prune.sparsity": 0.5, **UNIFORM},
 }
@@ -84,7 +90,7 @@ def fields(setting: Setting) -> dict[str, dict[str, Values]]:
         "pruner": {
             name: {"prune.method": name, **more}
             for name, more in PRUNERS.items()
-            if small or name != "channel"
+            if small or not PRUNER_TRAITS[name].changes_shapes
         },
         "schedule": {
             name: {"prune.schedule": name}

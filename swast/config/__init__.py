@@ -1,4 +1,4 @@
-"""The training configuration: what `swast-train` reads and a search varies."""
+"""Training configuration: the settings that `swast-train` reads and a search varies."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from swast.config.data import (
 )
 from swast.config.files import parse_toml, parse_value, read_config, read_text
 from swast.config.optim import ComputeConfig, LrScheduleName, OptimConfig
+from swast.config.pruners import PRUNER_TRAITS, PrunerName, PrunerTraits
 from swast.config.tailoring import (
     CoresetConfig,
     DistributionName,
     PreserveConfig,
     PruneConfig,
-    PrunerName,
     ScheduleName,
     ScopeName,
     ScorerName,
@@ -38,6 +38,7 @@ __all__ = [
     "DATA_NAMES",
     "MODEL_FORMS",
     "MODEL_NAMES",
+    "PRUNER_TRAITS",
     "AugmentConfig",
     "ComputeConfig",
     "CoresetConfig",
@@ -50,6 +51,7 @@ __all__ = [
     "PreserveConfig",
     "PruneConfig",
     "PrunerName",
+    "PrunerTraits",
     "ScheduleName",
     "ScopeName",
     "ScorerName",

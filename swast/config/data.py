@@ -1,4 +1,4 @@
-"""The tables of a training configuration that say what is trained on, and what is looked at."""
+"""Configuration tables for data: label noise, diagnosis, augmentation and loading."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DATA_FORMS = {"folder:PATH": r"folder:.+", "npz:PATH": r"npz:.+"}
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseConfig(Table):
-    """Label noise put into the training labels, once, by seed."""
+    """Label noise, added once to the training labels, by seed."""
 
     table: ClassVar[str] = "noise"
     kind: Literal["symmetric", "pair-flip"] = setting(
@@ -24,51 +24,49 @@ class NoiseConfig(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class DiagnoseConfig(Table):
-    """What is looked at beside training, at the end of each round; never in the bill."""
+    """Diagnosis at the end of each round; its cost is not part of the training FLOPs."""
 
     table: ClassVar[str] = "diagnose"
     passes: bool = setting(
-        False, "losses on noisy and clean samples, KL drift: passes over the training data"
+        False, "losses on noisy and clean samples, KL drift; costs passes over the training data"
     )
-    test: bool = setting(False, "test minus validation loss: reads the test set every round")
+    test: bool = setting(False, "test minus validation loss; reads the test set every round")
     drop: float = setting(
-        0.05, "validation accuracy lost for good that counts as a double loss", above=0, high=1
+        0.05, "lasting drop of validation accuracy that counts as a double loss", above=0, high=1
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentConfig(Table):
-    """Changes made at random to the images of training steps, and of nothing else."""
+    """Random augmentation of the images in training steps, and nowhere else."""
 
     table: ClassVar[str] = "augment"
-    crop: int = setting(
-        0, "pixels of padding that crops are shifted over; 0 for none", low=0, high=256
-    )
-    flip: bool = setting(False, "mirror every other image left to right")
-    cutout: int = setting(0, "side of a square cut out, in pixels; 0 for none", low=0, high=4096)
+    crop: int = setting(0, "padding for random crops, in pixels; 0 for no crops", low=0, high=256)
+    flip: bool = setting(False, "mirror images left to right, each with probability 1/2")
+    cutout: int = setting(0, "side of a square set to 0, in pixels; 0 for none", low=0, high=4096)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LoadingConfig(Table):
-    """How data are read."""
+    """Settings for reading data."""
 
     table: ClassVar[str] = "loading"
     val_fraction: float = setting(
         0.1,
-        "share of the training images to validate on, where none are published; not of digits",
+        "share of the training images used for validation if none is published; not for digits",
         above=0,
         below=1,
     )
     image_size: int = setting(
         0,
-        "side that image files are scaled and cut to; 0: 224 for imagenet, else as they are",
+        "side to which image files are scaled and cropped; 0: 224 for imagenet, else unchanged",
         low=0,
         high=4096,
     )
     memory_share: float = setting(
         0.25,
-        "images that would take more than this share of the memory stream instead",
+        "images that need more than this share of the memory are streamed",
         low=0,
         high=1,
     )
-    workers: int = setting(4, "threads that read images which stream", low=1, high=256)
+    workers: int = setting(4, "threads that read streamed images", low=1, high=256)

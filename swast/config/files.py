@@ -1,4 +1,4 @@
-"""Configurations in files and on command lines."""
+"""Reading of configurations from files and command lines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ else:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file.
+    """Read a text file.
 
     Raises:
         ConfigError: there is no such file, or it is not text.
@@ -32,7 +32,7 @@ def read_text(path: Path) -> str:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The tables of a TOML text.
+    """Parse TOML into tables.
 
     Raises:
         ConfigError: it is not TOML.
@@ -44,10 +44,10 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> dict[str, Any]:
-    """The tables of a JSON text.
+    """Parse JSON into tables.
 
     Raises:
-        ConfigError: it is not JSON, or no object.
+        ConfigError: it is not JSON, or not an object.
     """
     try:
         return _tables(json.loads(text), "JSON")
@@ -56,10 +56,10 @@ def parse_json(text: str) -> dict[str, Any]:
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
-    """The tables of a YAML text.
+    """Parse YAML into tables.
 
     Raises:
-        ConfigError: it is not YAML, or no mapping, or there is nothing here to read YAML with.
+        ConfigError: it is not YAML, or not a mapping, or PyYAML is not installed.
     """
     try:
         import yaml
@@ -73,21 +73,21 @@ def parse_yaml(text: str) -> dict[str, Any]:
 
 def _tables(read: object, language: str) -> dict[str, Any]:
     if not isinstance(read, dict):
-        raise ConfigError([f"not a configuration: its {language} is no mapping of fields"])
+        raise ConfigError([f"not a configuration: its {language} is not a mapping of fields"])
     return read
 
 
 PARSERS = {".json": parse_json, ".yaml": parse_yaml, ".yml": parse_yaml}
-"""By a file's ending; all others are TOML."""
+"""Parsers by file suffix; all other files are TOML."""
 
 
 def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> TrainConfig:
-    """The configuration in a file (TOML, JSON or YAML), some of its fields replaced.
+    """Read a configuration file (TOML, JSON or YAML) and replace some of its fields.
 
-    A table ``[provenance]``, which an exported file has, is skipped.
+    A table ``[provenance]``, which exported files have, is skipped.
 
     Raises:
-        ConfigError: what is wrong, led by the file's name.
+        ConfigError: the file is invalid; each problem is led by its name.
     """
     tables = read_tables(path)
     tables.pop("provenance", None)
@@ -98,10 +98,10 @@ def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> Tr
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """What is in a file of a configuration, as it stands there.
+    """Read the tables of a configuration file, without validating them.
 
     Raises:
-        ConfigError: it cannot be read, or is not in the language that its ending says.
+        ConfigError: it cannot be read, or its content does not match its suffix.
     """
     text = read_text(path)
     try:
@@ -111,7 +111,7 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 
 def parse_value(text: str) -> object:
-    """A value as TOML reads it, or the bare text where that is no TOML (``--set k=rigl``)."""
+    """Parse a value as TOML; return the text itself if it is not TOML (``--set k=rigl``)."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except ValueError:

@@ -1,4 +1,4 @@
-"""The whole training configuration, and its settings by dotted path."""
+"""Complete training configuration, and its settings by dotted path."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ MODEL_FORMS = {
     "package.module:function": r"[A-Za-z_]\w*(\.\w+)*:\w+",
 }
 BEGINNING = ("data", "model", "epochs", "seed", "threads", "optim", "noise", "compute", "augment")
-"""The settings and tables on which training hangs before anything is selected or pruned."""
+"""Settings and tables that determine training before the first selection or prune step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Table):
-    """Everything that determines one SWaST training.
+    """Configuration of one SWaST training run.
 
     Raises:
         ConfigError: a value is of the wrong type, out of range, or contradicts another.
@@ -64,20 +64,16 @@ class TrainConfig(Table):
 
     data: str = setting("digits", "data set", names=DATA_NAMES, forms=DATA_FORMS)
     model: str = setting("cnn-small", "network", names=MODEL_NAMES, forms=MODEL_FORMS)
-    epochs: int = setting(30, "epochs in all", symbol="T", low=1, high=MOST_EPOCHS)
+    epochs: int = setting(30, "total number of epochs", symbol="T", low=1, high=MOST_EPOCHS)
     warmup_epochs: int = setting(
-        3, "dense epochs on all data at the start", symbol="K", low=0, high=MOST_EPOCHS
+        3, "warm-up: dense epochs on all data", symbol="K", low=0, high=MOST_EPOCHS
     )
-    interval: int = setting(
-        5, "epochs from one selection to the next", symbol="R", low=1, high=MOST_EPOCHS
-    )
+    interval: int = setting(5, "epochs between selections", symbol="R", low=1, high=MOST_EPOCHS)
     seed: int = setting(
-        0, "seed of initialisation, order, noise, selection", low=0, high=2**63 - 1
+        0, "seed of initialisation, sample order, noise and selection", low=0, high=2**63 - 1
     )
-    device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: a GPU if there is one")
-    threads: int = setting(
-        1, "CPU threads; another number may round sums otherwise", low=1, high=1024
-    )
+    device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: a GPU if available")
+    threads: int = setting(1, "CPU threads; their number affects rounding", low=1, high=1024)
     coreset: CoresetConfig = field(default_factory=CoresetConfig)
     prune: PruneConfig = field(default_factory=PruneConfig)
     preserve: PreserveConfig = field(default_factory=PreserveConfig)
@@ -98,33 +94,33 @@ class TrainConfig(Table):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> TrainConfig:
-        """A configuration from nested tables; absent fields take their defaults.
+        """Build a configuration from nested tables; absent fields take their defaults.
 
         Raises:
-            ConfigError: naming every unknown field and every bad value.
+            ConfigError: unknown fields or invalid values; all are named.
         """
         return from_mapping(cls, values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested tables of plain values, every field present."""
+        """Return nested tables of plain values, with every field."""
         return dataclasses.asdict(self, dict_factory=plain)
 
     def to_toml(self) -> str:
-        """The configuration as TOML; reading it back gives an equal configuration."""
+        """Return the configuration as TOML; reading it back gives an equal configuration."""
         import tomli_w
 
         return tomli_w.dumps(self.to_dict())
 
     def with_values(self, values: Mapping[str, object]) -> TrainConfig:
-        """A copy with the fields at dotted paths set, as ``{"coreset.fraction": 0.1}``.
+        """Return a copy with the fields at dotted paths set, as ``{"coreset.fraction": 0.1}``.
 
         Raises:
-            ConfigError: a path is no field, or a value is wrong.
+            ConfigError: a path is not a field, or a value is invalid.
         """
         return TrainConfig.from_dict(set_paths(self.to_dict(), values))
 
     def value(self, path: str) -> Any:  # noqa: ANN401
-        """The value at a dotted path."""
+        """Return the value at a dotted path."""
         found: Any = self
         for name in path.split("."):
             found = getattr(found, name)
@@ -133,7 +129,7 @@ class TrainConfig(Table):
 
 @cache
 def setting_paths() -> dict[str, tuple[FieldType, Setting, Any]]:
-    """Every setting by dotted path: its type, its `Setting` and its default."""
+    """Return every setting by dotted path: its type, its `Setting` and its default."""
     found = {}
     for prefix, table in [("", TrainConfig), *subtables(TrainConfig).items()]:
         types = field_types(table)
@@ -148,7 +144,7 @@ def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, A
     """Set dotted paths in nested tables, in place.
 
     Raises:
-        ConfigError: a path names no setting, with the nearest one.
+        ConfigError: a path is not a setting; the message gives the nearest one.
     """
     unknown = [path for path in values if path not in setting_paths()]
     if unknown:
@@ -165,7 +161,7 @@ def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, A
 
 
 def flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as values by dotted path; what `set_paths` undoes."""
+    """Flatten nested tables into values by dotted path; `set_paths` is the inverse."""
     flat: dict[str, Any] = {}
     for name, value in tables.items():
         if isinstance(value, Mapping):

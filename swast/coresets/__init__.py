@@ -1,4 +1,4 @@
-"""Coreset scorers, one file each."""
+"""Scorers, which select coresets, one file each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a scorer is: features in, a coreset out."""
+"""Base of the scorers: coresets, groups and quotas, and selection by ranking."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from swast.features import Features
 
 @dataclass(frozen=True)
 class Coreset:
-    """Chosen samples and their weights in the loss.
+    """Selected samples and their weights in the loss.
 
     Attributes:
         indices: positions in the training set, ascending, unique, k.
-        weights: finite, not negative, k; of mean 1 unless they are ``absolute``.
-        absolute: whether a batch's loss is the mean of weight times loss, so that weights scale
-            it, and not their weighted mean.
+        weights: sample weights, finite, not negative, k; their mean is 1 unless ``absolute``.
+        absolute: if True, a batch's loss is the mean of w_i·loss_i, so that weights scale the
+            loss; if False, it is the weighted mean Σ w_i·loss_i / Σ w_i.
     """
 
     indices: torch.Tensor
@@ -34,7 +34,7 @@ class Coreset:
         *,
         absolute: bool = False,
     ) -> Coreset:
-        """A coreset in ascending order of index, its weights scaled to a mean of 1 if relative."""
+        """Make a coreset in ascending order of index; relative weights are scaled to mean 1."""
         order = indices.argsort()
         if weights is None:
             weights = torch.ones(len(indices), device=indices.device)
@@ -44,7 +44,7 @@ class Coreset:
 
     @classmethod
     def everything(cls, num_samples: int, device: torch.device) -> Coreset:
-        """All samples at weight 1."""
+        """Return the coreset of all samples, with weight 1."""
         return cls.of(torch.arange(num_samples, device=device))
 
     def __len__(self) -> int:
@@ -53,7 +53,7 @@ class Coreset:
 
 @dataclass(frozen=True)
 class Group:
-    """Samples that compete for a quota: a class where the coreset is balanced, else all."""
+    """Samples that share a quota: one class in a balanced coreset, else all samples."""
 
     indices: torch.Tensor
     quota: int
@@ -61,7 +61,7 @@ class Group:
 
 @dataclass(frozen=True)
 class GroupSize:
-    """The size of a group and its quota, which is all that the cost of a solver depends on."""
+    """Size of a group and its quota; the cost of a solver depends on nothing else."""
 
     size: int
     quota: int
@@ -73,17 +73,18 @@ SolverFlops = Callable[[Sequence[GroupSize], int, int], int]
 
 @dataclass(frozen=True)
 class Scorer:
-    """A way to choose a coreset.
+    """Method of selecting a coreset.
 
     Attributes:
-        select: picks each group's quota; the generator is the only source of randomness, and of
-            the settings it reads those that are its own.
-        solver_flops: its arithmetic beyond the forward pass, from the groups' sizes, the number
-            of classes C and of features E.
-        forward: whether it needs features and logits, so one forward pass over all samples. A
-            scorer that doesn't is handed the labels alone, with empty features.
-        dynamics: whether it needs to know what was seen while training.
-        dynamic: whether it draws anew every epoch, and trains on all data in the last eighth.
+        select: function that selects each group's quota. The generator is the only source of
+            randomness; a scorer reads only those settings that apply to it.
+        solver_flops: FLOPs beyond the forward pass, from the groups' sizes, the number of classes
+            C and the number of features E.
+        forward: whether it needs features and logits, and so a forward pass over all samples. If
+            not, it gets labels and empty features.
+        dynamics: whether it needs training dynamics (see `swast.memory`).
+        dynamic: whether it draws a new coreset every epoch, and trains on all data in the last
+            eighth of the epochs.
     """
 
     select: Select
@@ -94,15 +95,15 @@ class Scorer:
 
 
 def coreset_size(num_samples: int, fraction: float) -> int:
-    """round(s·N), half up, at least 1."""
+    """Return the size of a coreset: round(s·N), half up, at least 1."""
     return max(1, int(fraction * num_samples + 0.5))
 
 
 def group_sizes(class_counts: Sequence[int], size: int, *, balanced: bool) -> list[GroupSize]:
-    """The groups that compete for ``size`` places, and their quotas, which sum to ``size``.
+    """Divide a coreset of ``size`` samples into quotas; return the groups' sizes and quotas.
 
-    Balanced quotas are proportional to the class sizes, rounded by largest remainder (ties to
-    the lower label).
+    Balanced quotas are proportional to the class sizes, rounded by largest remainder; ties go to
+    the lower label. Quotas sum to ``size``.
     """
     total = sum(class_counts)
     if not balanced:
@@ -119,9 +120,9 @@ def group_sizes(class_counts: Sequence[int], size: int, *, balanced: bool) -> li
 def draw_evenly(
     labels: torch.Tensor, num_classes: int, size: int, generator: torch.Generator
 ) -> torch.Tensor:
-    """Indices of a balanced draw without replacement, ascending.
+    """Draw a class-balanced sample without replacement; return ascending indices.
 
-    Classes take turns in order of their labels; those that are used up are passed over.
+    Classes take turns in the order of their labels; exhausted classes are skipped.
     """
     order = torch.randperm(len(labels), generator=generator)
     drawn = labels.cpu()[order]
@@ -133,7 +134,7 @@ def draw_evenly(
 
 
 def make_groups(labels: torch.Tensor, sizes: Sequence[GroupSize]) -> list[Group]:
-    """The groups themselves: one a class where there are several sizes, else all samples."""
+    """Return the groups: one per class if there are several sizes, else one of all samples."""
     if len(sizes) == 1:
         return [Group(torch.arange(len(labels), device=labels.device), sizes[0].quota)]
     members = labels.argsort(stable=True).split([size.size for size in sizes])
@@ -141,7 +142,7 @@ def make_groups(labels: torch.Tensor, sizes: Sequence[GroupSize]) -> list[Group]
 
 
 def keep_lowest(scores: torch.Tensor, groups: Sequence[Group]) -> Coreset:
-    """In each group the quota of samples with the lowest score; ties go to the lower index."""
+    """Select each group's quota of samples with the lowest scores; ties go to the lower index."""
     kept = [
         group.indices[scores[group.indices].argsort(stable=True)[: group.quota]]
         for group in groups
@@ -152,10 +153,10 @@ def keep_lowest(scores: torch.Tensor, groups: Sequence[Group]) -> Coreset:
 def keep_ranked(
     hardness: torch.Tensor, groups: Sequence[Group], settings: CoresetConfig
 ) -> Coreset:
-    """In each group, leave out the share ``drop_top`` of the hardest, then keep one end.
+    """Drop the share ``drop_top`` of the hardest samples in each group, then keep one end.
 
-    ``direction`` says which end: the hardest of the rest, or the easiest. No more is left out
-    than the quota allows. Ties go to the lower index.
+    The end is set by ``direction``: the hardest of the rest, or the easiest. At most as many
+    samples are dropped as the quota allows. Ties go to the lower index.
     """
     kept = []
     for group in groups:
@@ -175,11 +176,11 @@ def ranking(
     forward: bool = True,
     dynamics: bool = False,
 ) -> Scorer:
-    """A scorer that ranks samples by how hard they are, and keeps one end.
+    """Make a scorer that ranks samples by hardness and keeps one end of the ranking.
 
     Args:
-        scores: how hard each sample is, n.
-        flops_per_sample: its arithmetic, from the number of classes and of features.
+        scores: function from features to the hardness of each sample, n.
+        flops_per_sample: FLOPs of the scores, from the number of classes and of features.
         forward: as in `Scorer`.
         dynamics: as in `Scorer`.
     """
@@ -199,5 +200,5 @@ def ranking(
 
 
 def held_out_size(num_samples: int) -> int:
-    """Training samples that glister holds out: a tenth, at least 1."""
+    """Return the number of training samples that glister holds out: a tenth, at least 1."""
     return max(1, num_samples // 10)

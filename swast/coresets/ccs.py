@@ -1,9 +1,9 @@
-"""ccs: leave out the hardest samples, then sample evenly over the whole range of difficulty.
+"""ccs: drop the hardest samples, then sample evenly over the whole range of difficulty.
 
-In each group the share ``drop_top`` (β) with the largest error norm is left out; the rest is cut
-into 50 strata of equal width of that norm, and the quota is spread over them as evenly as they
-are filled, drawn evenly within each. The authors score by accumulated margin and take β = 0.3 for
-a coreset of 10 % of CIFAR-10.
+In each group the share ``drop_top`` (β) with the largest error norms is dropped. The rest is
+divided into 50 strata of equal width in that norm. The quota is spread over the strata as evenly
+as their sizes allow, with a uniform draw within each. The authors score by accumulated margin and
+use β = 0.3 for a coreset of 10 % of CIFAR-10.
 
 Cost: N·3C operations and a sort. Needs: logits, labels.
 Source: Zheng et al., "Coverage-centric Coreset Selection", ICLR 2023.
@@ -24,7 +24,7 @@ STRATA = 50
 
 
 def spread(sizes: Sequence[int], budget: int) -> list[int]:
-    """How many to take of each stratum: the smallest first, each an even share of what is left.
+    """Divide a budget over strata: from the smallest up, each gets an even share of the rest.
 
     Args:
         sizes: samples in each stratum, summing to at least ``budget``.
@@ -41,7 +41,7 @@ def spread(sizes: Sequence[int], budget: int) -> list[int]:
 def stratified(
     hardness: torch.Tensor, quota: int, drop_top: float, generator: torch.Generator
 ) -> torch.Tensor:
-    """Positions of a group's chosen samples."""
+    """Return the positions of the selected samples in a group."""
     dropped = min(int(drop_top * len(hardness)), len(hardness) - quota)
     kept = hardness.argsort(stable=True)[: len(hardness) - dropped]
     values = hardness[kept]
@@ -61,7 +61,7 @@ def select(
     generator: torch.Generator,
     settings: CoresetConfig,
 ) -> Coreset:
-    """Stratify each group."""
+    """Select by strata in each group."""
     hardness = scores(features)
     kept = [
         group.indices[
@@ -74,7 +74,7 @@ def select(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:  # noqa: ARG001
-    """The error norms."""
+    """Return the FLOPs of the error norms."""
     return sum(group.size for group in groups) * 3 * num_classes
 
 

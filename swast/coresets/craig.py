@@ -1,13 +1,14 @@
-"""craig: few samples near whose gradient every other sample's gradient lies; weights count them.
+"""craig: cover the gradients of all samples with few samples, weighted by the number they cover.
 
-Facility location in each group: minimise Σ_i min_{j in S} ‖g_i − g_j‖ over the last layer's
-gradients, greedily. A chosen sample weighs as many as lie nearest to it, itself included, so the
-weights sum to the group's size. The greedy choice is lazy: a sample's gain only falls as others
-are added, so only those that might still be the best are looked at again.
+The solver is greedy facility location in each group: it minimises Σ_i min_{j in S} ‖g_i − g_j‖
+over the last layer's gradients. The weight of a selected sample is the number of samples nearest
+to it, itself included, so the weights sum to the group's size. The greedy search is lazy: gains
+only fall as samples are added, so it recomputes only those that could still be the largest.
 
-Distances come from inner products (e_i·e_j)(h_i·h_j + 1), a column at a time: no n × n matrix is
-held. Cost: forward pass, and 2·n²·(C + E) operations a group for the first gains. The ledger bills
-those and one column a pick; further looks, which depend on the data, are not billed.
+Distances are computed from inner products (e_i·e_j)(h_i·h_j + 1), one column at a time, without an
+n × n matrix. Cost: forward pass, and 2·n²·(C + E) operations per group for the first gains. The
+ledger counts those and one column per pick; recomputed gains, which depend on the data, are not
+counted.
 Needs: features, logits, labels.
 Source: Mirzasoleiman, Bilmes, Leskovec, "Coresets for Data-efficient Training", ICML 2020.
 """
@@ -44,7 +45,7 @@ class Distances:
         return len(self._norms)
 
     def columns(self, places: torch.Tensor) -> torch.Tensor:
-        """‖g_i − g_j‖ for all i and the j given, n × len(places)."""
+        """Return ‖g_i − g_j‖ for all i and the given j, n × len(places)."""
         inner = (self._errors @ self._errors[places].T) * (self._hidden @ self._hidden[places].T)
         squared = self._norms[:, None] + self._norms[places] - 2 * inner
         squared[places, torch.arange(len(places), device=places.device)] = 0
@@ -52,22 +53,22 @@ class Distances:
 
 
 def facility_location(distances: Distances, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Greedy facility location.
+    """Solve facility location greedily.
 
     Args:
-        distances: between n samples.
-        count: samples to choose, at least 1.
+        distances: distances between n samples.
+        count: number of samples to select, at least 1.
 
     Returns:
-        Chosen positions in order of choice, and how many samples are nearest each (ties to the
-        earlier choice), summing to n.
+        Selected positions in order of selection, and the number of samples nearest to each (ties
+        go to the earlier one), which sum to n.
     """
     everyone = torch.arange(len(distances), device=distances._norms.device)
     totals = torch.cat([distances.columns(part).sum(dim=0) for part in everyone.split(BLOCK)])
     first = int(totals.argmin())
     chosen, nearest = [first], distances.columns(everyone[first : first + 1])[:, 0]
     owner = torch.zeros_like(everyone)
-    # A lower total bounds a larger gain: Σ (nearest − d)⁺ at first is bounded by Σ nearest.
+    # Gains only fall as samples are added, so those in the heap are upper bounds.
     gains = [_gain(distances, nearest, part) for part in everyone.split(BLOCK)]
     heap = [(-gain, place) for place, gain in enumerate(torch.cat(gains).tolist())]
     heapq.heapify(heap)
@@ -88,7 +89,7 @@ def facility_location(distances: Distances, count: int) -> tuple[torch.Tensor, t
 
 
 def _gain(distances: Distances, nearest: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """By how much each of some samples would shorten the distances to the nearest chosen one."""
+    """Return by how much each candidate would reduce the sum of distances to the selection."""
     return (nearest[:, None] - distances.columns(places)).clamp(min=0).sum(dim=0)
 
 
@@ -98,7 +99,7 @@ def select(
     generator: torch.Generator,  # noqa: ARG001
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Cover each group's gradients."""
+    """Select samples that cover each group's gradients."""
     errors = features.errors
     indices, weights = [], []
     for group in groups:
@@ -111,7 +112,7 @@ def select(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:
-    """Two passes over all distances for the first choices, and a column a pick."""
+    """Return the FLOPs of two passes over all distances, and of one column per pick."""
     width = 2 * (num_classes + num_features + 1) + 4
     return sum(width * group.size * (2 * group.size + group.quota) for group in groups)
 

@@ -1,6 +1,6 @@
 """entropy: rank samples by the entropy of their prediction, −Σ p_j log p_j; hard is uncertain.
 
-Blind to the labels. Cost: N·5C operations. Needs: logits.
+Labels are not used. Cost: N·5C operations. Needs: logits.
 Source: Settles, "Active Learning Literature Survey", 2009.
 """
 
@@ -13,7 +13,7 @@ from swast.features import Features
 
 
 def scores(features: Features) -> torch.Tensor:
-    """Entropy of every prediction, in nats, n."""
+    """Return the entropy of every prediction, in nats, n."""
     log_probabilities = features.logits.log_softmax(dim=1)
     return -(log_probabilities.exp() * log_probabilities).sum(dim=1)
 

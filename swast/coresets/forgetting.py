@@ -1,9 +1,9 @@
-"""forgetting: rank samples by how often they were learnt and then got wrong; hard is often.
+"""forgetting: rank samples by their forgetting events; hard is many.
 
-Every visit of a sample in training says whether it was classified correctly; a flip from correct
-to wrong is one forgetting. A sample that was never learnt counts as forgotten most of all (the
-codes of DeepCore and CCS count it as never forgotten). After warm-up only the coreset's samples
-are visited, so counts of the others stay as they were.
+A forgetting event is a change from correct to wrong classification between two training visits of
+a sample. A sample that was never classified correctly ranks as forgotten most often (the codes of
+DeepCore and CCS rank it as never forgotten). After warm-up only samples of the coreset are
+visited, so the counts of the others do not change.
 
 Cost: nothing beyond training. Needs: training dynamics.
 Source: Toneva et al., "An Empirical Study of Example Forgetting", ICLR 2019.
@@ -18,7 +18,7 @@ from swast.features import Features
 
 
 def scores(features: Features) -> torch.Tensor:
-    """Forgetting events of every sample, n; 0 for all where none were counted."""
+    """Return the forgetting events of every sample, n; all 0 if none were counted."""
     if features.memory is None:
         return torch.zeros(len(features.labels), device=features.labels.device)
     return features.memory.forgotten

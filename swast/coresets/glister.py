@@ -1,11 +1,11 @@
-"""glister: samples whose gradient step lowers the loss on held-out samples most.
+"""glister: select samples whose gradient steps reduce the loss on held-out samples most.
 
-Greedy on one Taylor step of the last layer: the gain of sample j, after the chosen ones took
-their step θ' = θ − η Σ g_i, is ⟨g_j, ∇L_V(θ')⟩. The gradient on V is refreshed 15 times while
-the quota fills, and between two refreshes the samples of largest gain are taken. The step is
-normalised by the quota, so that η does not depend on the coreset's size.
+The solver is greedy, with a first-order Taylor approximation in the last layer. After a step
+θ' = θ − η Σ g_i with the selected samples, the gain of sample j is ⟨g_j, ∇L_V(θ')⟩. The gradient
+on V is recomputed 15 times while the quota fills; in between, the samples of largest gain are
+selected. The step is normalised by the quota, so that η does not depend on the coreset's size.
 
-V is a tenth of the training samples, drawn anew each time: the validation set proper is never
+V is a tenth of the training samples, drawn anew at each selection; the validation set is never
 used for selection. Cost: 15·(4·|V|·C·E + 2·N·C·E) operations. Needs: features, logits, labels.
 Source: Killamsetty et al., "GLISTER", AAAI 2021 (the R-greedy form of its code).
 """
@@ -30,7 +30,7 @@ def select(
     generator: torch.Generator,
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Fill every group's quota in rounds, all groups stepping together."""
+    """Fill the quotas of all groups in 15 rounds, with a common gradient step."""
     total = sum(group.quota for group in groups)
     errors, extended = features.errors, features.extended
     held = torch.randperm(len(errors), generator=generator)[: held_out_size(len(errors))]
@@ -50,7 +50,7 @@ def select(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:
-    """A step, its logits and gradient on V, and all gains, in each round."""
+    """Return the FLOPs of a step, its logits and gradient on V, and all gains, in each round."""
     size = sum(group.size for group in groups)
     chosen = sum(group.quota for group in groups)
     width = num_classes * (num_features + 1)

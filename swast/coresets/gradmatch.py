@@ -1,21 +1,21 @@
-"""gradmatch: orthogonal matching pursuit so that weighted gradients sum to the full gradient.
+"""gradmatch: match the full gradient by few weighted ones, with orthogonal matching pursuit.
 
-Within each group it looks for few weights w ≥ 0 that make
+Within each group the solver looks for sparse weights w ≥ 0 that minimise
 
     ‖Σ_i w_i g_i − Σ_j g_j‖² + λ ‖w‖²        g_i = e_i ⊗ [h_i, 1]
 
-small: add the sample whose gradient has the largest inner product with the residual, refit the
-ridge weights of all that were added, take out the most negative until none is, and repeat, once
-for each place in the quota. λ = 0.5 times the group's mean ‖g_i‖², so that the fit does not
-change when gradients shrink as training goes on (an absolute 0.5 would outweigh them).
+For each place in the quota it adds the sample whose gradient has the largest inner product with
+the residual, refits the ridge weights of all added samples, and removes the most negative weight
+until none is negative. λ is 0.5 times the group's mean ‖g_i‖². So the fit does not change when
+gradients shrink during training; an absolute 0.5 would outweigh them.
 
-The gradients (n × C(E+1) numbers) are never built. Their inner products are
-(e_i·e_j)(h_i·h_j + 1), and a Cholesky factor grows by a row a pick.
-A group that ends short of its quota (a sample taken out does not come back) is filled up with
-samples drawn evenly at weight 1: each stands for itself.
+The gradients, n × C(E+1) numbers, are never materialised. Their inner products are
+(e_i·e_j)(h_i·h_j + 1), and a Cholesky factor grows by one row per pick. Removed samples are not
+added again, so a group may end below its quota. It is then filled with samples drawn uniformly,
+with weight 1.
 
-Cost: forward pass, and about 2·k·n·(C + E) + n·k² operations a group. The ledger bills the quota's
-picks; the refits after a sample is taken out, which depend on the data, are not billed.
+Cost: forward pass, and about 2·k·n·(C + E) + n·k² operations per group. The ledger counts the
+picks of the quota; refits after a removal, which depend on the data, are not counted.
 Needs: features, logits, labels.
 Source: Killamsetty et al., "GRAD-MATCH", ICML 2021.
 """
@@ -29,15 +29,15 @@ from torch.nn.utils.rnn import pad_sequence
 
 from swast.config import CoresetConfig
 from swast.coresets.base import Coreset, Group, GroupSize, Scorer
+from swast.coresets.omp_numpy import NumpyPursuit, blas_threads
 from swast.coresets.pursuit import Pursuit, bill
-from swast.coresets.pursuit_alone import PursuitAlone, blas_threads
 from swast.features import Features
 
 RIDGE = 0.5
 
 
 def pursue(features: Features, groups: Sequence[Group]) -> Pursuit:
-    """The finished pursuit over some groups, padded to the longest, all advancing together."""
+    """Run one pursuit over several groups at once, padded to the largest; return it."""
     device = features.hidden.device
     parts = [features.of(group.indices) for group in groups]
     errors = pad_sequence([part.errors.double() for part in parts], batch_first=True)
@@ -52,14 +52,14 @@ def pursue(features: Features, groups: Sequence[Group]) -> Pursuit:
     return pursuit
 
 
-def pursue_alone(features: Features, group: Group) -> PursuitAlone:
-    """The finished pursuit over one group, on the CPU."""
+def pursue_in_numpy(features: Features, group: Group) -> NumpyPursuit:
+    """Run a pursuit over one group with NumPy on the CPU; return it."""
     part = features.of(group.indices)
     errors, hidden = part.errors.double(), part.hidden.double()
     norm2 = torch.linalg.vector_norm(hidden, dim=1).square() + 1
     norm2 *= torch.linalg.vector_norm(errors, dim=1).square()
     ridge = RIDGE * float(norm2.mean()) if len(norm2) else 0.0
-    pursuit = PursuitAlone(errors.numpy(), hidden.numpy(), group.quota, ridge)
+    pursuit = NumpyPursuit(errors.numpy(), hidden.numpy(), group.quota, ridge)
     pursuit.run()
     return pursuit
 
@@ -67,7 +67,7 @@ def pursue_alone(features: Features, group: Group) -> PursuitAlone:
 def match(
     features: Features, groups: Sequence[Group]
 ) -> Iterator[tuple[Group, torch.Tensor, torch.Tensor]]:
-    """Each group with the places in it that were picked, and their weights."""
+    """Yield each group with the picked positions in it, and their weights."""
     if features.hidden.is_cuda:
         pursuit = pursue(features, groups)
         for row, group in enumerate(groups):
@@ -76,9 +76,9 @@ def match(
         return
     with blas_threads():
         for group in groups:
-            alone = pursue_alone(features, group)
-            picks = torch.tensor(alone.picks, dtype=torch.long)
-            yield group, picks, torch.from_numpy(alone.weights)
+            finished = pursue_in_numpy(features, group)
+            picks = torch.tensor(finished.picks, dtype=torch.long)
+            yield group, picks, torch.from_numpy(finished.weights)
 
 
 def select(
@@ -87,7 +87,7 @@ def select(
     generator: torch.Generator,
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Match the gradient of each group."""
+    """Select samples that match the gradient of each group."""
     indices, weights = [], []
     for group, places, strengths in match(features, groups):
         fill = fill_up(len(group.indices), places, group.quota - len(places), generator)
@@ -99,7 +99,7 @@ def select(
 def fill_up(
     size: int, taken: torch.Tensor, missing: int, generator: torch.Generator
 ) -> torch.Tensor:
-    """Places drawn evenly from those of 0…size − 1 that are not taken."""
+    """Draw ``missing`` positions uniformly from those of 0…size − 1 that are not taken."""
     left = torch.ones(size, dtype=torch.bool)
     left[taken.cpu()] = False
     rest = left.nonzero().flatten()
@@ -107,7 +107,7 @@ def fill_up(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:
-    """A pursuit a group."""
+    """Return the FLOPs of one pursuit per group."""
     return sum(bill(each.size, each.quota, num_classes, num_features + 1) for each in groups)
 
 

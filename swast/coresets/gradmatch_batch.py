@@ -1,11 +1,12 @@
-"""gradmatch-batch: gradient matching over whole mini-batches, which costs far less than samples.
+"""gradmatch-batch: gradient matching over mini-batches, far cheaper than over single samples.
 
-Each group is shuffled and cut into mini-batches of 32; an atom is the mean gradient of one, the
-target the sum of all. As many are picked as fill the quota, the last one perhaps in part, and each
-sample inherits its batch's weight. (CORDS cuts one fixed order into batches, never shuffled.)
+Each group is shuffled and divided into mini-batches of 32. An atom is the mean gradient of a
+batch; the target is the sum of all atoms. Batches are picked until they fill the quota, the last
+one possibly in part, and each sample inherits its batch's weight. (CORDS divides one fixed order
+into batches, without shuffling.)
 
-Cost: forward pass, and about 6·n·C·E operations to build the n/32 mean gradients, which unlike
-those of samples have no product form; the pursuit over them is small. Needs: features, logits,
+Cost: forward pass, and about 6·n·C·E operations to build the n/32 mean gradients, which have no
+product form, unlike those of samples; the pursuit over them is small. Needs: features, logits,
 labels.
 Source: Killamsetty et al., "GRAD-MATCH", ICML 2021 (GRAD-MATCH-PB).
 """
@@ -26,7 +27,7 @@ BATCH = 32
 
 
 def mean_gradients(features: Features, batches: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The mean last-layer gradient of each batch of samples, flattened, batches × C(E + 1)."""
+    """Return the mean last-layer gradient of each batch, flattened, batches × C(E + 1)."""
     errors, extended = features.errors.double(), features.extended.double()
     return torch.stack(
         [(errors[batch].T @ extended[batch]).flatten() / len(batch) for batch in batches]
@@ -36,7 +37,11 @@ def mean_gradients(features: Features, batches: Sequence[torch.Tensor]) -> torch
 def pick_batches(
     atoms: torch.Tensor, count: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Positions and weights of ``count`` atoms; what pursuit leaves open is drawn evenly."""
+    """Pick ``count`` atoms by pursuit, and draw the rest uniformly if it ends early.
+
+    Returns:
+        Their positions and weights.
+    """
     ridge = RIDGE * atoms.square().sum(dim=1).mean()
     pursuit = Pursuit(
         atoms[None],
@@ -59,7 +64,7 @@ def select(
     generator: torch.Generator,
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Match the gradient of each group by mini-batches."""
+    """Select mini-batches that match the gradient of each group."""
     indices, weights = [], []
     for group in groups:
         if not group.quota:
@@ -67,7 +72,7 @@ def select(
         order = torch.randperm(len(group.indices), generator=generator)
         batches = group.indices[order.to(group.indices.device)].split(BATCH)
         atoms = mean_gradients(features, batches)
-        # A short last batch may be picked: one more atom than the quota asks for makes up for it.
+        # The last batch may be short. One atom more than the quota needs makes up for it.
         count = min(len(batches), -(-group.quota // BATCH) + 1)
         places, strengths = pick_batches(atoms, count, generator)
         chosen = [batches[place] for place in places.tolist()]
@@ -79,7 +84,7 @@ def select(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:
-    """The mean gradients, and a pursuit over them."""
+    """Return the FLOPs of the mean gradients, and of a pursuit over them."""
     total, length = 0, num_classes * (num_features + 1)
     for group in groups:
         atoms = -(-group.size // BATCH)

@@ -1,7 +1,8 @@
-"""herding: samples whose running mean of features stays nearest the mean of their group.
+"""herding: select samples so that their mean features stay nearest to their group's mean.
 
-At step t the sample that brings the mean of the t chosen ones nearest the group's mean is added.
-(DeepCore adds the one that takes it farthest.) Cost: k·n·2E operations a group. Needs: features.
+Each step adds the sample that brings the mean of the selected ones nearest to the group's mean.
+(DeepCore adds the one that takes it farthest away.) Cost: k·n·2E operations per group.
+Needs: features.
 Source: Welling, "Herding dynamical weights to learn", ICML 2009; Chen, Welling, Smola, UAI 2010.
 """
 
@@ -17,10 +18,10 @@ from swast.features import Features
 
 
 def herd(hidden: torch.Tensor, count: int) -> torch.Tensor:
-    """Positions of ``count`` rows, in the order in which herding adds them.
+    """Return the positions of ``count`` rows, in the order in which herding adds them.
 
-    Adding row i to a sum S of t rows leaves ‖(S + h_i)/(t + 1) − μ‖², least where
-    ‖h_i‖² − 2 h_i·((t + 1) μ − S) is.
+    After adding row i to a sum S of t rows, the squared distance is ‖(S + h_i)/(t + 1) − μ‖². The
+    i that minimises it is the one that minimises ‖h_i‖² − 2 h_i·((t + 1) μ − S).
     """
     rows = hidden.double()
     mean, total = rows.mean(dim=0), torch.zeros_like(rows[0])
@@ -41,7 +42,7 @@ def select(
     generator: torch.Generator,  # noqa: ARG001
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Herd each group."""
+    """Select by herding in each group."""
     kept = [
         group.indices[herd(features.hidden[group.indices], group.quota)]
         for group in groups
@@ -51,7 +52,7 @@ def select(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:  # noqa: ARG001
-    """One product of all features with a vector a pick."""
+    """Return the FLOPs of one product of all features with a vector per pick."""
     return sum(2 * group.quota * group.size * num_features for group in groups)
 
 

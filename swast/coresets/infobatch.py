@@ -1,17 +1,17 @@
-"""infobatch: every epoch, drop some samples that are learnt, and let the rest stand for them.
+"""infobatch: drop some low-loss samples at random every epoch, and give the rest larger weights.
 
-Of the samples in a group whose latest loss lies under the group's mean, as many are dropped at
-random as leave the quota; the others of them get the weight 1/(1 − r), r being the share dropped,
-and all samples above the mean stay at 1. So the sum over the kept of w·loss has the sum over all
-samples as its expectation: a batch's loss is the mean of w·loss, not a weighted mean, and steps
-grow as there are fewer of them. The last eighth of the epochs trains on all data.
+In each group, samples are dropped at random from those with a latest loss below the group's mean,
+until the quota is left. The remaining low-loss samples get the weight 1/(1 − r), where r is the
+share dropped; samples above the mean keep weight 1. So the expectation of Σ w·loss over the kept
+samples is the sum over all samples. A batch's loss is the mean of w·loss, not a weighted mean, so
+steps get larger as they get fewer. The last eighth of the epochs trains on all data.
 
-As published, r is set and the number of samples follows; here the quota is set, so that the price
-is known, and r follows. Where more would have to go than nine tenths of those under the mean, the
-pool they are drawn from is widened to samples above it, lowest loss first. It is meant for
-fractions of a half or more: at s the steps' gradients grow by about 1/s.
+In the paper r is set and the number of samples follows. Here the quota is set, so that the cost is
+known in advance, and r follows. If more than nine tenths of the low-loss samples would be dropped,
+the pool is extended to samples above the mean, lowest loss first. The method is meant for
+fractions of a half or more: at s the gradients of the steps grow by about 1/s.
 
-Cost: nothing beyond training. Needs: losses seen while training (3 for a sample not seen yet).
+Cost: nothing beyond training. Needs: latest training losses (3 for a sample not yet seen).
 Source: Qin et al., "InfoBatch: lossless training speed up by unbiased dynamic data pruning",
 ICLR 2024.
 """
@@ -31,12 +31,12 @@ from swast.features import Features
 def thin_out(
     losses: torch.Tensor, quota: int, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Places and weights of the samples of one group that stay.
+    """Drop samples of one group; return positions and weights of the rest.
 
     Args:
-        losses: the latest loss of each, n.
-        quota: how many stay, at most n.
-        generator: draws who is dropped.
+        losses: the latest loss of each sample, n.
+        quota: number of samples to keep, at most n.
+        generator: source of randomness for the draw.
     """
     dropped = len(losses) - quota
     under = int((losses < losses.mean()).sum())
@@ -55,7 +55,7 @@ def select(
     generator: torch.Generator,
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Drop samples under the mean loss of their group, at random."""
+    """Drop samples below the mean loss of their group, at random."""
     seen, labels = features.memory, features.labels
     losses = torch.zeros(len(labels), device=labels.device) if seen is None else seen.losses
     indices, weights = [], []

@@ -1,8 +1,9 @@
-"""k-center: farthest-first traversal, so that every sample has a chosen one near it.
+"""k-center: farthest-first traversal, so that every sample is near a selected one.
 
-Starts from the sample nearest the group's mean and adds, each time, the sample farthest from all
-that were chosen: at most twice the best possible radius. Only the distance to the nearest chosen
-sample is kept, n numbers. Collects outliers. Cost: k·n·2E operations a group. Needs: features.
+The traversal starts from the sample nearest to the group's mean, and each step adds the sample
+farthest from all selected ones. The resulting radius is at most twice the best possible one. Only
+the distance to the nearest selected sample is stored, n numbers. The method tends to select
+outliers. Cost: k·n·2E operations per group. Needs: features.
 Source: Sener & Savarese, "Active Learning for CNNs: A Core-Set Approach", ICLR 2018.
 """
 
@@ -18,7 +19,7 @@ from swast.features import Features
 
 
 def farthest_first(hidden: torch.Tensor, count: int) -> torch.Tensor:
-    """Positions of ``count`` rows in farthest-first order; ties go to the lower position."""
+    """Return positions of ``count`` rows in farthest-first order; ties go to the lower one."""
     rows = hidden.double()
     place = (rows - rows.mean(dim=0)).square().sum(dim=1).argmin()
     nearest = torch.full((len(rows),), torch.inf, dtype=rows.dtype, device=rows.device)
@@ -37,7 +38,7 @@ def select(
     generator: torch.Generator,  # noqa: ARG001
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Cover each group."""
+    """Select by farthest-first traversal in each group."""
     kept = [
         group.indices[farthest_first(features.hidden[group.indices], group.quota)]
         for group in groups
@@ -47,7 +48,7 @@ def select(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:  # noqa: ARG001
-    """One distance to all samples a pick: subtract, square and add."""
+    """Return the FLOPs of one distance to all samples per pick: subtract, square and add."""
     return sum(3 * group.quota * group.size * num_features for group in groups)
 
 

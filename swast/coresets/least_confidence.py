@@ -1,7 +1,7 @@
 """least-confidence: rank samples by 1 − max p; hard is unsure.
 
-Blind to the labels. (DeepCore's takes the largest logit, which is no probability.) Cost: N·3C
-operations. Needs: logits.
+Labels are not used. (DeepCore uses the largest logit, which is not a probability.)
+Cost: N·3C operations. Needs: logits.
 Source: Lewis, Gale, "A Sequential Algorithm for Training Text Classifiers", SIGIR 1994.
 """
 
@@ -14,7 +14,7 @@ from swast.features import Features
 
 
 def scores(features: Features) -> torch.Tensor:
-    """One less the largest probability, n, in [0, 1)."""
+    """Return 1 − max p of every sample, n, in [0, 1)."""
     return 1 - features.logits.softmax(dim=1).amax(dim=1)
 
 

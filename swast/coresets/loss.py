@@ -1,7 +1,7 @@
 """loss: rank samples by their cross-entropy, log Σ exp z_j − z_y; hard is a large loss.
 
-Under label noise the largest losses are the noisy labels. Cost: N·3C operations. Needs: logits,
-labels.
+Under label noise, samples with noisy labels have the largest losses. Cost: N·3C operations.
+Needs: logits, labels.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from swast.features import Features
 
 
 def scores(features: Features) -> torch.Tensor:
-    """Cross-entropy of every sample, n."""
+    """Return the cross-entropy of every sample, n."""
     return functional.cross_entropy(features.logits, features.labels, reduction="none")
 
 

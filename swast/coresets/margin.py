@@ -1,6 +1,6 @@
 """margin: rank samples by their two largest probabilities, p_(2) − p_(1); hard is near 0.
 
-Blind to the labels. Cost: N·3C operations. Needs: logits.
+Labels are not used. Cost: N·3C operations. Needs: logits.
 Source: Scheffer, Decomain, Wrobel, "Active Hidden Markov Models", IDA 2001.
 """
 
@@ -13,7 +13,7 @@ from swast.features import Features
 
 
 def scores(features: Features) -> torch.Tensor:
-    """The second largest probability less the largest, n, in [−1, 0]."""
+    """Return the second largest probability minus the largest, n, in [−1, 0]."""
     largest = features.logits.softmax(dim=1).topk(2, dim=1).values
     return largest[:, 1] - largest[:, 0]
 

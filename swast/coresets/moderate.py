@@ -1,8 +1,8 @@
-"""moderate: keep the samples whose distance to their class centre is nearest the median distance.
+"""moderate: keep samples whose distance to their class centre is nearest to the median distance.
 
-The centre is the mean of the class's features; the median is taken over the group that competes
-for a quota, so per class where the coreset is balanced. (The authors' code takes coordinate-wise
-medians for centres and one window over all classes.)
+The centre is the mean of the class's features. The median is taken over the group that shares a
+quota: per class if the coreset is balanced. (The authors' code uses coordinate-wise medians as
+centres, and one window over all classes.)
 
 Cost: N·4E operations. Needs: features, labels.
 Source: Xia et al., "Moderate Coreset", ICLR 2023.
@@ -20,7 +20,7 @@ from swast.features import Features
 
 
 def distances(features: Features) -> torch.Tensor:
-    """Distance of every sample's features to the mean of its class, n."""
+    """Return the distance of every sample's features to the mean of its class, n."""
     found = features.hidden.new_zeros(len(features.labels))
     for label in features.labels.unique():
         members = features.labels == label
@@ -35,7 +35,7 @@ def select(
     generator: torch.Generator,  # noqa: ARG001
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Keep each group's samples nearest its median distance."""
+    """Keep the samples nearest to the median distance in each group."""
     away = distances(features)
     for group in groups:
         members = away[group.indices]
@@ -45,7 +45,7 @@ def select(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:  # noqa: ARG001
-    """Sum for the mean, then subtract, square and add, for each feature."""
+    """Return the FLOPs of means and distances: sum, subtract, square and add per feature."""
     return sum(group.size for group in groups) * 4 * num_features
 
 

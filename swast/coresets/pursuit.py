@@ -1,4 +1,4 @@
-"""Orthogonal matching pursuit with weights that are not negative, in many groups at once."""
+"""Orthogonal matching pursuit with non-negative weights, batched over groups, in PyTorch."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ PIVOT = 1e-9
 class Pursuit:
     """Orthogonal matching pursuit in G groups of up to n atoms at once, in double precision.
 
-    An atom is e ⊗ [h, 1]; atoms are never built, and of their inner products
-    (e_i·e_j)(h_i·h_j + 1) those with the picked ones alone.
+    An atom is e ⊗ [h, 1]. Atoms are never materialised; of their inner products
+    (e_i·e_j)(h_i·h_j + 1), only those with the picked atoms are computed.
 
     Args:
-        errors: e, G × n × C; rows of padding are 0.
-        hidden: h, G × n × E; rows of padding are 0.
-        valid: which atoms are not padding, G × n.
-        quotas: picks a group, G.
+        errors: e, G × n × C; padding rows are 0.
+        hidden: h, G × n × E; padding rows are 0.
+        valid: mask of the atoms that are not padding, G × n.
+        quotas: number of picks per group, G.
         ridge: λ of each group, G.
 
     Attributes:
         picks: the atom of each pick, G × k.
-        active: whether it was made, and is not taken out, G × k.
-        weights: of each pick, 0 where it is not active, G × k.
-        free: which atoms can be picked, G × n.
+        active: mask of the picks that were made and not removed, G × k.
+        weights: weight of each pick, 0 if not active, G × k.
+        free: mask of the atoms that can still be picked, G × n.
         target: inner products of the atoms with their sum, G × n.
         columns: inner products of the picked atoms with all, G × k × n.
     """
@@ -54,14 +54,14 @@ class Pursuit:
         self._right = errors.new_zeros(groups, picks)
 
     def run(self) -> None:
-        """Make every pick."""
+        """Run the pursuit to the end."""
         for step in range(self.picks.shape[1]):
             self._pick(step)
             self._refit(step + 1)
 
     @property
     def residual(self) -> torch.Tensor:
-        """‖Σ w_i g_i − Σ g_j‖ / ‖Σ g_j‖ of each group, G."""
+        """Relative residual ‖Σ w_i g_i − Σ g_j‖ / ‖Σ g_j‖ of each group, G."""
         projected = (self.weights * self.target.gather(1, self.picks)).sum(dim=1)
         products = self.columns.gather(2, self.picks[:, None].expand_as(self.gram))
         energy = (products @ self.weights[..., None])[..., 0].mul_(self.weights).sum(dim=1)
@@ -97,7 +97,7 @@ class Pursuit:
         self.factor[:, step, step] = pivot.sqrt()
 
     def _refit(self, size: int) -> None:
-        """Ridge weights of all active atoms; take out the most negative until none is."""
+        """Refit the ridge weights of active atoms; remove the lowest until none is negative."""
         while True:
             right, factor = self._right[:, :size, None], self.factor[:, :size, :size]
             solved = torch.cholesky_solve(right, factor)[..., 0]
@@ -109,7 +109,7 @@ class Pursuit:
             self._take_out(place[negative], self.rows[negative], size)
 
     def _take_out(self, places: torch.Tensor, rows: torch.Tensor, size: int) -> None:
-        """Remove one atom from each of some groups and factor what is left of their Gram."""
+        """Remove one atom from each of some groups and refactor their Gram matrices."""
         self.active[rows, places] = False
         self._right[rows, places] = 0
         self.gram[rows, places, :] = 0
@@ -119,9 +119,9 @@ class Pursuit:
 
 
 def times(matrices: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
-    """The product of each matrix with its vector, G × m from G × m × n and G × n.
+    """Multiply each matrix by its vector: G × m from G × m × n and G × n.
 
-    A single matrix takes the shorter way, which for one is twice as fast on a CPU.
+    For a single matrix, a plain product is twice as fast on a CPU.
     """
     if len(matrices) == 1:
         return (matrices[0] @ vectors[0])[None]
@@ -129,11 +129,11 @@ def times(matrices: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
 
 
 def bill(atoms: int, picks: int, rank: int, width: int) -> int:
-    """FLOPs of a pursuit: its target, then a kernel column, correlations and a refit a pick.
+    """Return the FLOPs of a pursuit: the target, then a column, correlations and a refit per pick.
 
     Args:
-        atoms: to pick from (n).
-        picks: that are made (k); refits after an atom is taken out are not counted.
+        atoms: number of atoms (n).
+        picks: number of picks (k); refits after a removal are not counted.
         rank: length of e.
         width: length of [h, 1].
     """

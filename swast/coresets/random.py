@@ -1,6 +1,6 @@
-"""random: an even draw without replacement, made anew every round. The baseline to beat.
+"""random: draw samples uniformly without replacement, anew every round. A baseline.
 
-Cost: nothing. Needs: labels, where balanced.
+Cost: nothing. Needs: labels, if balanced.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def select(
     generator: torch.Generator,
     settings: CoresetConfig,  # noqa: ARG001
 ) -> Coreset:
-    """Draw each group's quota evenly, without replacement."""
+    """Draw each group's quota uniformly, without replacement."""
     drawn = []
     for group in groups:
         order = torch.randperm(len(group.indices), generator=generator)[: group.quota]
@@ -29,7 +29,7 @@ def select(
 
 
 def solver_flops(groups: Sequence[GroupSize], num_classes: int, num_features: int) -> int:  # noqa: ARG001
-    """No arithmetic."""
+    """Return 0: a random draw needs no arithmetic."""
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Data sets, one file a family."""
+"""Data sets, one file per family."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ FILES = ("tiny-imagenet", "imagenet", "folder")
 def load_data(
     name: str, loading: LoadingConfig | None = None, places: Places | None = None
 ) -> ArrayData:
-    """A data set by name, with clean labels.
+    """Load a data set by name, with clean labels.
 
     Args:
-        name: as ``data`` is in a configuration.
-        loading: how to read it; the defaults where absent.
-        places: where to look; `Places.find` where absent.
+        name: the name, as in ``data`` of a configuration.
+        loading: settings for reading; the defaults if absent.
+        places: folders to search; `Places.find` if absent.
 
     Raises:
-        ConfigError: it is to be scaled, and cannot be.
+        ConfigError: scaling is configured for a data set that cannot be scaled.
         DataError: the data are missing or unusable.
     """
     loading, places = loading or LoadingConfig(), places or Places.find()
     form, colon, path = name.partition(":")
     if loading.image_size and form not in FILES:
         raise ConfigError(
-            [f"loading.image_size must be 0 for data {name!r}: only files are scaled"]
+            [f"loading.image_size must be 0 for data {name!r}: only image files can be scaled"]
         )
     try:
         return FORMS[form](path, loading, places) if colon else DATASETS[name](loading, places)
@@ -70,7 +70,7 @@ def load_data(
 
 
 def add_noise(data: ArrayData, noise: NoiseConfig, seed: int) -> ArrayData:
-    """The data with the configured noise in the training labels; nothing else changes."""
+    """Return the data with the configured noise in the training labels."""
     if noise.rate == 0:
         return data
     inject = NOISES[noise.kind]

@@ -1,4 +1,4 @@
-"""A data set from arrays: one's own, or those of a file."""
+"""Data sets from arrays, given directly or read from a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = np.ndarray[Any, Any]
 Pair = tuple[Array, Array]
 """Images and labels."""
 CHANNELS = (1, 3, 4)
-"""Numbers of channels that an axis is known by."""
+"""Sizes by which the axis of channels is recognised."""
 
 
 def from_arrays(
@@ -27,22 +27,22 @@ def from_arrays(
     name: str = "arrays",
     loading: LoadingConfig | None = None,
 ) -> ArrayData:
-    """A data set for `swast.train`, from an array of images and one of labels for each part.
+    """Make a data set for `swast.train`, from arrays of images and labels for each part.
 
     Images are n × channels × height × width, n × height × width × channels, or n × height × width
-    for one channel; uint8, or floats of any range. The axis of 1, 3 or 4 is that of the channels,
-    the first where both could be. Labels are n whole numbers from 0; the training part has every
-    class.
+    for one channel; uint8, or floats of any range. The axis of size 1, 3 or 4 is that of the
+    channels; if both candidates are, it is the first. Labels are n integers from 0; the training
+    part must contain every class.
 
     Args:
         train: training images and labels.
         test: test images, of the same kind, and labels.
-        val: validation images and labels; split off the training part where absent.
-        name: for errors.
-        loading: how to split and keep them; the defaults where absent.
+        val: validation images and labels; split off the training part if absent.
+        name: name of the data set, for errors.
+        loading: settings for splitting and storing; the defaults if absent.
 
     Raises:
-        DataError: naming the array that is not so.
+        DataError: an array does not have this form; the message names it.
     """
     given = {"train": train, "test": test} | ({} if val is None else {"val": val})
     images = {part: _images(name, f"x_{part}", pair[0]) for part, pair in given.items()}
@@ -67,7 +67,7 @@ def from_arrays(
 
 
 def _images(name: str, key: str, array: Array) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """Images as n × channels × height × width, uint8 or float32.
+    """Convert images to n × channels × height × width, uint8 or float32.
 
     Raises:
         DataError: the shape or type is wrong, or a value is not finite.
@@ -92,10 +92,10 @@ def _images(name: str, key: str, array: Array) -> NDArray[np.uint8] | NDArray[np
 
 
 def _labels(name: str, key: str, array: Array) -> NDArray[np.int64]:
-    """Labels as n whole numbers.
+    """Convert labels to n int64.
 
     Raises:
-        DataError: the shape or type is wrong, or one is negative.
+        DataError: the shape or type is wrong, or a label is negative or too large.
     """
     found = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if found.ndim != 1 or found.dtype.kind not in "iu" or not len(found):
@@ -105,17 +105,17 @@ def _labels(name: str, key: str, array: Array) -> NDArray[np.int64]:
     if found.min() < 0:
         raise DataError(f"{name}: {key} has the label {found.min()}; labels are numbered from 0")
     if found.max() >= 2**31:
-        raise DataError(f"{name}: {key} has the label {found.max()}, more than can be classes")
+        raise DataError(f"{name}: {key} has the label {found.max()}; labels are less than 2^31")
     return found.astype(np.int64)
 
 
 def _check_fit(
     name: str, part: str, images: dict[str, Any], labels: dict[str, NDArray[np.int64]]
 ) -> None:
-    """Refuse a part that does not fit together, or does not fit the training part.
+    """Raise if a part's images and labels do not match each other or the training part.
 
     Raises:
-        DataError: naming its arrays.
+        DataError: they do not match; the message names the arrays.
     """
     if len(images[part]) != len(labels[part]):
         raise DataError(

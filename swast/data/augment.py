@@ -1,9 +1,9 @@
 """Augmentation of training batches: crop, flip and cutout, on the training device.
 
-What happens to a sample follows from the run's seed, the epoch and the sample's place in the
-training set. It depends neither on the batch that the sample comes in nor on the device (it is
-drawn on the CPU), nor one kind of augmentation on whether another is on. Images are changed after
-normalisation, so that what lies outside a picture has the mean colour, 0.
+The augmentation of a sample follows from the run's seed, the epoch and the sample's position in
+the training set. It is independent of the batch and of the device (it is drawn on the CPU), and
+each kind is independent of the others. Images are changed after normalisation, so pixels outside
+the image get the mean colour, 0.
 
 Sources: the crops and flips of K. He et al., CVPR 2016 (arXiv 1512.03385), section 4.2; cutout of
 T. DeVries, G. Taylor, arXiv 1708.04552.
@@ -23,13 +23,13 @@ from swast.rng import generator
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to every training sample in one epoch.
+    """Augmentation of every training sample in one epoch.
 
     Attributes:
-        config: which kinds are on.
-        offsets: where a crop begins in the padded image, row and column, N × 2.
-        flipped: whether it is mirrored left to right after that, N.
-        centres: the middle of the square cut out after that, row and column, N × 2.
+        config: the kinds that are on.
+        offsets: top left corner of the crop in the padded image, row and column, N × 2.
+        flipped: whether the crop is mirrored left to right, N.
+        centres: centre of the square that cutout then sets to 0, row and column, N × 2.
     """
 
     config: AugmentConfig
@@ -38,7 +38,7 @@ class Augmentation:
     centres: torch.Tensor
 
     def __call__(self, images: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
-        """The images of the samples at some indices, changed, n × channels × height × width."""
+        """Augment the images of the samples at some indices, n × channels × height × width."""
         offsets, flipped = self.offsets[indices], self.flipped[indices]
         changed = crop_and_flip(images, self.config.crop, offsets, flipped)
         if self.config.cutout:
@@ -54,15 +54,15 @@ def draw_augmentation(
     epoch: int,
     device: torch.device,
 ) -> Augmentation | None:
-    """Draw what happens to every sample in an epoch; None where all is off.
+    """Draw the augmentation of every sample in an epoch; return None if all kinds are off.
 
     Args:
-        config: which kinds are on.
-        num_samples: of the training set, N.
+        config: the kinds that are on.
+        num_samples: size of the training set, N.
         shape: channels, height and width of an image.
-        seed: the run's.
-        epoch: counted from 0.
-        device: where the images will be.
+        seed: the run's seed.
+        epoch: the epoch, counted from 0.
+        device: the device of the images.
     """
     if not (config.crop or config.flip or config.cutout):
         return None
@@ -85,13 +85,13 @@ def draw_augmentation(
 def crop_and_flip(
     images: torch.Tensor, padding: int, offsets: torch.Tensor, flipped: torch.Tensor
 ) -> torch.Tensor:
-    """Pad with 0, cut each image out at its offset at its old size, mirror where asked.
+    """Pad with 0, crop each image at its offset to its old size, and mirror some of them.
 
     Args:
-        images: n × channels × height × width.
+        images: images, n × channels × height × width.
         padding: pixels on every side.
-        offsets: row and column of the cut in the padded image, n × 2.
-        flipped: which are mirrored left to right, n.
+        offsets: row and column of the crop in the padded image, n × 2.
+        flipped: mask of the images to mirror left to right, n.
     """
     number, channels, height, width = images.shape
     padded = functional.pad(images, (padding,) * 4)
@@ -107,12 +107,12 @@ def crop_and_flip(
 
 
 def cut_out(images: torch.Tensor, side: int, centres: torch.Tensor) -> torch.Tensor:
-    """Set a square of each image to 0; what lies outside the image is not there to be set.
+    """Set a square of each image to 0, clipped at the border of the image.
 
     Args:
-        images: n × channels × height × width.
-        side: of the square, in pixels; it begins side // 2 before the centre.
-        centres: row and column, n × 2.
+        images: images, n × channels × height × width.
+        side: side of the square, in pixels; it begins side // 2 before the centre.
+        centres: row and column of the centres, n × 2.
     """
     inside = []
     for axis, length in enumerate(images.shape[-2:]):

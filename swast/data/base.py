@@ -1,4 +1,4 @@
-"""What a data set is to the trainer."""
+"""In-memory form of a data set."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ Images: TypeAlias = NDArray[np.float32] | NDArray[np.uint8] | ImageFiles
 
 @dataclass(frozen=True)
 class Colours:
-    """Mean and standard deviation of each channel, in the units in which images are stored."""
+    """Mean and standard deviation of each channel, in the units of the stored images."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
     def normaliser(self, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
-        """(x − mean) / std by channel, as float32, of n × channels × height × width on a device.
+        """Return a function that computes (x − mean) / std by channel, as float32, on a device.
 
-        Made once for many batches: what it takes to a GPU, the GPU is waited for.
+        Its input is n × channels × height × width. Reuse it for many batches: making it copies to
+        the device, which waits for a GPU.
         """
         mean, std = (
             torch.tensor(values, device=device).view(1, -1, 1, 1)
@@ -36,13 +37,13 @@ class Colours:
 
 @dataclass(frozen=True)
 class ArrayData:
-    """A data set as plain arrays, or files that act as such, to be shared between processes.
+    """Data set of plain arrays, or of files with the same interface; processes can share it.
 
     Images are n × channels × height × width: float32, already normalised (``colours`` is None),
     or uint8, to be normalised on the training device. Labels are int64 in [0, num_classes).
-    ``clean_train`` holds the training labels before noise, for diagnosis only. ``classes`` are
-    the names of the classes, where they have names. ``removed`` is what float images have been
-    normalised by, in the units that they had before.
+    ``clean_train`` holds the training labels before noise, for diagnosis only. ``classes`` holds
+    the names of the classes, if they have names. ``removed`` is the mean and standard deviation
+    by which float images have been normalised, in their original units.
     """
 
     num_classes: int
@@ -69,9 +70,9 @@ class ArrayData:
 
     @property
     def class_counts(self) -> list[int]:
-        """Training samples a class, by label as given (noise included)."""
+        """Training samples per class, by given label (noise included)."""
         return [int(count) for count in np.bincount(self.train_labels, minlength=self.num_classes)]
 
     def with_train_labels(self, labels: NDArray[np.int64]) -> ArrayData:
-        """The same data under other training labels; the clean ones stay."""
+        """Return the same data with other training labels; the clean labels are kept."""
         return replace(self, train_labels=labels)

@@ -1,4 +1,4 @@
-"""A data set from its published parts: split, decoded where it fits, its colours measured."""
+"""Assembly of a data set from its published parts: split, decoding, and normalisation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from swast.errors import DataError
 
 SPLIT_SEED = 0
 MEASURED = 5_000
-"""Training images that mean and standard deviation are computed from, evenly spaced."""
+"""Number of evenly spaced training images for computing mean and standard deviation."""
 BLOCK = 100
-"""Images that are looked at together while measuring."""
+"""Images per block in that computation."""
 
 Pixels: TypeAlias = NDArray[np.uint8] | ImageFiles
 
@@ -33,13 +33,13 @@ class Part:
     labels: NDArray[np.int64]
 
     def take(self, places: NDArray[np.intp]) -> Part:
-        """Those at some places."""
+        """Return the images and labels at some positions."""
         return Part(self.images[places], self.labels[places])
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The parts of a data set as published; without validation, it is split off the training."""
+    """Published parts of a data set; ``val`` is None if it is to be split off ``train``."""
 
     train: Part
     test: Part
@@ -53,18 +53,19 @@ def assemble(
     loading: LoadingConfig,
     colours: Colours | None = None,
 ) -> ArrayData:
-    """A data set from its parts.
+    """Assemble a data set from its parts.
 
-    Where no validation part is given it is split off the training part, stratified by class, at a
-    fixed seed whatever the run's. Files are decoded if all of them fit the share of the machine's
-    memory that is set; else they stay files. Float images are normalised here, others in training.
+    If there is no validation part, it is split off the training part, stratified by class, with a
+    fixed seed that does not depend on the run's. Files are decoded if all of them fit into
+    ``loading.memory_share`` of the machine's memory; otherwise they stay files. Float images are
+    normalised here, uint8 images during training.
 
     Args:
-        name: of the data set, for errors.
+        name: name of the data set, for errors.
         classes: the names of the classes, in the order of their labels.
         parts: images and labels.
-        loading: how to read them.
-        colours: published mean and standard deviation; measured in the training part where absent.
+        loading: settings for reading.
+        colours: published mean and standard deviation; measured on the training part if absent.
 
     Raises:
         DataError: a class has too few training images to be split, or a file is damaged.
@@ -98,7 +99,7 @@ def assemble(
 def split(
     name: str, classes: Sequence[str], labels: NDArray[np.int64], fraction: float
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places of training and validation samples, each in ascending order.
+    """Split a training part; return ascending positions of training and validation samples.
 
     Of every class of n samples, round(fraction · n) are held out, at least 1 and at most n − 1.
 
@@ -120,7 +121,7 @@ def split(
 
 
 def _in_memory(parts: Sequence[Part], loading: LoadingConfig) -> list[Part]:
-    """The parts, their files decoded if all fit."""
+    """Return the parts, with files decoded if all parts fit into memory."""
     room = loading.memory_share * memory(torch.device("cpu"))
     if sum(part.images.nbytes for part in parts) > room:
         return list(parts)
@@ -133,7 +134,7 @@ def _in_memory(parts: Sequence[Part], loading: LoadingConfig) -> list[Part]:
 
 
 def measure(images: Images) -> Colours:
-    """Mean and standard deviation of each channel of uint8 images, exactly, from 5,000 of them."""
+    """Compute mean and standard deviation by channel from at most 5,000 uint8 images, exactly."""
     places = np.unique(np.linspace(0, len(images) - 1, min(MEASURED, len(images))).astype(np.intp))
     counts = np.zeros((images.shape[1], 256), dtype=np.int64)
     for block in np.split(places, range(BLOCK, len(places), BLOCK)):
@@ -148,7 +149,7 @@ def measure(images: Images) -> Colours:
 
 
 def _normalised(parts: Sequence[Part]) -> tuple[list[Part], Colours]:
-    """Float images by the mean and standard deviation of each channel of the first part."""
+    """Normalise float images by the first part's mean and standard deviation by channel."""
     first = np.asarray(parts[0].images, dtype=np.float64)
     mean = first.mean(axis=(0, 2, 3), keepdims=True)
     std = first.std(axis=(0, 2, 3), keepdims=True)

@@ -1,8 +1,8 @@
-"""cifar10 and cifar100: 60,000 pictures, 32 × 32, RGB, 10 or 100 classes, 10,000 for test.
+"""cifar10 and cifar100: 60,000 images, 32 × 32, RGB, 10 or 100 classes, 10,000 for test.
 
-Read from the "python version" as published and as torchvision lays it out:
-``cifar-10-batches-py/`` and ``cifar-100-python/``. Its files are pickles; they are read by a
-reader that makes arrays and plain values and runs no code.
+The files are the published "python version", in torchvision's layout: ``cifar-10-batches-py/``
+and ``cifar-100-python/``. They are pickles; the reader here makes only arrays and plain values,
+and runs no code.
 
 Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
@@ -27,7 +27,7 @@ from swast.errors import DataError
 
 @dataclass(frozen=True)
 class Layout:
-    """How one of the two is published."""
+    """File layout of one of the two data sets."""
 
     name: str
     torchvision: str
@@ -62,7 +62,7 @@ CIFAR100 = Layout(
 
 
 def load(layout: Layout, loading: LoadingConfig, places: Places) -> ArrayData:
-    """CIFAR-10 or CIFAR-100, validation split off the training images.
+    """Load CIFAR-10 or CIFAR-100; validation is split off the training images.
 
     Raises:
         DataError: the files are missing or damaged.
@@ -93,10 +93,10 @@ load_cifar100 = partial(load, CIFAR100)
 
 
 def _batch(path: Path, labels_name: str, num_classes: int) -> Part:
-    """The images and labels in a file.
+    """Read the images and labels in a file.
 
     Raises:
-        DataError: the file is not as published.
+        DataError: the file does not have the published form.
     """
     images = _field(path, "data", np.ndarray)
     labels = np.asarray(_field(path, labels_name, list))
@@ -109,10 +109,10 @@ def _batch(path: Path, labels_name: str, num_classes: int) -> Part:
 
 
 def _field(path: Path, name: str, kind: type) -> Any:  # noqa: ANN401
-    """A field of the dictionary in a file.
+    """Read a field of the dictionary in a file.
 
     Raises:
-        DataError: the file is damaged or lacks it.
+        DataError: the file is damaged, or has no such field.
     """
     content = read_pickle(path)
     found = content.get(name, content.get(name.encode()))
@@ -122,10 +122,10 @@ def _field(path: Path, name: str, kind: type) -> Any:  # noqa: ANN401
 
 
 def read_pickle(path: Path) -> Mapping[object, object]:
-    """The dictionary of arrays and plain values in a pickle.
+    """Read a pickled dictionary of arrays and plain values.
 
     Raises:
-        DataError: the file is damaged, or holds anything else.
+        DataError: the file is damaged, or contains anything else.
     """
     try:
         with path.open("rb") as file:
@@ -135,12 +135,12 @@ def read_pickle(path: Path) -> Mapping[object, object]:
     except (AttributeError, IndexError, KeyError, MemoryError, OverflowError) as error:
         raise DataError(f"{path}: is damaged: {type(error).__name__}") from error
     if not isinstance(content, Mapping):
-        raise DataError(f"{path}: is damaged: it holds no dictionary")
+        raise DataError(f"{path}: is damaged: it does not hold a dictionary")
     return content
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Reads NumPy arrays and plain values, and runs no code."""
+    """Unpickler for NumPy arrays and plain values that runs no other code."""
 
     ALLOWED = frozenset(
         {
@@ -153,10 +153,10 @@ class ArrayUnpickler(pickle.Unpickler):
     )
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
-        """What a pickle may call.
+        """Return an allowed class or function.
 
         Raises:
-            UnpicklingError: anything else.
+            UnpicklingError: it is not allowed.
         """
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")

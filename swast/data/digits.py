@@ -1,9 +1,9 @@
-"""digits: 1,797 handwritten digits of 8 × 8 pixels, shipped inside scikit-learn.
+"""digits: 1,797 handwritten digits of 8 × 8 pixels, included in scikit-learn.
 
-Split 64 / 16 / 20 % into train, validation and test (1,149 / 288 / 360 images), stratified by
-class with scikit-learn's `train_test_split` at random state 0, whatever the run's seed. Pixels
-are divided by their maximum, 16, and normalised with the mean and standard deviation of the
-training part.
+They are split 64 / 16 / 20 % into train, validation and test (1,149 / 288 / 360 images),
+stratified by class, with scikit-learn's `train_test_split` at random state 0, independent of the
+run's seed. Pixels are divided by their maximum, 16, and normalised with the mean and standard
+deviation of the training part.
 
 Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998.
 """
@@ -21,7 +21,7 @@ SPLIT_SEED = 0
 
 
 def load(_loading: LoadingConfig, _places: Places) -> ArrayData:
-    """The digits data, split; they need no place, and their split is fixed.
+    """Load the digits data; the split is fixed, and no files are needed.
 
     Raises:
         DataError: scikit-learn is not installed.

@@ -1,8 +1,8 @@
-"""fashion-mnist: 70,000 pictures of clothes, 28 × 28, grey, 10 classes, 10,000 of them for test.
+"""fashion-mnist: 70,000 images of clothes, 28 × 28, grey, 10 classes, 10,000 of them for test.
 
-Read from the four IDX files, packed (.gz) or not, in torchvision's layout
-(``FashionMNIST/raw/``) or in any of ``fashion-mnist/``, ``FashionMNIST/`` or the root itself,
-as Debian's package ``dataset-fashion-mnist`` puts them.
+The files are the four IDX files, compressed (.gz) or not, in torchvision's layout
+(``FashionMNIST/raw/``) or in ``fashion-mnist/``, ``FashionMNIST/`` or the root itself. Debian's
+package ``dataset-fashion-mnist`` also uses one of these.
 
 Source: H. Xiao, K. Rasul, R. Vollgraf, "Fashion-MNIST", arXiv 1708.07747, 2017.
 """
@@ -41,16 +41,16 @@ FILES = tuple(
 WANTED = Wanted(
     "fashion-mnist",
     ("FashionMNIST/raw", "FashionMNIST", "fashion-mnist", "."),
-    f"{', '.join(FILES)} in FashionMNIST/raw/, packed as .gz or not",
+    f"{', '.join(FILES)} in FashionMNIST/raw/, as .gz or not",
     "--download fetches it, and Debian's package dataset-fashion-mnist has it",
     "FashionMNIST",
 )
 UBYTE = 8
-"""The code that IDX has for unsigned bytes."""
+"""IDX's type code for unsigned bytes."""
 
 
 def load(loading: LoadingConfig, places: Places) -> ArrayData:
-    """The Fashion-MNIST data, validation split off the training images.
+    """Load Fashion-MNIST; validation is split off the training images.
 
     Raises:
         DataError: the files are missing or damaged.
@@ -62,7 +62,7 @@ def load(loading: LoadingConfig, places: Places) -> ArrayData:
 
 
 def _files(folder: Path) -> list[Path] | None:
-    """The four files in a folder, if they are all there."""
+    """Return the four files in a folder, or None if one is missing."""
     found = [
         path for name in FILES for path in [folder / name, folder / f"{name}.gz"] if path.is_file()
     ]
@@ -71,18 +71,16 @@ def _files(folder: Path) -> list[Path] | None:
 
 
 def _part(files: list[Path], arrays: list[NDArray[np.uint8]]) -> Part:
-    """Images and labels, if they fit one another."""
+    """Make a part of images and labels, after checking that they match."""
     images, labels = arrays
     right = images.ndim == 3 and labels.shape == (len(images),) and len(images) > 0
     if not right or labels.max() >= len(CLASSES):
-        raise DataError(
-            f"data {WANTED.name!r}: {files[0].parent}: images and labels do not fit together"
-        )
+        raise DataError(f"data {WANTED.name!r}: {files[0].parent}: images and labels do not match")
     return Part(images[:, None], labels.astype(np.int64))
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array in an IDX file of unsigned bytes.
+    """Read the array in an IDX file of unsigned bytes.
 
     Raises:
         DataError: the file is damaged or of another kind.
@@ -97,5 +95,5 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     start = 4 + 4 * axes
     shape = np.frombuffer(content[4:start], dtype=">u4").tolist() if len(content) > start else []
     if not axes or len(content) != start + math.prod(shape):
-        raise DataError(f"{path}: is damaged, or no IDX file of bytes")
+        raise DataError(f"{path}: is damaged, or is not an IDX file of bytes")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

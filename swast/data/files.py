@@ -1,4 +1,4 @@
-"""Image files that act as one array of pictures, decoded when they are read."""
+"""Image files with the interface of one array, decoded on reading."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 TOGETHER = 64
-"""Files that a worker decodes in one go."""
+"""Files per decoding job."""
 SMALL = 64 * 64
-"""Pixels of a picture below which threads only wait for each other, Python's part being larger."""
+"""Pixels of an image below which decoding uses one thread; more would wait for Python's lock."""
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """n pictures in files, read as uint8 RGB, n × 3 × height × width.
+    """Array interface to n image files, read as uint8 RGB, n × 3 × height × width.
 
     Attributes:
-        root: the folder that they lie under.
+        root: the folder of the files.
         names: their paths in it, n.
-        height, width: of every picture.
-        shorter: what the shorter side is scaled to before the middle is cut out; 0 takes pictures
-            as they are, and refuses those of another size.
+        height, width: size of every image.
+        shorter: length to which the shorter side is scaled before the centre is cropped. 0 leaves
+            images unchanged; reading then fails for images of another size.
     """
 
     root: Path
@@ -44,10 +44,10 @@ class ImageFiles:
 
     @classmethod
     def of(cls, root: Path, names: Sequence[str], side: int, shorter: int = 0) -> ImageFiles:
-        """Files whose pictures are cut to ``side`` × ``side``, or as large as the first is at 0.
+        """Make an array of files cropped to ``side`` × ``side``, or of the first's size at 0.
 
         Raises:
-            DataError: the size is to be that of the first, and it is no picture.
+            DataError: ``side`` is 0 and the first file is not an image.
         """
         if side:
             return cls(root, tuple(names), side, side, shorter or side)
@@ -59,29 +59,29 @@ class ImageFiles:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """The shape of all pictures as one array."""
+        """Shape of all images as one array."""
         return len(self), 3, self.height, self.width
 
     @property
     def dtype(self) -> np.dtype[np.uint8]:
-        """The type of a pixel."""
+        """Type of a pixel."""
         return np.dtype(np.uint8)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that all pictures take decoded."""
+        """Bytes of all images when decoded."""
         return len(self) * 3 * self.height * self.width
 
     def __getitem__(self, places: NDArray[np.intp] | slice) -> ImageFiles:
-        """The files at some places, still files."""
+        """Return the files at some positions, without reading them."""
         chosen = range(len(self))[places] if isinstance(places, slice) else places
         return replace(self, names=tuple(self.names[place] for place in chosen))
 
     def read(self, places: NDArray[np.intp], out: NDArray[Any]) -> None:
-        """Decode the pictures at some places into an array.
+        """Decode the images at some positions into an array.
 
         Raises:
-            DataError: naming the file that is missing, damaged, no picture, or of another size.
+            DataError: a file is missing, damaged, not an image, or of another size.
         """
         for row, place in enumerate(places):
             path = self.root / self.names[place]
@@ -90,15 +90,15 @@ class ImageFiles:
                 raise DataError(
                     f"{path}: is {picture.shape[2]} × {picture.shape[1]} pixels, and "
                     f"{self.root / self.names[0]} is {self.width} × {self.height}; "
-                    "loading.image_size brings all to one size"
+                    "loading.image_size scales all to one size"
                 )
             out[row] = picture
 
     def decoded(self, workers: int) -> NDArray[np.uint8]:
-        """All pictures as an array.
+        """Decode all images into an array.
 
         Raises:
-            DataError: as `read`.
+            DataError: as in `read`.
         """
         out = np.empty(self.shape, dtype=np.uint8)
         places = np.split(np.arange(len(self)), range(TOGETHER, len(self), TOGETHER))
@@ -113,17 +113,18 @@ class ImageFiles:
 
 
 def decode(path: Path, shorter: int = 0, size: tuple[int, int] = (0, 0)) -> NDArray[np.uint8]:
-    """The picture in a file, as RGB, 3 × height × width.
+    """Decode an image file as RGB, 3 × height × width.
 
-    Grey, palette and CMYK pictures become RGB; transparency is dropped.
+    Grey, palette and CMYK images become RGB; transparency is dropped.
 
     Args:
-        path: of the file, in any format that Pillow reads.
-        shorter: what the shorter side is scaled to, bilinearly with antialiasing; 0 for no change.
-        size: height and width of the middle that is cut out, where the picture is scaled.
+        path: the file, in any format that Pillow reads.
+        shorter: length to which the shorter side is scaled, bilinearly with antialiasing; 0 for
+            no scaling.
+        size: height and width of the centre crop after scaling.
 
     Raises:
-        DataError: the file is missing, damaged or no picture.
+        DataError: the file is missing, damaged or not an image.
     """
     from PIL import Image
 
@@ -135,7 +136,7 @@ def decode(path: Path, shorter: int = 0, size: tuple[int, int] = (0, 0)) -> NDAr
         reason = (
             (str(error) or "it is damaged").replace(repr(str(path)), "the file").splitlines()[0]
         )
-        raise DataError(f"{path}: cannot be read as a picture: {reason}") from None
+        raise DataError(f"{path}: cannot be read as an image: {reason}") from None
     if shorter:
         scale = shorter / min(picture.size)
         width, height = (max(shorter, round(side * scale)) for side in picture.size)
@@ -146,25 +147,25 @@ def decode(path: Path, shorter: int = 0, size: tuple[int, int] = (0, 0)) -> NDAr
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
-    """A picture in RGB.
+    """Convert an image to RGB.
 
     Raises:
-        ValueError: it has more than 8 bits a channel, which would be cut off.
+        ValueError: it has more than 8 bits per channel, which the conversion would lose.
     """
     if picture.mode == "RGB":
         return picture
     if picture.mode.startswith(("I", "F")):
-        raise ValueError(f"it has pixels of kind {picture.mode}, not of 8 bits a channel")
+        raise ValueError(f"it has pixels of kind {picture.mode}, not of 8 bits per channel")
     if picture.mode == "P":
-        picture = picture.convert("RGBA")  # its transparency, if any, may be of a kind of its own
+        picture = picture.convert("RGBA")  # a palette may contain transparency
     return picture.convert("RGB")
 
 
 def list_images(root: Path, folder: str) -> list[str]:
-    """The images under a folder, deeper ones too, as sorted paths in ``root``; hidden ones not.
+    """List the images under a folder recursively, as sorted paths in ``root``; skip hidden ones.
 
     Raises:
-        DataError: another file lies among them.
+        DataError: there is a file that is not an image.
     """
     found = []
     for where, folders, files in os.walk(root / folder):
@@ -175,6 +176,8 @@ def list_images(root: Path, folder: str) -> list[str]:
                 continue
             if not name.lower().endswith(SUFFIXES):
                 path = Path(where, name)
-                raise DataError(f"{path}: is no picture ({' '.join(SUFFIXES)}); move it elsewhere")
+                raise DataError(
+                    f"{path}: is not an image ({' '.join(SUFFIXES)}); move it elsewhere"
+                )
             found.append(f"{inside}/{name}")
     return sorted(found)

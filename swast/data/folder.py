@@ -1,8 +1,9 @@
-"""folder:PATH: pictures in a folder a class, below ``train/`` and ``test/`` or ``val/``.
+"""folder:PATH: images in one folder per class, below ``train/`` and ``test/`` or ``val/``.
 
-With both, ``val/`` validates and ``test/`` tests. With one of them, that one is the test part,
-as with ImageNet's ``val/``, and validation is split off ``train/``. Classes are numbered in the
-order of their folders' names, as torchvision's ``ImageFolder`` does. Hidden files are passed over.
+If both exist, ``val/`` is the validation part and ``test/`` the test part. If only one exists, it
+is the test part, as ImageNet's ``val/``, and validation is split off ``train/``. Classes are
+numbered in the order of their folders' names, as in torchvision's ``ImageFolder``. Hidden files
+are skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from swast.errors import DataError
 
 @dataclass(frozen=True)
 class Listing:
-    """Pictures of one part, by path, and their labels."""
+    """Paths and labels of the images of one part."""
 
     names: Sequence[str]
     labels: Sequence[int]
@@ -31,12 +32,12 @@ class Listing:
 
 @dataclass(frozen=True)
 class Tree:
-    """Pictures in files.
+    """Folder of images with its classes and parts.
 
     Attributes:
-        root: the folder that all lie under.
+        root: the folder of all files.
         classes: the names of the classes, in the order of their labels.
-        listings: of ``train``, and of ``test`` or ``val`` or both.
+        listings: the images of ``train``, and of ``test`` or ``val`` or both.
     """
 
     root: Path
@@ -45,10 +46,10 @@ class Tree:
 
 
 def load(path: str, loading: LoadingConfig, places: Places) -> ArrayData:
-    """The pictures in a folder.
+    """Load the images in a folder.
 
     Raises:
-        DataError: it is not laid out as above, or a file is damaged or of another size.
+        DataError: it does not have the layout above, or a file is damaged or of another size.
     """
     name = f"folder:{path}"
     wanted = Wanted(name, (path,), "train/ and test/ or val/, each a folder a class", "")
@@ -69,14 +70,14 @@ def from_files(
     shorter: int = 0,
     colours: Colours | None = None,
 ) -> ArrayData:
-    """A data set of files.
+    """Make a data set of image files.
 
     Args:
-        name: of the data set, for errors.
+        name: name of the data set, for errors.
         tree: the files.
-        loading: how to read them.
-        shorter: what the shorter side is scaled to; ``loading.image_size`` at 0.
-        colours: published mean and standard deviation; measured where absent.
+        loading: settings for reading.
+        shorter: length to which the shorter side is scaled; ``loading.image_size`` if 0.
+        colours: published mean and standard deviation; measured if absent.
 
     Raises:
         DataError: a file is damaged or of another size.
@@ -97,10 +98,10 @@ def from_files(
 
 
 def class_folders(root: Path, part: str) -> list[str]:
-    """The names of the class folders of a part, sorted; hidden ones not.
+    """Return the sorted names of the class folders of a part, without hidden ones.
 
     Raises:
-        DataError: there is none.
+        DataError: there are no class folders.
     """
     folders = [each for each in (root / part).iterdir() if each.is_dir()]
     names = sorted(each.name for each in folders if not each.name.startswith("."))
@@ -110,29 +111,29 @@ def class_folders(root: Path, part: str) -> list[str]:
 
 
 def list_part(root: Path, part: str, classes: Sequence[str]) -> Listing:
-    """The pictures of a part whose class folders are known.
+    """List the images of a part that must have the given classes.
 
     Raises:
-        DataError: its folders are others, one is empty, or a file is no picture.
+        DataError: its class folders differ, one is empty, or a file is not an image.
     """
     there = class_folders(root, part)
     missing, strange = sorted(set(classes) - set(there)), sorted(set(there) - set(classes))
     if missing or strange:
         said = [f"lacks {_some(missing)}"] if missing else []
-        said += [f"has {_some(strange)}, which train/ has not"] if strange else []
+        said += [f"has {_some(strange)}, which train/ lacks"] if strange else []
         raise DataError(f"{root / part}: {' and '.join(said)}; all parts need the same classes")
     names: list[str] = []
     labels: list[int] = []
     for label, title in enumerate(classes):
         found = list_images(root, f"{part}/{title}")
         if not found:
-            raise DataError(f"{root / part / title}: has no pictures")
+            raise DataError(f"{root / part / title}: has no images")
         names += found
         labels += [label] * len(found)
     return Listing(names, labels)
 
 
 def _some(names: Sequence[str]) -> str:
-    """A few names, and how many more there are."""
+    """Format up to three names, and the number of further ones."""
     shown = ", ".join(repr(name) for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

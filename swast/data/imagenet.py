@@ -1,12 +1,13 @@
-"""imagenet: ILSVRC 2012, 1.28 million training and 50,000 validation pictures, 1,000 classes.
+"""imagenet: ILSVRC 2012, 1.28 million training and 50,000 validation images, 1,000 classes.
 
-Read from ``imagenet/`` (or ``ILSVRC2012/``) with ``train/WNID/*.JPEG`` and ``val/WNID/*.JPEG``, as
-torchvision unpacks the published archives, or from Kaggle's layout: ``ILSVRC/Data/CLS-LOC/`` with
-``train/WNID/`` and a flat ``val/``, and ``LOC_val_solution.csv`` beside ``ILSVRC/``. The published
-test part has no labels, so ``val/`` is the test part, and validation is split off ``train/``.
+The files are in ``imagenet/`` (or ``ILSVRC2012/``) with ``train/WNID/*.JPEG`` and
+``val/WNID/*.JPEG``, as torchvision unpacks the published archives, or in Kaggle's layout:
+``ILSVRC/Data/CLS-LOC/`` with ``train/WNID/`` and a flat ``val/``, and ``LOC_val_solution.csv``
+beside ``ILSVRC/``. The published test part has no labels, so ``val/`` is the test part, and
+validation is split off ``train/``.
 
-The shorter side is scaled to 8/7 of ``loading.image_size`` (224 where that is 0, so to 256), and
-the middle is cut out. Mean and standard deviation are those that torchvision's models use.
+The shorter side is scaled to 8/7 of ``loading.image_size`` (by default 224, so to 256), and the
+centre is cropped. Mean and standard deviation are those of torchvision's models.
 
 Source: O. Russakovsky et al., "ImageNet Large Scale Visual Recognition Challenge", IJCV 2015.
 """
@@ -32,12 +33,12 @@ WANTED = Wanted(
     ("imagenet", "ILSVRC2012", "."),
     "imagenet/ with train/WNID/*.JPEG and val/WNID/*.JPEG, or Kaggle's ILSVRC/ and "
     "LOC_val_solution.csv",
-    "ask for it at https://image-net.org",
+    "request it at https://image-net.org",
 )
 
 
 def load(loading: LoadingConfig, places: Places) -> ArrayData:
-    """The ImageNet data.
+    """Load ImageNet.
 
     Raises:
         DataError: the files are missing or damaged.
@@ -55,7 +56,7 @@ def load(loading: LoadingConfig, places: Places) -> ArrayData:
 
 
 def _root(folder: Path) -> tuple[Path, Path | None] | None:
-    """The folder of ``train/`` and ``val/``, and Kaggle's solution if it is laid out so."""
+    """Return the folder of ``train/`` and ``val/``, and Kaggle's solution in Kaggle's layout."""
     if folder.name and (folder / "train").is_dir() and (folder / "val").is_dir():
         return folder, None
     solution = folder / SOLUTION
@@ -65,10 +66,10 @@ def _root(folder: Path) -> tuple[Path, Path | None] | None:
 
 
 def _solved(solution: Path, classes: list[str]) -> Listing:
-    """The pictures of a flat ``val/``, and the labels that Kaggle's solution gives them.
+    """List the images of a flat ``val/``, with labels from Kaggle's solution.
 
     Raises:
-        DataError: a row is damaged, or none is there.
+        DataError: a row is damaged, or there are none.
     """
     known = {wnid: label for label, wnid in enumerate(classes)}
     names, labels = list[str](), list[int]()
@@ -78,9 +79,9 @@ def _solved(solution: Path, classes: list[str]) -> Listing:
             if number == 1 and wnid == "PredictionString":
                 continue
             if wnid not in known:
-                raise DataError(f"{solution}: line {number} does not name a picture and a class")
+                raise DataError(f"{solution}: line {number} does not name an image and a class")
             names.append(f"val/{row[0]}.JPEG")
             labels.append(known[wnid])
     if not names:
-        raise DataError(f"{solution}: names no pictures")
+        raise DataError(f"{solution}: names no images")
     return Listing(names, labels)

@@ -1,7 +1,7 @@
-"""Label noise, injected once into the training labels by the run's seed.
+"""Label noise, added once to the training labels, by the run's seed.
 
 Sources: both kinds as in B. Han et al., "Co-teaching", NeurIPS 2018 (arXiv 1804.06872); pair flips
-of G. Patrini et al., CVPR 2017 (arXiv 1609.03683).
+from G. Patrini et al., CVPR 2017 (arXiv 1609.03683).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ Noise = Callable[[NDArray[np.int64], int, float, int], NDArray[np.int64]]
 def symmetric(
     labels: NDArray[np.int64], num_classes: int, rate: float, seed: int
 ) -> NDArray[np.int64]:
-    """Replace round(rate · n) labels, drawn evenly, by one of the other classes, drawn evenly."""
+    """Replace round(rate · n) random labels by one of the other classes, uniformly."""
     return _moved(labels, num_classes, rate, seed, num_classes - 1)
 
 
 def pair_flip(
     labels: NDArray[np.int64], num_classes: int, rate: float, seed: int
 ) -> NDArray[np.int64]:
-    """Replace round(rate · n) labels, drawn evenly, by the next class; after the last, the first.
+    """Replace round(rate · n) random labels by the next class; the first follows the last.
 
-    The labels replaced are those that symmetric noise of the same seed replaces.
+    The replaced labels are the same as with symmetric noise of the same seed.
     """
     return _moved(labels, num_classes, rate, seed, 1)
 
@@ -36,7 +36,7 @@ def pair_flip(
 def _moved(
     labels: NDArray[np.int64], num_classes: int, rate: float, seed: int, most: int
 ) -> NDArray[np.int64]:
-    """Move round(rate · n) labels, drawn evenly, on by 1 to ``most`` classes, drawn evenly."""
+    """Shift round(rate · n) random labels by 1 to ``most`` classes, uniformly."""
     random = np.random.default_rng(derive(seed, "noise"))
     noisy = labels.copy()
     chosen = random.choice(len(labels), size=round(rate * len(labels)), replace=False)

@@ -1,7 +1,7 @@
 """npz:PATH: arrays in a NumPy archive: ``x_train``, ``y_train``, ``x_test``, ``y_test``.
 
-``x_val`` and ``y_val`` may be there too; otherwise validation is split off the training part.
-`from_arrays` says what the arrays must be.
+``x_val`` and ``y_val`` are optional; without them, validation is split off the training part.
+The form of the arrays is documented at `from_arrays`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ OPTIONAL = ("x_val", "y_val")
 
 
 def load(path: str, loading: LoadingConfig, places: Places) -> ArrayData:
-    """The arrays in an archive.
+    """Load the arrays in an archive.
 
     Raises:
-        DataError: the file is missing or damaged, or its arrays are not as they must be.
+        DataError: the file is missing or damaged, or its arrays do not have the required form.
     """
     wanted = Wanted(f"npz:{path}", (path,), f"a NumPy archive of {', '.join(KEYS)}", "")
     file = places.locate_path(wanted, lambda at: at if at.is_file() else None)
@@ -43,10 +43,10 @@ def load(path: str, loading: LoadingConfig, places: Places) -> ArrayData:
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray[Any, Any]]:
-    """The arrays of a data set in an archive; others in it are not read.
+    """Read the arrays of a data set from an archive; other arrays in it are not read.
 
     Raises:
-        DataError: it is no archive, is damaged, or holds Python objects.
+        DataError: the file is not an archive, is damaged, or contains Python objects.
     """
     try:
         with path.open("rb") as file:

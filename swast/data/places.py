@@ -1,4 +1,4 @@
-"""Where data sets are looked for."""
+"""Search paths of data sets, and downloads."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import TypeVar
 from swast.errors import DataError
 
 SYSTEM = Path("/usr/share/datasets")
-"""Where Debian's packages put data sets."""
+"""Folder of data sets from Debian's packages."""
 
 T = TypeVar("T")
 Look = Callable[[Path], T | None]
-"""Looks into a folder; returns None if the data are not there."""
+"""Function that looks for data in a folder and returns None if they are not there."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for.
+    """Description of a data set to search for.
 
     Attributes:
-        name: of the data set.
-        folders: where it may lie under a root.
-        layout: what is expected there.
-        remedy: how to get it.
-        torchvision: the class of torchvision's that downloads it, if there is one.
+        name: its name.
+        folders: folders under a root that may contain it.
+        layout: the expected files, in words for errors.
+        remedy: advice on how to get it, for errors.
+        torchvision: the class of torchvision that downloads it, if there is one.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Places:
-    """Folders that may hold data sets, the first looked at first.
+    """Search path of data sets.
 
     Attributes:
-        roots: the folders; a download goes into the first.
-        download: whether what is missing may be downloaded.
+        roots: the folders, in order of search; downloads go into the first.
+        download: whether a missing data set may be downloaded.
     """
 
     roots: tuple[Path, ...]
@@ -53,15 +53,15 @@ class Places:
     def find(
         cls, data_dir: Path | None = None, home: Path | None = None, *, download: bool = False
     ) -> Places:
-        """The folder given, that in ``SWAST_DATA``, ``HOME/data``, and the system's.
+        """Make the search path: ``data_dir``, ``SWAST_DATA``, ``HOME/data``, the system's folder.
 
         Args:
-            data_dir: as ``--data-dir`` gives it.
-            home: the folder of all state; ``SWAST_HOME``, or ``./swast-home``, where absent.
-            download: whether what is missing may be downloaded.
+            data_dir: the folder of the option ``--data-dir``, if given.
+            home: the folder of all state; ``SWAST_HOME`` or ``./swast-home`` if absent.
+            download: whether a missing data set may be downloaded.
 
         Raises:
-            DataError: the folder given does not exist, and nothing is to be downloaded into it.
+            DataError: ``data_dir`` does not exist, and downloads are off.
         """
         if data_dir is not None and not data_dir.is_dir() and not download:
             raise DataError(f"--data-dir {data_dir}: no such folder")
@@ -71,10 +71,10 @@ class Places:
         return cls((*roots, SYSTEM), download)
 
     def locate(self, wanted: Wanted, look: Look[T]) -> T:
-        """What is found in the first folder that holds a data set, downloaded if that is allowed.
+        """Search the folders for a data set, download it if allowed, and return the result.
 
         Raises:
-            DataError: it is nowhere, or could not be downloaded.
+            DataError: it is not found, or the download failed.
         """
         found = self._search(wanted, look)
         if found is None and self.download and wanted.torchvision:
@@ -85,10 +85,10 @@ class Places:
         return found
 
     def locate_path(self, wanted: Wanted, look: Look[T]) -> T:
-        """What is found at a path of the user's: as it is, or under a root.
+        """Search for data at a user's path, as given or under a root, and return the result.
 
         Raises:
-            DataError: it is nowhere.
+            DataError: they are not found.
         """
         path = Path(wanted.folders[0]).expanduser()
         tried = [path.absolute(), *(root / path for root in self.roots if not path.is_absolute())]
@@ -107,7 +107,7 @@ class Places:
         return None
 
     def _missing(self, wanted: Wanted, looked: tuple[Path, ...] | list[Path]) -> DataError:
-        """The error that says where was looked, what for, and how to get it."""
+        """Return the error with the searched folders, the expected files, and the remedy."""
         remedy = f"; {wanted.remedy}" if wanted.remedy else ""
         return DataError(
             f"data {wanted.name!r}: looked at {', '.join(str(each) for each in looked)}; "
@@ -116,10 +116,10 @@ class Places:
 
 
 def download(wanted: Wanted, root: Path) -> None:
-    """Have torchvision download a data set.
+    """Download a data set with torchvision.
 
     Raises:
-        DataError: it could not.
+        DataError: the download failed.
     """
     from torchvision import datasets
 

@@ -1,9 +1,9 @@
-"""Images and labels as a run reads them: in batches, on the training device, normalised.
+"""Batches of normalised images and labels on the training device.
 
-What fits a set share of the device's memory lies there; the rest streams: threads read batches
-ahead of the training, from memory or from files. Decoding lets go of Python's lock, so threads
-are workers enough, and they end with the epoch, in whatever process it runs. Both ways give the
-same batches, bit for bit.
+Images that fit into a configured share of the device's memory are stored there. Other images are
+streamed: threads read batches ahead of the training, from memory or from files. Threads suffice
+because decoding releases Python's lock, and they end with the epoch. Both ways give the same
+batches, bit for bit.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from swast.data.files import ImageFiles
 from swast.errors import DataError
 
 CHUNK = 1024
-"""Samples that a pass without gradients looks at together, at most."""
+"""Largest number of samples per batch in a pass without gradients."""
 CHUNK_VALUES = 2**24
-"""Values that their images have together, at most: 64 MiB as float32."""
+"""Largest number of values in such a batch: 64 MiB as float32."""
 AHEAD = 3
-"""Batches that are read before they are asked for, where images stream."""
+"""Batches that are read ahead, if images are streamed."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Samples(ABC):
     """Images and labels.
 
     Attributes:
-        labels: on the training device, n.
-        colours: what the images are normalised by; None where they are already.
+        labels: labels on the training device, n.
+        colours: mean and standard deviation for normalisation; None if already normalised.
     """
 
     labels: torch.Tensor
@@ -49,7 +49,7 @@ class Samples(ABC):
 
     @abstractmethod
     def stored(self, parts: Iterable[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """The indices of each part, and the images there as stored, on the training device."""
+        """Yield the indices of each part, and their stored images, on the training device."""
 
     @property
     @abstractmethod
@@ -62,18 +62,18 @@ class Samples(ABC):
     def batches(
         self, parts: Iterable[torch.Tensor], augmentation: Augmentation | None = None
     ) -> Iterator[torch.Tensor]:
-        """The images at the indices of each part, a batch a part, in that order."""
+        """Yield one batch for each part: its normalised, augmented images."""
         normalised = self.colours and self.colours.normaliser(self.labels.device)
         for indices, images in self.stored(parts):
             batch = normalised(images) if normalised else images
             yield batch if augmentation is None else augmentation(batch, indices)
 
     def take(self, indices: torch.Tensor) -> torch.Tensor:
-        """The images at some indices, as one batch."""
+        """Return the images at some indices as one batch."""
         return next(self.batches([indices]))
 
     def scan(self, indices: torch.Tensor | None = None) -> Iterator[torch.Tensor]:
-        """All images, or those at some indices, in order, 1,024 at a time; fewer if large."""
+        """Yield all images, or those at some indices, in batches of 1,024, or fewer if large."""
         chosen = torch.arange(len(self), device=self.labels.device) if indices is None else indices
         values = max(1, int(np.prod(self.shape)))
         return self.batches(chosen.split(min(CHUNK, max(1, CHUNK_VALUES // values))))
@@ -81,7 +81,7 @@ class Samples(ABC):
 
 @dataclass(frozen=True)
 class Resident(Samples):
-    """Images that lie on the training device."""
+    """Samples whose images are stored on the training device."""
 
     images: torch.Tensor
 
@@ -91,14 +91,14 @@ class Resident(Samples):
         return tuple(self.images.shape[1:])
 
     def stored(self, parts: Iterable[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """The indices of each part, and the images there."""
+        """Yield the indices of each part, and their images."""
         for indices in parts:
             yield indices, self.images[indices]
 
 
 @dataclass(frozen=True)
 class Streamed(Samples):
-    """Images in memory or in files, read in threads before they are asked for."""
+    """Samples whose images are streamed: threads read them ahead, from memory or files."""
 
     images: Images
     workers: int
@@ -109,10 +109,10 @@ class Streamed(Samples):
         return tuple(self.images.shape[1:])
 
     def stored(self, parts: Iterable[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """The indices of each part, and the images there.
+        """Yield the indices of each part, and their images.
 
         Raises:
-            DataError: a file is missing, damaged or no picture.
+            DataError: a file is missing, damaged or not an image.
         """
         known = list(parts)
         with ThreadPoolExecutor(self.workers) as pool:
@@ -130,7 +130,7 @@ class Streamed(Samples):
     def _begin(
         self, pool: ThreadPoolExecutor, indices: torch.Tensor, places: NDArray[np.intp]
     ) -> Begun:
-        """Have the workers read a batch, each its share."""
+        """Start reading a batch, divided among the workers."""
         out = np.empty((len(places), *self.shape), dtype=self.images.dtype)
         shares = np.array_split(np.arange(len(places)), max(1, min(self.workers, len(places))))
         jobs = [
@@ -143,21 +143,21 @@ class Streamed(Samples):
 
 @dataclass(frozen=True)
 class Begun:
-    """A batch that is being read."""
+    """Batch that is being read."""
 
     indices: torch.Tensor
     out: NDArray[Any]
     jobs: list[Future[None]]
 
     def on(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-        """The indices and, once they are read, the images on a device."""
+        """Wait for the batch; return its indices and its images on a device."""
         for job in self.jobs:
             job.result()
         return self.indices, torch.from_numpy(self.out).to(device)
 
 
 def on_host(parts: Sequence[torch.Tensor]) -> list[NDArray[np.intp]]:
-    """Indices as arrays, brought over from the device together: each alone would wait for it."""
+    """Copy indices to the host as arrays, in a single transfer."""
     if not parts:
         return []
     ends = np.cumsum([len(indices) for indices in parts])
@@ -165,7 +165,7 @@ def on_host(parts: Sequence[torch.Tensor]) -> list[NDArray[np.intp]]:
 
 
 def read(images: Images, places: NDArray[np.intp], out: NDArray[Any]) -> None:
-    """Copy the images at some places into an array."""
+    """Copy the images at some positions into an array."""
     if isinstance(images, ImageFiles):
         images.read(places, out)
     else:
@@ -179,12 +179,12 @@ def make_samples(
     colours: Colours | None,
     loading: LoadingConfig,
 ) -> Samples:
-    """Samples for a device: on it if they fit their share of its memory, else streaming to it.
+    """Make samples for a device: stored on it if they fit ``memory_share``, else streaming.
 
     Arrays may be read-only.
 
     Raises:
-        DataError: the images are uint8 and nothing says how to normalise them.
+        DataError: the images are uint8 and ``colours`` is None.
     """
     if images.dtype == np.uint8 and colours is None:
         raise DataError("uint8 images need colours; swast.data.from_arrays measures them")
@@ -196,7 +196,7 @@ def make_samples(
 
 
 def memory(device: torch.device) -> int:
-    """Bytes of memory of a device; of the CPU, what the machine or the container has."""
+    """Return the bytes of memory of a device; for the CPU, of the machine or the container."""
     if device.type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory)
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

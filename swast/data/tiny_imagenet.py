@@ -1,8 +1,9 @@
-"""tiny-imagenet: 110,000 labelled pictures, 64 × 64, 200 classes.
+"""tiny-imagenet: 110,000 labelled images, 64 × 64, 200 classes.
 
-Read from ``tiny-imagenet-200/`` as published: ``train/WNID/images/*.JPEG``, ``val/images/*.JPEG``
-with ``val/val_annotations.txt``, and ``wnids.txt``. The published test part has no labels, so
-``val/`` is the test part here, as in most papers, and validation is split off ``train/``.
+The files are in ``tiny-imagenet-200/`` as published: ``train/WNID/images/*.JPEG``,
+``val/images/*.JPEG`` with ``val/val_annotations.txt``, and ``wnids.txt``. The
+published test part has no labels, so ``val/`` is the test part here, as in most papers, and
+validation is split off ``train/``.
 
 Source: Y. Le, X. Yang, "Tiny ImageNet Visual Recognition Challenge", Stanford CS 231N, 2015.
 """
@@ -28,7 +29,7 @@ ANNOTATIONS = "val/val_annotations.txt"
 
 
 def load(loading: LoadingConfig, places: Places) -> ArrayData:
-    """The Tiny ImageNet data.
+    """Load Tiny ImageNet.
 
     Raises:
         DataError: the files are missing or damaged.
@@ -36,13 +37,13 @@ def load(loading: LoadingConfig, places: Places) -> ArrayData:
     root = places.locate(WANTED, _root)
     classes = sorted((root / "wnids.txt").read_text().split())
     if not all(wnid.isalnum() for wnid in classes):
-        raise DataError(f"{root / 'wnids.txt'}: is no list of class names")
+        raise DataError(f"{root / 'wnids.txt'}: is not a list of class names")
     train, labels = list[str](), list[int]()
     for label, wnid in enumerate(classes):
         folder = f"train/{wnid}/images"
         found = list_images(root, folder)
         if not found:
-            raise DataError(f"{root / folder}: has no pictures")
+            raise DataError(f"{root / folder}: has no images")
         train += found
         labels += [label] * len(found)
     listings = {"train": Listing(train, labels), "val": _annotated(root, classes)}
@@ -55,10 +56,10 @@ def _root(folder: Path) -> Path | None:
 
 
 def _annotated(root: Path, classes: list[str]) -> Listing:
-    """The pictures of ``val/`` and the labels that its annotations give them.
+    """List the images of ``val/``, with labels from its annotations.
 
     Raises:
-        DataError: an annotation is damaged, or none is there.
+        DataError: an annotation is damaged, or there are none.
     """
     known = {wnid: label for label, wnid in enumerate(classes)}
     names, labels = list[str](), list[int]()
@@ -66,11 +67,11 @@ def _annotated(root: Path, classes: list[str]) -> Listing:
         words = line.split("\t")
         if len(words) < 2 or words[1] not in known:
             raise DataError(
-                f"{root / ANNOTATIONS}: line {number} does not name a picture and a class of "
+                f"{root / ANNOTATIONS}: line {number} does not name an image and a class of "
                 "wnids.txt"
             )
         names.append(f"val/images/{words[0]}")
         labels.append(known[words[1]])
     if not names:
-        raise DataError(f"{root / ANNOTATIONS}: names no pictures")
+        raise DataError(f"{root / ANNOTATIONS}: names no images")
     return Listing(names, labels)

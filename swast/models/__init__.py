@@ -1,7 +1,7 @@
-"""Networks: ours, a family a file; torchvision's; and your own.
+"""Networks: built-in ones, one file per family; torchvision's; and user-defined ones.
 
 Each is built by a function of the images' shape (channels, height, width) and the number of
-classes. Any network will do that ends in a linear layer: penultimate features are read there.
+classes. A network must end in a linear layer, whose inputs are the penultimate features.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ MODELS: dict[str, Builder] = {
 
 
 def build_model(name: str, input_shape: tuple[int, ...], num_classes: int, seed: int) -> nn.Module:
-    """A network on the CPU, initialised by its own rules from the run's seed alone.
+    """Build a network on the CPU, initialised by its own rules from the run's seed alone.
 
     Raises:
-        ConfigError: there is no such network, or it cannot be trained on such images.
+        ConfigError: there is no such network, or it does not fit the images.
     """
     with seeded(seed, "init"):
         if name in MODELS:
@@ -58,19 +58,19 @@ def build_model(name: str, input_shape: tuple[int, ...], num_classes: int, seed:
             model = build(input_shape, num_classes)
         except ConfigError:
             raise
-        except Exception as error:  # it runs code that is not ours
+        except Exception as error:  # user code can raise anything
             raise ConfigError([f"model {name!r} cannot be built: {first_line(error)}"]) from error
         check_network(name, model, input_shape, num_classes)
         return model
 
 
 def outline(name: str, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """A network to be looked at and not trained: shapes without values, on the meta device.
+    """Build a network for inspection: shapes without values, on the meta device.
 
-    One that cannot be built there is built on the CPU.
+    If it cannot be built there, it is built on the CPU.
 
     Raises:
-        ConfigError: there is no such network, or it cannot be trained on such images.
+        ConfigError: there is no such network, or it does not fit the images.
     """
     try:
         with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""Whether a network that is not ours can be trained here: its head, its input, its output."""
+"""Checks of networks from torchvision and users: head, input and output."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from swast.rng import seeded
 
 @dataclass(frozen=True)
 class Seen:
-    """What came out of trial passes of two images.
+    """Results of trial passes with two images.
 
     Attributes:
-        outputs: of the network, in evaluation and in training mode.
-        heads: inputs of its last linear layer, a call each, in evaluation mode.
+        outputs: outputs of the network, in evaluation and in training mode.
+        heads: inputs of each call of its last linear layer, in evaluation mode.
     """
 
     outputs: tuple[object, object]
@@ -30,10 +30,10 @@ class Seen:
 def check_network(
     name: str, model: nn.Module, input_shape: tuple[int, ...], num_classes: int
 ) -> None:
-    """Try a network on two black images.
+    """Check a network with trial passes of two black images.
 
     Raises:
-        ConfigError: it has no linear head with an output a class, or refuses the images.
+        ConfigError: it has no linear head with one output per class, or fails on the images.
     """
     said = f"model {name!r}"
     try:
@@ -48,17 +48,19 @@ def check_network(
     try:
         with seeded(0, "check"):
             seen = tried(model, lambda copied, device: _passes(copied, device, input_shape))
-    except Exception as error:  # it runs code that is not ours
+    except Exception as error:  # user code can raise anything
         raise ConfigError(
             [f"{said} does not take images of {input_shape}: {first_line(error)}"]
         ) from error
     for output in seen.outputs:
         if not isinstance(output, torch.Tensor) or output.shape != (2, num_classes):
             got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output)
-            raise ConfigError([f"{said} must give a logit a class, (2, {num_classes}), got {got}"])
+            raise ConfigError(
+                [f"{said} must return one logit per class, (2, {num_classes}), got {got}"]
+            )
     if [tuple(hidden.shape) for hidden in seen.heads] != [(2, head.in_features)]:
         raise ConfigError(
-            [f"{said} must use its last linear layer once, on a row of features an image"]
+            [f"{said} must use its last linear layer once, on one row of features per image"]
         )
 
 

@@ -8,7 +8,7 @@ from swast.errors import ConfigError
 
 
 def cnn_small(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Conv 3×3 (16) · ReLU · conv 3×3 (32) · ReLU · max-pool 2 · linear 48 · ReLU · linear.
+    """Build conv 3×3 (16) · ReLU · conv 3×3 (32) · ReLU · max-pool 2 · linear 48 · ReLU · linear.
 
     Args:
         input_shape: channels, height, width; height and width at least 2.

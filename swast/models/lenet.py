@@ -1,7 +1,7 @@
-"""lenet-300-100 and lenet-5: the two small networks on which pruning papers report first.
+"""lenet-300-100 and lenet-5: two small networks that pruning papers commonly use.
 
 Sources: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition",
-1998; with ReLU and max-pooling, as both are trained today.
+1998; here with ReLU and max-pooling, as is common today.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from swast.errors import ConfigError
 
 
 def lenet_300_100(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Linear 300 · ReLU · linear 100 · ReLU · linear, on the flattened image."""
+    """Build linear 300 · ReLU · linear 100 · ReLU · linear, on the flattened image."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(math.prod(input_shape), 300),
@@ -26,10 +26,10 @@ def lenet_300_100(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
 
 def lenet_5(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Conv 5×5 (6) · pool · conv 5×5 (16) · pool · linear 120 · linear 84 · linear.
+    """Build conv 5×5 (6) · pool · conv 5×5 (16) · pool · linear 120 · linear 84 · linear.
 
-    The first convolution pads images under 32 pixels by 2, so that MNIST's 28 give the 32 of the
-    paper: 61,706 parameters.
+    The first convolution pads images smaller than 32 pixels by 2. So MNIST's 28 pixels give the
+    paper's network, with 61,706 parameters.
 
     Args:
         input_shape: channels, height, width; height and width at least 12.

@@ -1,4 +1,4 @@
-"""mlp-small: a perceptron with hidden layers of 256 and 128."""
+"""mlp-small: a multilayer perceptron with hidden layers of 256 and 128 units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 
 def mlp_small(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Linear 256 · ReLU · linear 128 · ReLU · linear, on the flattened image."""
+    """Build linear 256 · ReLU · linear 128 · ReLU · linear, on the flattened image."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(math.prod(input_shape), 256),

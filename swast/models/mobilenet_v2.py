@@ -1,7 +1,7 @@
-"""mobilenet-v2: torchvision's, with strides for the size of the image.
+"""mobilenet-v2: torchvision's network, with strides adapted to the image size.
 
-Images up to 64 pixels keep their resolution in the first convolution and in the second stage,
-where ImageNet's are halved: CIFAR's 32 pixels end as 4 × 4.
+For images up to 64 pixels, the first convolution and the second stage keep the resolution; for
+larger ones they halve it. CIFAR's 32 pixels end as 4 × 4.
 
 Source: Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018,
 table 2.
@@ -28,7 +28,10 @@ STAGES = (
 
 
 def mobilenet_v2(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Seventeen inverted residuals, depthwise: 2.2 million parameters on CIFAR-10."""
+    """Build 17 inverted residual blocks with depthwise convolutions.
+
+    It has 2.2 million parameters on CIFAR-10.
+    """
     from torchvision import models
 
     small = is_small(input_shape)

@@ -1,8 +1,8 @@
-"""Networks that are not ours: ``torchvision:NAME``, and your own as ``package.module:function``.
+"""Networks from elsewhere: ``torchvision:NAME``, and user-defined ``package.module:function``.
 
-Your function takes the images' shape (channels, height, width) and the number of classes, and
-returns an `nn.Module` that ends in a linear layer with an output a class. It is called under the
-run's seed. The module is looked for where Python looks, and in the current folder.
+The function takes the images' shape (channels, height, width) and the number of classes. It
+returns an `nn.Module` that ends in a linear layer with one output per class, and is called under
+the run's seed. The module is imported from Python's path or from the current folder.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from swast.errors import ConfigError, nearest
 Builder = Callable[[tuple[int, ...], int], nn.Module]
 
 AUXILIARY = ("googlenet", "inception_v3")
-"""Networks of torchvision that give several outputs while they train, unless told not to."""
+"""Networks of torchvision with several outputs in training mode, unless switched off."""
 
 
 def named_builder(name: str) -> Builder:
-    """What builds the network of a name with a colon.
+    """Return the builder of a network whose name has a colon.
 
     Raises:
         ConfigError: there is no such network.
@@ -38,7 +38,7 @@ def _torchvision(name: str, member: str) -> Builder:
     known = models.list_models(module=models)
     if member not in known:
         raise ConfigError(
-            [f"model {name!r} is no classifier of torchvision{nearest(member, known)}"]
+            [f"model {name!r} is not a classifier of torchvision{nearest(member, known)}"]
         )
     extras = {"aux_logits": False, "init_weights": True} if member in AUXILIARY else {}
 
@@ -55,7 +55,7 @@ def _custom(name: str, source: str, member: str) -> Builder:
         sys.path.append(here)
     try:
         function = getattr(importlib.import_module(source), member)
-    except Exception as error:  # importing runs whatever the module holds
+    except Exception as error:  # user code can raise anything
         raise ConfigError([f"model {name!r} cannot be imported: {first_line(error)}"]) from error
     if not callable(function):
         raise ConfigError([f"model {name!r} must be a function, got {function!r}"])
@@ -70,6 +70,6 @@ def _custom(name: str, source: str, member: str) -> Builder:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line, led by its type."""
+    """Return the first line of an error's message, led by its type."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

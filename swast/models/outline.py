@@ -1,4 +1,4 @@
-"""Trying a network out without paying for it: on torch's meta device, shapes without values."""
+"""Cheap trials of a network on torch's meta device, which has shapes without values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import nn
 T = TypeVar("T")
 
 UNTRACED = (RuntimeError, TypeError, ValueError, AttributeError)
-"""What a network raises that looks at values, where there are none."""
+"""Errors of networks that read values on the meta device."""
 
 
 def outlined(model: nn.Module) -> nn.Module:
-    """A copy of a network on the meta device; nothing of its weights is copied."""
+    """Return a copy of a network on the meta device, without copying weights."""
     known: dict[int, object] = {}
     for tensor in [*model.parameters(), *model.buffers()]:
         empty = torch.empty_like(tensor, device="meta")
@@ -27,9 +27,10 @@ def outlined(model: nn.Module) -> nn.Module:
 
 
 def tried(model: nn.Module, look: Callable[[nn.Module, torch.device], T]) -> T:
-    """What ``look`` finds in a copy of a network, on the meta device or else on the CPU.
+    """Call ``look`` on a copy of a network and return its result.
 
-    A network whose forward pass reads values (``.item()``, NumPy) fails on the meta device.
+    The copy is on the meta device or, if that fails, on the CPU: a forward pass that reads values
+    (``.item()``, NumPy) fails on the meta device.
     """
     try:
         return look(outlined(model), torch.device("meta"))

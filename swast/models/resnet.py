@@ -1,7 +1,8 @@
-"""resnet18, resnet50, resnet101: torchvision's, with a stem for the size of the image.
+"""resnet18, resnet50, resnet101: torchvision's networks, with a stem adapted to the image size.
 
-Images above 64 pixels meet the stem of ImageNet: a 7 × 7 convolution of stride 2 and a max-pool.
-Smaller ones would have nothing left: a 3 × 3 convolution of stride 1 takes its place, and no pool.
+Images above 64 pixels use ImageNet's stem: a 7 × 7 convolution of stride 2 and a max-pool. Smaller
+images would lose too much resolution there, so they use a 3 × 3 convolution of stride 1, without
+pooling.
 
 Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016.
 """
@@ -13,26 +14,26 @@ from typing import cast
 from torch import nn
 
 SMALL_IMAGE = 64
-"""Pixels of the longer side up to which networks made for ImageNet keep the resolution."""
+"""Longest side, in pixels, up to which networks made for ImageNet keep the resolution."""
 
 
 def resnet18(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Basic blocks: 11.2 million parameters on CIFAR-10."""
+    """Build a network of basic blocks, with 11.2 million parameters on CIFAR-10."""
     return _with_stem("resnet18", input_shape, num_classes)
 
 
 def resnet50(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Bottleneck blocks: 23.5 million parameters on CIFAR-10."""
+    """Build a network of bottleneck blocks, with 23.5 million parameters on CIFAR-10."""
     return _with_stem("resnet50", input_shape, num_classes)
 
 
 def resnet101(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Bottleneck blocks: 42.5 million parameters on CIFAR-10."""
+    """Build a network of bottleneck blocks, with 42.5 million parameters on CIFAR-10."""
     return _with_stem("resnet101", input_shape, num_classes)
 
 
 def is_small(input_shape: tuple[int, ...]) -> bool:
-    """Whether both sides of the images have 64 pixels or fewer."""
+    """Return whether both sides of the images have at most 64 pixels."""
     return max(input_shape[1:]) <= SMALL_IMAGE
 
 

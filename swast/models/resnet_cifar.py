@@ -1,7 +1,7 @@
-"""resnet20, resnet32, resnet56: the thin residual networks for CIFAR, with projection shortcuts.
+"""resnet20, resnet32, resnet56: thin residual networks for CIFAR, with projection shortcuts.
 
-Three stages of n blocks with 16, 32 and 64 channels, 6n + 2 layers. Where a stage halves the
-image, its shortcut is a 1 × 1 convolution with batch norm (option B), not the padding of option A.
+They have three stages of n blocks with 16, 32 and 64 channels, 6n + 2 layers. If a stage halves
+the image, its shortcut is a 1 × 1 convolution with batch norm (option B), not padding (option A).
 
 Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition", CVPR 2016,
 section 4.2.
@@ -17,7 +17,7 @@ WIDTHS = (16, 32, 64)
 
 
 class Block(nn.Module):
-    """Conv 3×3 · norm · ReLU · conv 3×3 · norm, plus a shortcut, · ReLU."""
+    """Residual block: conv 3×3 · norm · ReLU · conv 3×3 · norm, plus a shortcut, · ReLU."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -32,28 +32,28 @@ class Block(nn.Module):
             )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Feature maps of the block."""
+        """Return the feature maps of the block."""
         hidden = functional.relu(self.norm1(self.conv1(images)))
         return functional.relu(self.norm2(self.conv2(hidden)) + self.shortcut(images))
 
 
 def resnet20(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Three blocks a stage: 0.27 million parameters."""
+    """Build a network of three blocks per stage, with 0.27 million parameters."""
     return residual_network(3, input_shape, num_classes)
 
 
 def resnet32(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Five blocks a stage: 0.47 million parameters."""
+    """Build a network of five blocks per stage, with 0.47 million parameters."""
     return residual_network(5, input_shape, num_classes)
 
 
 def resnet56(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Nine blocks a stage: 0.86 million parameters."""
+    """Build a network of nine blocks per stage, with 0.86 million parameters."""
     return residual_network(9, input_shape, num_classes)
 
 
 def residual_network(blocks: int, input_shape: tuple[int, ...], num_classes: int) -> nn.Sequential:
-    """Conv 3×3 (16) · norm · ReLU, three stages of blocks, global average, linear."""
+    """Build conv 3×3 (16) · norm · ReLU, three stages of blocks, global average, linear."""
     layers: list[nn.Module] = [
         nn.Conv2d(input_shape[0], WIDTHS[0], 3, padding=1, bias=False),
         nn.BatchNorm2d(WIDTHS[0]),
@@ -71,7 +71,7 @@ def residual_network(blocks: int, input_shape: tuple[int, ...], num_classes: int
 
 
 def initialise_convolutions(model: nn.Module) -> None:
-    """He's initialisation of every convolution, for ReLU, by fan-out as torchvision does it."""
+    """Apply He initialisation for ReLU to every convolution, by fan-out as in torchvision."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,8 +1,8 @@
-"""vgg16-bn: torchvision's, with a classifier for the size of the image.
+"""vgg16-bn: torchvision's network, with a classifier adapted to the image size.
 
-Images above 64 pixels meet the classifier of ImageNet, two hidden layers of 4,096 with dropout.
-Smaller ones leave nothing to flatten: their 512 averaged features go into one linear layer, as is
-customary on CIFAR (14.7 million parameters).
+Images above 64 pixels use ImageNet's classifier, with two hidden layers of 4,096 units and
+dropout. For smaller images, the 512 averaged features go into one linear layer, as is common on
+CIFAR (14.7 million parameters).
 
 Source: Simonyan, Zisserman, "Very deep convolutional networks for large-scale image recognition",
 ICLR 2015.
@@ -19,10 +19,10 @@ from swast.models.resnet import is_small
 
 
 def vgg16_bn(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Thirteen convolutions 3×3 with batch norm in five stages, and linear layers.
+    """Build 13 convolutions 3×3 with batch norm in five stages, and linear layers.
 
     Args:
-        input_shape: channels, height, width; five halvings need 32 pixels.
+        input_shape: channels, height, width; at least 32 pixels, as five stages halve them.
         num_classes: number of outputs.
     """
     from torchvision import models

@@ -1,8 +1,8 @@
 """vit-tiny: a vision transformer of 12 blocks, 192 channels and 3 heads (DeiT-Ti).
 
-Patches of 16 × 16 pixels on images above 64 pixels, of 8 × 8 above 32, of 4 × 4 above 16 and of
-2 × 2 below: 64 of them on CIFAR and TinyImageNet, 196 on ImageNet. Every weight lies in a linear
-layer or in the convolution that cuts the patches, so all of them can be pruned.
+Patches have 16 × 16 pixels for images above 64 pixels, 8 × 8 above 32, 4 × 4 above 16, and 2 × 2
+below. That is 64 patches on CIFAR and TinyImageNet, and 196 on ImageNet. All weight matrices are
+in linear layers or in the patch convolution, so all of them can be pruned.
 
 Sources: Dosovitskiy et al., "An image is worth 16×16 words", ICLR 2021; Touvron et al., "Training
 data-efficient image transformers", ICML 2021.
@@ -28,7 +28,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Tokens, n × length × width, mixed by attention."""
+        """Return the tokens, n × length × width, after attention."""
         samples, length, _ = tokens.shape
         heads = self.qkv(tokens).view(samples, length, 3, HEADS, WIDTH // HEADS)
         query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)
@@ -38,7 +38,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Norm · attention, plus a shortcut; norm · perceptron, plus a shortcut."""
+    """Transformer block: norm · attention, plus a shortcut; norm · perceptron, plus a shortcut."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,14 +50,14 @@ class Block(nn.Module):
         )
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Tokens, n × length × width."""
+        """Return the tokens, n × length × width, after the block."""
         tokens = tokens + self.attention(self.norm1(tokens))
         mixed: torch.Tensor = tokens + self.perceptron(self.norm2(tokens))
         return mixed
 
 
 class VisionTransformer(nn.Module):
-    """Patches and a class token through the blocks; the class token is classified."""
+    """Vision transformer that classifies by a class token."""
 
     def __init__(self, channels: int, patches: int, patch: int, num_classes: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class VisionTransformer(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits of n images, n × C."""
+        """Return logits of n images, n × C."""
         patches = self.patches(images).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.token.expand(patches.shape[0], -1, -1), patches], dim=1)
         hidden = self.norm(self.blocks(tokens + self.position))
@@ -84,16 +84,16 @@ class VisionTransformer(nn.Module):
 
 
 def patch_size(height: int, width: int) -> int:
-    """The side of a patch for images of a size."""
+    """Return the side of a patch for images of a size."""
     longer = max(height, width)
     return next((patch for pixels, patch in ((64, 16), (32, 8), (16, 4)) if longer > pixels), 2)
 
 
 def vit_tiny(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """The transformer for images of one size: 5.4 million parameters on CIFAR-10.
+    """Build the transformer for images of one size; on CIFAR-10 it has 5.4 million parameters.
 
     Args:
-        input_shape: channels, height, width; both a multiple of the patch.
+        input_shape: channels, height, width; height and width must be multiples of the patch.
         num_classes: number of outputs.
     """
     channels, height, width = input_shape

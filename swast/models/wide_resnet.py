@@ -1,4 +1,4 @@
-"""wrn-28-10: a residual network of 28 layers, ten times as wide as the thin ones.
+"""wrn-28-10: a residual network of 28 layers, ten times as wide as the thin ones for CIFAR.
 
 Norm and ReLU come before each convolution (pre-activation); no dropout.
 
@@ -17,7 +17,7 @@ DEPTH, WIDENING = 28, 10
 
 
 class Block(nn.Module):
-    """Norm · ReLU · conv 3×3 · norm · ReLU · conv 3×3, plus a shortcut."""
+    """Residual block: norm · ReLU · conv 3×3 · norm · ReLU · conv 3×3, plus a shortcut."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Block(nn.Module):
             self.projection = nn.Conv2d(channels, width, 1, stride, bias=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Feature maps of the block; a projection sees the activated input, as in the paper."""
+        """Return the feature maps; a projection takes the activated input, as in the paper."""
         active = functional.relu(self.norm1(images))
         shortcut = images if self.projection is None else self.projection(active)
         hidden = self.conv2(functional.relu(self.norm2(self.conv1(active))))
@@ -39,7 +39,7 @@ class Block(nn.Module):
 
 
 def wrn_28_10(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
-    """Four blocks a stage of 160, 320 and 640 channels: 36.5 million parameters."""
+    """Build stages of four blocks with 160, 320 and 640 channels: 36.5 million parameters."""
     blocks = (DEPTH - 4) // 6
     channels = 16
     layers: list[nn.Module] = [nn.Conv2d(input_shape[0], channels, 3, padding=1, bias=False)]

@@ -1,4 +1,4 @@
-"""Pruners, one file each, and the masks they act on."""
+"""Pruning methods, one file each, and the masks that they change."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What a pruner is: a moment in training in, masks out."""
+"""Base of the pruning methods: their inputs, their parts, and pruning by saliency."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,17 +17,17 @@ Tensors = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Moment:
-    """What a pruner may look at.
+    """Inputs of a pruner at one point of a run.
 
     Attributes:
-        model: the network; a pruner leaves it, and its gradients, as they are.
-        masks: what lives now; a pruner changes it in place.
+        model: the network; a pruner does not change it or its gradients.
+        masks: the current masks, which a pruner changes in place.
         sparsity: share of all prunable weights to be masked afterwards, in [0, 1).
-        distribution: how that is spread over the layers.
+        distribution: distribution of the sparsity over the layers.
         generator: the only source of randomness.
-        images: a balanced batch for saliency, normalised, b × channels × height × width; none
-            (b = 0) for pruners that ask for no data.
-        labels: its labels, b.
+        images: a balanced batch for saliency, normalised, b × channels × height × width; empty
+            (b = 0) for pruners that need no data.
+        labels: labels of the batch, b.
     """
 
     model: nn.Module
@@ -40,26 +40,28 @@ class Moment:
 
 
 Growth = Callable[[torch.Tensor, torch.Tensor, torch.Generator], torch.Tensor]
-"""How much each weight of a layer deserves to live, not negative: from its weight tensor (with the
-dense gradient in ``.grad``), its mask and a generator."""
+"""Function from a layer's weight tensor (with the dense gradient in ``.grad``), its mask and a
+generator to growth scores, not negative: masked weights of the largest score are grown."""
 
 
 @dataclass(frozen=True)
 class Pruner:
-    """A way to remove weights.
+    """Method of removing weights.
 
     Attributes:
-        prune: brings the masks to the moment's sparsity, at a prune step; None where whole
-            channels are removed and there is nothing to mask.
-        grow: on line, which dead weights come alive in place of the smallest living ones; None
-            where masks rest between prune steps.
-        uses_gradient: whether ``grow`` needs the dense gradient, which the ledger bills.
-        on_line: whether on-line updates also prune to what the schedule asks for by then.
-        update_fraction: share of a layer's weights that the first update replaces, by default.
-        final_fraction: share of that share that the last one replaces.
-        batch: samples of the balanced batch that ``prune`` looks at.
-        saliency_samples: samples whose forward and backward pass ``prune`` costs, from the size
-            of that batch.
+        prune: function that brings the masks to the moment's sparsity, at a prune step; None if
+            the method removes whole channels and masks nothing.
+        grow: growth scores for mask updates between prune steps, which drop the smallest unmasked
+            weights and grow masked ones; None if there are no such updates.
+        uses_gradient: whether ``grow`` needs the dense gradient, whose cost the ledger counts.
+        on_line: whether mask updates also prune to the scheduled sparsity at that step.
+        update_fraction: default share of a layer's weights that the first update replaces.
+        final_fraction: share that the last update replaces, relative to ``update_fraction``.
+        batch: number of samples in the balanced batch for ``prune``.
+        saliency_samples: function from the size of that batch to the number of samples in the
+            forward and backward passes of ``prune``.
+        survivors: function from a layer's shape and the sparsity to its number of unmasked
+            weights; None if that depends on the distribution over the layers.
     """
 
     prune: Callable[[Moment], None] | None
@@ -70,19 +72,20 @@ class Pruner:
     final_fraction: float = 0.0
     batch: int = 0
     saliency_samples: Callable[[int], int] = lambda batch: batch
+    survivors: Callable[[Sequence[int], float], int] | None = None
 
 
 def most_salient(
     scores: Tensors, alive: Tensors, sparsity: float, distribution: DistributionName
 ) -> dict[str, torch.Tensor]:
-    """Masks of an exact sparsity under which the largest scores among the living live on.
+    """Return masks of an exact sparsity that keep the unmasked weights of the largest scores.
 
     Args:
-        scores: by layer name, not negative, not NaN; ties go to the earlier layer and the lower
-            index.
-        alive: the masks in force; the dead come last whatever their score.
+        scores: scores by layer name, not negative, not NaN; ties go to the earlier layer and the
+            lower index.
+        alive: the current masks; masked weights rank last at any score.
         sparsity: share of all weights to be masked.
-        distribution: ``global`` cuts all layers at one threshold, others at a count each.
+        distribution: ``global`` uses one threshold for all layers, others a count per layer.
     """
     ranked = {name: score.masked_fill(~alive[name], -1) for name, score in scores.items()}
     shapes = {name: score.shape for name, score in ranked.items()}
@@ -97,6 +100,6 @@ def most_salient(
 
 
 def keep_salient(moment: Moment, scores: Tensors) -> None:
-    """Bring the masks to the moment's sparsity by scores as `most_salient` takes them."""
+    """Bring the masks to the moment's sparsity by scores as in `most_salient`."""
     alive = {name: moment.masks.alive(name) for name in scores}
     moment.masks.replace(most_salient(scores, alive, moment.sparsity, moment.distribution))

@@ -1,12 +1,12 @@
-"""channel: whole channels go, physically, so that time falls and not only the count.
+"""channel: physically remove whole channels, which reduces wall time as well as counted FLOPs.
 
-At every prune step each group of layers that share channels (a convolution, its batch norm and
-what reads it; or all that a residual sum ties together) is brought to the share of its original
-width that the schedule asks for, and at least one channel; those of the smallest L2 norm over the
-group go. ``prune.sparsity`` is the share of *channels*: parameters and FLOPs fall by about its
-square. The classifier's outputs stay. Torch-Pruning traces what depends on what; where layers
-cannot lose outputs, as those of an attention whose heads are written into the code, name the
-others in ``prune.layers``.
+Layers that share channels form a group: a convolution, its batch norm and the layers that read its
+output, or all layers joined by a residual sum. At every prune step each group is reduced to the
+scheduled share of its original width, but at least one channel. The channels of the smallest L2
+norm over the group are removed. ``prune.sparsity`` is the share of removed *channels*; the density
+of parameters and FLOPs is about the square of the channels' density. The classifier's outputs are
+kept. Torch-Pruning traces the dependencies. If some layers cannot lose outputs, such as those of
+an attention with a hard-coded number of heads, name the other layers in ``prune.layers``.
 
 Cost: nothing beyond training. Needs: weights; the extra ``channel`` (torch-pruning).
 Source: Fang et al., "DepGraph: towards any structural pruning", CVPR 2023.
@@ -34,14 +34,14 @@ Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
 @dataclass(frozen=True)
 class Removal:
-    """Outputs of a layer that go, and with them all that is tied to them."""
+    """Output channels of a layer to remove, together with everything that depends on them."""
 
     layer: str
     channels: Sequence[int]
 
 
 def widths(model: nn.Module) -> dict[str, int]:
-    """Outputs of every layer with weights, by name."""
+    """Return the number of outputs of every layer with weights, by name."""
     return {
         name: module.weight.shape[0]
         for name, module in model.named_modules()
@@ -56,14 +56,14 @@ def choose(
     original: Mapping[str, int],
     layers: Collection[str],
 ) -> list[Removal]:
-    """The channels to remove so that every group has its share left; the network stays as it is.
+    """Choose the channels to remove so that a share of every group is gone; change nothing.
 
     Args:
-        model: the network, perhaps already thinned.
+        model: the network; some channels may already be removed.
         shape: channels, height, width of its images.
-        share: of the original channels that shall be gone, in [0, 1).
-        original: `widths` before anything was removed.
-        layers: names of those that may lose outputs; a group is left alone if others would too.
+        share: share of the original channels to be gone, in [0, 1).
+        original: `widths` before any removal.
+        layers: names of the layers that may lose outputs; groups with other layers are skipped.
 
     Raises:
         ConfigError: Torch-Pruning is not installed, or cannot trace the network.
@@ -92,7 +92,7 @@ def choose(
 
 
 def remove(model: nn.Module, shape: Sequence[int], removals: Sequence[Removal]) -> None:
-    """Take channels out of a network, in place; its parameters are new objects afterwards.
+    """Remove channels from a network, in place; its parameters are new objects afterwards.
 
     Raises:
         ConfigError: Torch-Pruning is not installed, or cannot trace the network.
@@ -109,10 +109,10 @@ def remove(model: nn.Module, shape: Sequence[int], removals: Sequence[Removal]) 
 def origins(
     model: nn.Module, shape: Sequence[int], removals: Sequence[Removal]
 ) -> dict[str, torch.Tensor]:
-    """Where each entry of the parameters after a removal stood before it, flat, by name.
+    """Return the flat index before a removal of each parameter entry after it, by name.
 
-    So whatever goes with the parameters, as momentum does, can be thinned alike. A twin whose
-    parameters hold their own positions goes through the same removal.
+    With it, state that belongs to parameters, such as momentum, can be reduced in the same way.
+    The indices come from the same removal on a copy whose parameters hold their own positions.
     """
     twin = copy.deepcopy(model).double()
     with torch.no_grad():
@@ -124,7 +124,7 @@ def origins(
 
 
 def fit(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Bring a network to the shapes of saved weights, whose channels may have gone, in place."""
+    """Change a network in place to the shapes of saved weights with fewer channels."""
     for name, module in model.named_modules():
         prefix = f"{name}." if name else ""
         own = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
@@ -139,7 +139,7 @@ def fit(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
 
 
 def _restate(module: nn.Module) -> None:
-    """Have a layer's own account of its shape agree with its tensors."""
+    """Update a layer's shape attributes to the shapes of its tensors."""
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
@@ -154,13 +154,13 @@ def _restate(module: nn.Module) -> None:
 
 
 def _example(model: nn.Module, shape: Sequence[int]) -> torch.Tensor:
-    """One image of zeros, as the network's parameters are."""
+    """Return one image of zeros, with dtype and device of the network's parameters."""
     return next(model.parameters()).new_zeros(1, *shape)
 
 
 @contextmanager
 def _tracing(model: nn.Module, shape: Sequence[int]) -> Iterator[tuple[Any, Any]]:
-    """Torch-Pruning's graph of a network, and its measure of a group's channels."""
+    """Yield Torch-Pruning's dependency graph of a network, and its importance measure."""
     try:
         pruning = importlib.import_module("torch_pruning")
     except ImportError:
@@ -175,21 +175,21 @@ def _tracing(model: nn.Module, shape: Sequence[int]) -> Iterator[tuple[Any, Any]
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Say in one line that a network cannot be thinned, whatever Torch-Pruning raised.
+    """Turn any error of Torch-Pruning inside the block into a `ConfigError` of one line.
 
     Raises:
-        ConfigError: in place of what was raised.
+        ConfigError: Torch-Pruning failed on the network.
     """
     try:
         yield
     except ConfigError:
         raise
-    except Exception as error:  # it raises almost anything on what it cannot trace
+    except Exception as error:  # a network that cannot be traced can raise almost anything
         cause = str(error).partition("\n")[0]
         raise ConfigError(
             [
-                "prune.method 'channel' cannot thin this network: Torch-Pruning fails on it "
-                f"({type(error).__name__}: {cause}); prune.layers may name layers that it can"
+                "prune.method 'channel' cannot prune this network: Torch-Pruning fails on it "
+                f"({type(error).__name__}: {cause}); set prune.layers to layers that it can prune"
             ]
         ) from error
 

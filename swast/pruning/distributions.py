@@ -1,6 +1,6 @@
-"""How many weights of each layer survive at a given sparsity, where the layers' shares are fixed.
+"""Layer-wise distributions: the number of weights that each layer keeps at a given sparsity.
 
-The counts sum exactly to the survivors of the whole: shares are rounded by largest remainder.
+Shares are rounded by largest remainder, so that the counts sum exactly to the total.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ Shape = Sequence[int]
 
 
 def num_survivors(num_weights: int, sparsity: float) -> int:
-    """Weights left of ``num_weights`` at a sparsity: n − round(p·n), half up, at least 1."""
+    """Return the number of weights kept at a sparsity: n − round(p·n), half up, at least 1."""
     return max(1, num_weights - int(sparsity * num_weights + 0.5))
 
 
 def uniform_densities(shapes: Mapping[str, Shape], density: float) -> dict[str, float]:
-    """The same density in every layer (the first included)."""
+    """Return the same density for every layer, including the first."""
     return dict.fromkeys(shapes, density)
 
 
 def erk_densities(shapes: Mapping[str, Shape], density: float) -> dict[str, float]:
-    """Erdős–Rényi-kernel: density ∝ Σ dims / Π dims of the kernel, capped at 1.
+    """Return Erdős–Rényi-kernel densities: ∝ Σ dims / Π dims of the kernel, capped at 1.
 
-    Where a layer would exceed 1 it stays dense and the others share what is left, so that the
-    overall density holds. Source: Evci et al., "Rigging the Lottery", ICML 2020.
+    A layer that would exceed 1 stays dense; the other layers share the rest, so that the overall
+    density is exact. Source: Evci et al., "Rigging the Lottery", ICML 2020.
     """
     sizes = {name: math.prod(shape) for name, shape in shapes.items()}
     raw = {name: sum(shape) / math.prod(shape) for name, shape in shapes.items()}
@@ -43,11 +43,11 @@ def erk_densities(shapes: Mapping[str, Shape], density: float) -> dict[str, floa
 def layer_survivors(
     shapes: Mapping[str, Shape], sparsity: float, distribution: str
 ) -> dict[str, int]:
-    """Survivors of each layer under the uniform or ERK distribution.
+    """Return the number of weights that each layer keeps, under uniform or ERK distribution.
 
     Args:
         shapes: shape of each prunable weight tensor, by layer name.
-        sparsity: share of all their weights removed, in [0, 1).
+        sparsity: share of all their weights to remove, in [0, 1).
         distribution: ``uniform`` or ``erk``.
 
     Returns:

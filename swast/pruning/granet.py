@@ -1,12 +1,13 @@
-"""granet: prunes little by little while it trains, and regenerates what it may have lost.
+"""granet: prune gradually during training, and regrow weights by gradient at every update.
 
-Every ΔT steps the masks go to the sparsity that the schedule asks for by then (not only at
-rounds), smallest weights first; then each layer drops and grows as under rigl, from half of its
-weights at first to 0.5 % of them in the end.
+Every ΔT steps, not only at rounds, the smallest weights are masked to reach the scheduled
+sparsity. Then each layer drops and grows weights as in rigl: half of its weights at first, 0.5 %
+at the end.
 
 Cost: the dense part of the weight gradient at every update. Needs: weights, dense gradients.
 Source: Liu et al., "Sparse training via boosting pruning plasticity with neuroregeneration",
-NeurIPS 2021. (Its shares, 0.5 to 0.005, are of the living weights: final over initial is 0.01.)
+NeurIPS 2021. (Its shares, 0.5 to 0.005, are relative to the unmasked weights, so final over
+initial is 0.01.)
 """
 
 from __future__ import annotations

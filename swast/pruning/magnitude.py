@@ -1,7 +1,8 @@
-"""magnitude: at every round, keep the largest weights that are still alive.
+"""magnitude: at every round, keep the largest of the unmasked weights.
 
-With a growing schedule this is gradual magnitude pruning; what is pruned stays pruned (but that
-rounding may give a layer one weight back, at 0, where sparsity grows by less than a thousandth).
+With a growing schedule this is gradual magnitude pruning. Pruned weights stay pruned, with one
+exception: if the sparsity grows by less than a thousandth, rounding may give a layer one weight
+back, at 0.
 
 Cost: nothing beyond training. Needs: weights.
 Source: Zhu & Gupta, "To prune, or not to prune", 2017.

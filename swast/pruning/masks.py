@@ -1,8 +1,8 @@
-"""Masks: the one place that knows which weights are alive.
+"""Masks of the prunable weights.
 
-Invariant, after every optimiser step: a masked weight, its gradient and its optimiser state are
-exactly 0. It holds by induction: a mask change clears weight and state, and every step's gradient
-is masked before the optimiser sees it, so neither momentum nor decay can move a zero.
+Invariant after every optimiser step: a masked weight, its gradient and its optimiser state are
+exactly 0. This holds by induction: a mask change clears weight and state, and gradients are masked
+before every optimiser step, so neither momentum nor decay can move a zero.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ Weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 def prunable_weights(
     model: nn.Module, scope: ScopeName, layers: Sequence[str] = ()
 ) -> dict[str, torch.Tensor]:
-    """The weight tensors that may be pruned, by layer name. Biases and norms never are.
+    """Return the prunable weight tensors by layer name; biases and norms are never prunable.
 
     Args:
         model: the network.
         scope: ``fc`` for linear layers, ``all`` for convolutions too.
-        layers: names of layers, or patterns as ``layer4.*``, that take the scope's place.
+        layers: names of layers, or patterns such as ``layer4.*``; if given, they replace the
+            scope.
 
     Raises:
-        ConfigError: a pattern meets no layer.
+        ConfigError: a pattern matches no layer.
     """
     kinds = nn.Linear if scope == "fc" and not layers else Weighted
     weights = {
@@ -48,7 +49,7 @@ def prunable_weights(
 
 
 def keep_largest(scores: torch.Tensor, count: int) -> torch.Tensor:
-    """A mask over ``scores`` that is True at its ``count`` largest; ties go to the lower index."""
+    """Return a mask that is True at the ``count`` largest scores; ties go to the lower index."""
     flat = scores.flatten()
     if not 0 < count < len(flat):
         return torch.full_like(scores, count > 0, dtype=torch.bool)
@@ -60,7 +61,7 @@ def keep_largest(scores: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def counted(masks: Mapping[str, torch.Tensor]) -> dict[str, int]:
-    """How many are True in each mask; asked of the device once for all."""
+    """Count the True entries of each mask, with a single transfer from the device."""
     if not masks:
         return {}
     counts = torch.stack([mask.sum() for mask in masks.values()]).tolist()
@@ -68,11 +69,11 @@ def counted(masks: Mapping[str, torch.Tensor]) -> dict[str, int]:
 
 
 class Masks:
-    """Masks over the prunable weights of one network, all alive at first.
+    """Masks of the prunable weights of one network; initially nothing is masked.
 
     Args:
         weights: the prunable tensors by layer name.
-        optimizer: the optimiser whose state follows the masks.
+        optimizer: the optimiser, whose state is masked as well.
     """
 
     def __init__(
@@ -93,25 +94,25 @@ class Masks:
 
     @property
     def num_weights(self) -> int:
-        """Number of prunable weights, alive or not."""
+        """Number of prunable weights, masked or not."""
         return sum(weight.numel() for weight in self.weights.values())
 
     def alive(self, name: str) -> torch.Tensor:
-        """The mask of a layer: True where a weight lives."""
+        """Return the mask of a layer: True where a weight is kept."""
         return self._alive[name]
 
     def survivors(self) -> Mapping[str, int]:
-        """Living weights of each layer: the same object until the masks change."""
+        """Return the unmasked weights of each layer; the same object until masks change."""
         return self._survivors
 
     def is_dense(self) -> bool:
-        """Whether every weight lives."""
+        """Return whether no weight is masked."""
         return not self._factors
 
     def replace(self, masks: Mapping[str, torch.Tensor]) -> None:
-        """Put new masks in force: what dies is cleared, and so is the state of what is born.
+        """Replace the masks of some layers; clear newly masked weights and their optimiser state.
 
-        A newborn weight starts at 0, where its mask has held it, with no momentum.
+        A newly unmasked weight starts at 0, without momentum.
         """
         living = counted(masks)
         self._survivors = self._survivors | living
@@ -129,16 +130,16 @@ class Masks:
                         state.mul_(staying)
 
     def mask_gradients(self) -> None:
-        """Zero the gradients of masked weights; call between backward and the optimiser step."""
+        """Zero the gradients of masked weights; call it after backward, before the step."""
         pairs = [(self.weights[name].grad, factor) for name, factor in self._factors.items()]
         reached = [(gradient, factor) for gradient, factor in pairs if gradient is not None]
         if reached:
             torch._foreach_mul_(*map(list, zip(*reached, strict=True)))
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """The masks, by layer name."""
+        """Return the masks by layer name."""
         return dict(self._alive)
 
     def load_state_dict(self, masks: Mapping[str, torch.Tensor]) -> None:
-        """Put saved masks in force, wherever they lie."""
+        """Load saved masks from any device."""
         self.replace({name: mask.to(self._alive[name].device) for name, mask in masks.items()})

@@ -1,10 +1,10 @@
-"""n:m: of every 4 weights in a row along the input channels, the largest 1, 2 or 3 live.
+"""n:m: keep the largest 1, 2 or 3 of every 4 consecutive weights along the input channels.
 
-Hardware with sparse units wants this pattern: 2:4 at ``prune.sparsity`` 0.5 (3:4 at 0.25, 1:4 at
-0.75). The rows are those of the matrix product, input channels next to each other at each position
-of the kernel. Layers whose input channels are no multiple of 4, as a first convolution's often
-are, stay dense; so the sparsity of the whole may lie under the target. Masks are static: chosen
-at the first prune step, with no straight-through gradient to the dead.
+Hardware with sparse units uses this pattern: 2:4 at ``prune.sparsity`` 0.5, 3:4 at 0.25, 1:4 at
+0.75. Groups of 4 follow the rows of the matrix product, with input channels adjacent at each
+position of the kernel. Layers whose input channels are not a multiple of 4, often the first
+convolution, stay dense, so the total sparsity may be below the target. Masks are static: chosen at
+the first prune step, without straight-through gradients for masked weights.
 
 Cost: nothing beyond training. Needs: weights.
 Source: Mishra et al., "Accelerating sparse deep neural networks", 2021.
@@ -23,13 +23,16 @@ M = 4
 
 
 def survivors(shape: Sequence[int], sparsity: float) -> int:
-    """Living weights of a layer; all of them where its input channels are no multiple of 4."""
+    """Return the unmasked weights of a layer: all if its inputs are not a multiple of 4."""
     size = math.prod(shape)
     return size if shape[1] % M else size * round((1 - sparsity) * M) // M
 
 
 def pattern(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
-    """True at the largest of every 4 scores along dimension 1; ties go to the lower index."""
+    """Return a mask of the largest of every 4 scores along dimension 1.
+
+    Ties go to the lower index.
+    """
     if scores.shape[1] % M:
         return torch.ones_like(scores, dtype=torch.bool)
     rows = scores.movedim(1, -1)
@@ -40,7 +43,7 @@ def pattern(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
 
 
 def prune(moment: Moment) -> None:
-    """Keep the largest of every four."""
+    """Keep the largest of every four weights."""
     masks = moment.masks
     scores = {
         name: weight.detach().abs().masked_fill(~masks.alive(name), -1)
@@ -49,4 +52,4 @@ def prune(moment: Moment) -> None:
     masks.replace({name: pattern(score, moment.sparsity) for name, score in scores.items()})
 
 
-N_M = Pruner(prune)
+N_M = Pruner(prune, survivors=survivors)

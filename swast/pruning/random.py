@@ -1,4 +1,4 @@
-"""random: weights die by lot. The floor to beat.
+"""random: remove weights drawn at random. A lower baseline for other methods.
 
 Cost: nothing beyond training. Needs: nothing.
 """
@@ -11,7 +11,7 @@ from swast.pruning.base import Moment, Pruner, keep_salient
 
 
 def prune(moment: Moment) -> None:
-    """Remove weights drawn evenly from the living (of each layer, or of all)."""
+    """Remove weights drawn uniformly from the unmasked ones (of each layer, or of all)."""
     keep_salient(
         moment,
         {

@@ -1,9 +1,9 @@
-"""rigl: magnitude pruning at every round, and in between weights that drop and grow on line.
+"""rigl: magnitude pruning at every round; between rounds, weights are dropped and grown.
 
-Every ΔT steps each layer drops the share α_t = α/2·(1 + cos(πt/T_end)) of its living weights with
-the smallest magnitude, and grows as many where the dense gradient of the batch is largest (a
-weight just dropped may come back, and then keeps its value). The update takes the place of that
-step's optimiser step. Grown weights start at 0 with cleared optimiser state.
+Every ΔT steps each layer drops the share α_t = α/2·(1 + cos(πt/T_end)) of its unmasked weights
+with the smallest magnitude, and grows as many where the dense gradient of the batch is largest. A
+weight just dropped may be grown again, and then keeps its value. The update replaces the optimiser
+step. Other grown weights start at 0 with cleared optimiser state.
 
 Cost: the dense part of the weight gradient at every update. Needs: weights, dense gradients.
 Source: Evci et al., "Rigging the Lottery", ICML 2020.
@@ -21,9 +21,9 @@ from swast.pruning.masks import Masks, keep_largest
 
 
 def drop_fraction(step: int, last_step: int, initial: float, final: float = 0.0) -> float:
-    """α_t: the share of living weights dropped at a step, along half a cosine.
+    """Return α_t, the share of unmasked weights dropped at a step.
 
-    From ``initial`` at step 0 to ``initial · final`` at the last.
+    It falls along half a cosine from ``initial`` at step 0 to ``initial · final`` at the last.
     """
     share = (1 + math.cos(math.pi * step / last_step)) / 2
     return initial * (final + (1 - final) * share)
@@ -32,16 +32,16 @@ def drop_fraction(step: int, last_step: int, initial: float, final: float = 0.0)
 def updated_mask(
     weight: torch.Tensor, growth: torch.Tensor, alive: torch.Tensor, fraction: float
 ) -> torch.Tensor:
-    """The mask after one drop and grow.
+    """Return the mask after one drop and grow.
 
     Args:
         weight: the layer's weights, 0 where masked.
-        growth: how much each weight deserves to live, not negative.
-        alive: the mask in force.
-        fraction: share of the living weights to replace; floor(fraction · living) are.
+        growth: growth score of each weight, not negative.
+        alive: the current mask.
+        fraction: share of the n unmasked weights to replace; floor(fraction · n) are replaced.
 
     Returns:
-        A mask with as many living weights as before.
+        A mask with as many unmasked weights as before.
     """
     living = int(alive.sum())
     replaced = math.floor(fraction * living)
@@ -51,7 +51,7 @@ def updated_mask(
 
 
 def update(masks: Masks, fraction: float, grow: Growth, generator: torch.Generator) -> None:
-    """Drop and grow in every layer that the batch reached."""
+    """Drop and grow weights in every layer that has a gradient."""
     fresh = {}
     for name, weight in masks.weights.items():
         if weight.grad is not None:
@@ -65,7 +65,7 @@ def by_gradient(
     alive: torch.Tensor,  # noqa: ARG001
     generator: torch.Generator,  # noqa: ARG001
 ) -> torch.Tensor:
-    """|dL/dw|, dense."""
+    """Return the dense |dL/dw|."""
     if weight.grad is None:
         return torch.zeros_like(weight)
     return weight.grad.abs()

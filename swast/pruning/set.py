@@ -1,6 +1,7 @@
-"""set: as rigl, but what grows is drawn by lot among the dead.
+"""set: as rigl, but the weights to grow are drawn at random from the masked ones.
 
-A weight just dropped is not among them: half of those that grew would be the same ones again.
+Weights just dropped are excluded from the draw: otherwise half of those grown would be the same
+ones again.
 
 Cost: nothing beyond training. Needs: weights.
 Source: Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse
@@ -16,9 +17,9 @@ from swast.pruning.magnitude import prune
 
 
 def by_lot(weight: torch.Tensor, alive: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Evenly drawn for the dead, and lower for all others.
+    """Return random growth scores, higher for masked weights than for all others.
 
-    So where there are fewer dead weights than were dropped, dropped ones return.
+    So dropped weights return only if there are fewer masked weights than were dropped.
     """
     lots = torch.rand(weight.shape, generator=generator).to(weight.device)
     return lots + ~alive

@@ -1,12 +1,12 @@
-"""synflow: keep the flow of the weights' absolute values through the network; needs no data.
+"""synflow: keep the weights that carry most synaptic flow through the network; needs no data.
 
-Every weight and buffer is replaced by its absolute value and all ones go in; R is the sum of the
-outputs, and |w · dR/dw| a weight's share of the flow. A hundred times over, the density goes from
-d₀ to d along d₀·(d/d₀)^(i/100), so that no layer is emptied at one stroke. In double precision and
-eval mode, on a copy.
+The pruner works on a copy in double precision and eval mode, with every weight and buffer replaced
+by its absolute value and an input of ones. R is the sum of the outputs, and |w · dR/dw| is the
+saliency of a weight. Pruning takes 100 steps with densities d₀·(d/d₀)^(i/100), from d₀ to d, so
+that no layer is emptied in a single step.
 
-Batch norm in eval mode keeps its running means: as absolute values they add to the flow where
-they are not 0, as at initialisation they are.
+Batch norm in eval mode uses its running means. Their absolute values add to the flow unless they
+are 0, as at initialisation.
 
 Cost: forward and backward pass of 100 single samples at every prune step. Needs: weights.
 Source: Tanaka et al., "Pruning neural networks without any data by iteratively conserving
@@ -26,7 +26,7 @@ STEPS = 100
 
 
 def positive(model: nn.Module) -> nn.Module:
-    """A copy in double precision and eval mode with every parameter and buffer made positive."""
+    """Return a copy in double precision and eval mode, with all tensors made positive."""
     flow = copy.deepcopy(model).double().eval()
     with torch.no_grad():
         for tensor in [*flow.parameters(), *flow.buffers()]:
@@ -35,14 +35,14 @@ def positive(model: nn.Module) -> nn.Module:
 
 
 def weight_of(model: nn.Module, name: str) -> torch.Tensor:
-    """The weight of the layer of that name."""
+    """Return the weight of a layer by name."""
     return model.get_parameter(f"{name}.weight" if name else "weight")
 
 
 def saliency(
     flow: nn.Module, weights: dict[str, torch.Tensor], shape: tuple[int, ...]
 ) -> dict[str, torch.Tensor]:
-    """W · dR/dw of a network of positive weights, by layer name."""
+    """Return |w · dR/dw| by layer name, for a network of positive weights."""
     first = next(iter(weights.values()))
     ones = torch.ones(1, *shape, dtype=torch.float64, device=first.device)
     with torch.enable_grad():
@@ -56,7 +56,7 @@ def saliency(
 
 
 def prune(moment: Moment) -> None:
-    """Remove the weights of least flow, a hundredth of the way at a time."""
+    """Remove the weights of lowest saliency, in 100 steps."""
     masks = moment.masks
     before = sum(masks.survivors().values()) / masks.num_weights
     ratio = (1 - moment.sparsity) / before

@@ -1,4 +1,4 @@
-"""Property tests repeat themselves and are not timed: other work may share the machine."""
+"""Shared set-up: deterministic property tests without deadlines, and one CPU thread."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ torch.set_num_threads(1)  # the tensors are small; more threads only wait for ea
 
 @pytest.fixture
 def short_synflow(monkeypatch):
-    """synflow comes to its density in ten steps instead of a hundred, where both say the same."""
+    """Run synflow with 10 steps instead of 100, for tests in which the number does not matter."""
     monkeypatch.setattr("swast.pruning.synflow.STEPS", 10)

@@ -1,4 +1,4 @@
-"""What the trainer's tests share: a few digits, tiny configurations, and a look into each step."""
+"""Helpers of the trainer's tests: small data, tiny configurations, comparisons of runs."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ import pytest
 import torch
 from torch import nn
 
-from swast.config import DistributionName, LoadingConfig, TrainConfig
+from swast.config import PRUNER_TRAITS, DistributionName, LoadingConfig, TrainConfig
 from swast.data import ArrayData, Places
 from swast.data import digits as digits_file
 from swast.pruning import PRUNERS
 from swast.pruning.schedules import SCHEDULES
+from swast.result import EpochRecord, TrainResult
 from swast.run import Run
 
-# The module itself, so that tests can stand in for its functions.
+# The modules themselves, so that tests can replace their functions.
 TRAINING = importlib.import_module("swast.training")
 STEPS = importlib.import_module("swast.steps")
 epochs, price, train = TRAINING.epochs, TRAINING.price, TRAINING.train
 
+MASKING = [name for name in PRUNERS if not PRUNER_TRAITS[name].changes_shapes]
+"""Pruners that mask weights and leave every shape as it is."""
+
 SMALL = ("cnn-small", "mlp-small")
-"""Networks for which a few digits are enough."""
+"""Networks that train on a few digits."""
 
 TINY = {
     "device": "cpu",
@@ -40,23 +44,23 @@ TINY = {
     "prune.update_interval": 2,
     "optim.batch_size": 16,
 }
-"""Rounds at the epochs 1, 3 and 5, where pruning is at 0, ½ and 1 of its way."""
+"""Rounds start at the epochs 1, 3 and 5, with pruning progress 0, ½ and 1."""
 
 
 def tiny(values: Mapping[str, object] | None = None, **more: object) -> TrainConfig:
-    """A configuration that trains in some 50 ms; dotted paths replace its fields."""
+    """Return a configuration that trains in about 50 ms; dotted paths replace its fields."""
     return TrainConfig().with_values({**TINY, **(values or {}), **more})
 
 
 @functools.cache
 def digits() -> ArrayData:
-    """The digits data, whatever a test has registered under their name."""
+    """Load the digits data, even if a test has replaced them in the registry."""
     return digits_file.load(LoadingConfig(), Places.find())
 
 
 @functools.cache
 def few_digits(train: int = 120, val: int = 40) -> ArrayData:
-    """The first digits of each part; the class sizes differ."""
+    """Return the first digits of each part; the class sizes differ."""
     full = digits()
     return dataclasses.replace(
         full,
@@ -71,23 +75,21 @@ def few_digits(train: int = 120, val: int = 40) -> ArrayData:
 
 
 def pruning(method: str, schedule: str = "cubic", distribution: str = "erk") -> dict[str, object]:
-    """Settings of a pruner that go together: where one cannot have what is asked, its nearest."""
-    if method == "n:m":
-        schedule, distribution = "one-shot", "uniform"
-    if method == "channel":
-        distribution = "uniform"
-    if method == "granet" and schedule == "one-shot":
-        schedule = "linear"
-    return {
-        "prune.method": method,
-        "prune.schedule": schedule,
-        "prune.distribution": distribution,
-        "prune.sparsity": 0.5 if method == "n:m" else 0.9,
+    """Return settings of a pruner; a value that it does not allow becomes the first it allows."""
+    traits = PRUNER_TRAITS[method]
+    values: dict[str, object] = {
+        "schedule": schedule,
+        "distribution": distribution,
+        "sparsity": 0.5 if traits.fixed_ratio else 0.9,
     }
+    for name, (allowed, _) in traits.requires.items():
+        if values[name] not in allowed:
+            values[name] = allowed[0]
+    return {"prune.method": method, **{f"prune.{name}": each for name, each in values.items()}}
 
 
 def combinations() -> list[dict[str, object]]:
-    """Every pruner with every schedule and distribution that it can have."""
+    """Return every pruner with every schedule and distribution that it allows."""
     every = [
         pruning(method, schedule, distribution)
         for method in PRUNERS
@@ -98,12 +100,12 @@ def combinations() -> list[dict[str, object]]:
 
 
 def named(values: Mapping[str, object]) -> str:
-    """A name for a test's parameter."""
+    """Return a name for a test's parameter."""
     return "-".join(map(str, values.values()))
 
 
 def started(config: TrainConfig, *, after: int = 0) -> Run:
-    """A run on a few digits that has made some epochs."""
+    """Return a run on a few digits after some epochs."""
     run = Run(config, few_digits())
     steps = epochs(run)
     for _ in range(after):
@@ -112,7 +114,7 @@ def started(config: TrainConfig, *, after: int = 0) -> Run:
 
 
 def restless_mlp(shape: tuple[int, ...], classes: int) -> nn.Module:
-    """A network that draws and keeps statistics in training mode."""
+    """Build a network with dropout and batch norm."""
     return nn.Sequential(
         nn.Flatten(),
         nn.Linear(math.prod(shape), 32),
@@ -124,7 +126,7 @@ def restless_mlp(shape: tuple[int, ...], classes: int) -> nn.Module:
 
 
 def after_each_step(monkeypatch: pytest.MonkeyPatch, look: Callable[[Run], None]) -> None:
-    """Have ``look`` called with the run after every training step."""
+    """Call ``look`` with the run after every training step."""
     plain = STEPS.train_step
 
     def step(run: Run, *rest: object) -> torch.Tensor:
@@ -136,18 +138,29 @@ def after_each_step(monkeypatch: pytest.MonkeyPatch, look: Callable[[Run], None]
 
 
 def same_bits(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
-    """Whether two sets of named tensors agree to the last bit."""
+    """Return whether two sets of named tensors agree to the last bit."""
     return one.keys() == other.keys() and all(
         value.numpy().tobytes() == other[name].numpy().tobytes() for name, value in one.items()
     )
 
 
 def copied(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """A copy of a network's parameters and buffers."""
+    """Copy a network's parameters and buffers."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 def global_generators() -> tuple[object, ...]:
-    """The state of every global random generator on the CPU."""
+    """Return the state of every global random generator on the CPU."""
     name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), name, keys.tobytes(), *rest
+
+
+def untimed(result: TrainResult) -> list[EpochRecord]:
+    return [dataclasses.replace(entry, seconds=0) for entry in result.history]
+
+
+def assert_same_run(one: TrainResult, other: TrainResult) -> None:
+    assert same_bits(one.state, other.state)
+    assert untimed(one) == untimed(other)
+    assert one.flops == other.flops
+    assert one.val_loss == other.val_loss

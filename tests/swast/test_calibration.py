@@ -1,4 +1,4 @@
-"""How fast a network trains here, against trainings in the same process."""
+"""Calibration, compared with trainings in the same process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TestSpeed:
 
 class TestFit:
     def test_two_sizes_tell_a_step_from_its_samples(self):
-        """The first lap of either warms up."""
+        """The first lap of each size is a warm-up."""
         step, sample = fit((8, [9.0, 1.8, 1.8]), (32, [9.0, 4.1, 4.3]))
         assert (step, sample) == pytest.approx((1.0, 0.1))
 
@@ -97,7 +97,7 @@ class TestCalibrate:
         ids=str,
     )
     def test_and_whatever_else_is_fixed(self, values):
-        """A fixed coreset that could not hold every class may be one that nobody trains on."""
+        """A fixed coreset setting that is too small for every class may never be used."""
         assert calibrate(tiny(values), few_digits(), SMALL_PARTS).forward > 0
 
     def test_steps_obey_the_masks(self):
@@ -148,10 +148,10 @@ class TestSolver:
     ids=["rigl", "gradmatch", "dense"],
 )
 def test_what_it_says_is_what_trainings_take(values):
-    """Calibrations and trainings take turns; each is measured under whatever else runs here.
+    """Calibrations and trainings alternate, so that both see the same load of the machine.
 
-    How far the calibrations lie apart says how steady the machine is: the medians must agree
-    within half as much again as their largest over their smallest.
+    The spread of the calibrations measures the machine's noise. The medians must agree within
+    1.5 times the ratio of the largest calibration to the smallest.
     """
     config = tiny({"epochs": 8, "optim.batch_size": 32, **values})
     foreseen, expected, taken = TRAINING.foresee(config, digits()), [], []

@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not at all, and never trusted."""
+"""Checkpoints: written atomically, and verified on reading."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TestDamage:
             assert_refused(tmp_path, content[:size])
 
     def test_a_bit_turned_anywhere_is_refused_or_harmless(self, tmp_path):
-        """Harmless where it fell into padding; a changed weight must not go unseen."""
+        """A flipped bit in padding is harmless; a changed weight must be detected."""
         content, draw = saved(tmp_path), random.Random(0)
         for place in range(len(content)):
             turned = bytearray(content)

@@ -1,4 +1,4 @@
-"""`swast-train` as its user meets it."""
+"""Command `swast-train`, from a user's point of view."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def small_data(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """A working folder with a good configuration, a bad one, and a regular file."""
+    """Make a working folder with a valid configuration, an invalid one, and a regular file."""
     monkeypatch.chdir(tmp_path)
     Path("good.toml").write_text(tiny().to_toml())
     Path("broken.toml").write_text("epochs = = 3")
@@ -71,7 +71,7 @@ BAD_USE = {
 
 
 class TestRefusals:
-    """Exit code 2, one line that says why, and nothing written."""
+    """Invalid input: exit code 2, an error of one line, and no files written."""
 
     def assert_refused(self, folder: Path, capsys, arguments: str, said: str) -> None:
         before = tree(folder)
@@ -236,7 +236,7 @@ class TestTraining:
 
 
 def interrupting(epoch: int):
-    """A stand-in for the progress bar: the user's Ctrl-C."""
+    """Replace the progress bar by one that raises as Ctrl-C does."""
     from contextlib import contextmanager
 
     @contextmanager

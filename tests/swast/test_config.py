@@ -1,4 +1,4 @@
-"""The configuration: read and written without loss, and refused with reasons."""
+"""Configuration: reading and writing without loss, and errors with reasons."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ EPOCHS = ["epochs", "warmup_epochs", "optim.ramp_epochs"]
 
 
 def values_of(path):
-    """Strategy for every value that the setting at a path may hold."""
+    """Return a strategy for the valid values of the setting at a path."""
     kind, limits, _ = setting_paths()[path]
     if kind.names or limits.names:
         return st.sampled_from(kind.names or limits.names)
@@ -75,12 +75,8 @@ def values_of(path):
 @st.composite
 def configs(draw) -> TrainConfig:
     values = {path: draw(values_of(path), label=path) for path in setting_paths()}
-    if values["prune.method"] == "n:m":
-        values |= {"prune.sparsity": 0.5, "prune.schedule": "one-shot"}
-    if values["prune.method"] in ("n:m", "channel"):
-        values["prune.distribution"] = "uniform"
-    if values["prune.method"] == "granet":
-        values["prune.schedule"] = "cubic"
+    for name, (allowed, _) in schema.PRUNER_TRAITS[values["prune.method"]].requires.items():
+        values[f"prune.{name}"] = allowed[0]
     values["epochs"] = max(values[path] for path in EPOCHS)
     return TrainConfig().with_values(values)
 
@@ -250,7 +246,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("path", sorted(setting_paths()))
     def test_every_number_has_limits_that_a_machine_can_keep(self, path):
-        """So that an absurd one is refused in a line, and not by what it would overflow."""
+        """So that an absurd number gives an error of one line instead of an overflow."""
         kind, limits, _ = setting_paths()[path]
         if kind.kind in (int, float) and path != "seed":
             high = limits.high if limits.below is None else limits.below
@@ -338,7 +334,7 @@ def test_the_names_that_a_configuration_takes_are_those_that_are_registered(name
 
 
 def test_every_setting_says_what_it_means():
-    """The reference is generated from these."""
+    """The generated reference uses these texts."""
     assert all(limits.doc for _, limits, _ in setting_paths().values())
 
 
@@ -357,9 +353,9 @@ class TestOtherLanguages:
         ("name", "text", "said"),
         [
             ("a.json", "{", "not JSON: "),
-            ("a.json", "[1]", "not a configuration: its JSON is no mapping of fields"),
+            ("a.json", "[1]", "not a configuration: its JSON is not a mapping of fields"),
             ("a.yaml", "a: [", "not YAML: "),
-            ("a.yaml", "just words", "not a configuration: its YAML is no mapping of fields"),
+            ("a.yaml", "just words", "not a configuration: its YAML is not a mapping of fields"),
             ("a.yml", "intervall: 3", "intervall is not a field; did you mean 'interval'?"),
         ],
     )

@@ -1,4 +1,4 @@
-"""The bill: by hand, by PyTorch's own counter, and known before it is paid."""
+"""Training FLOPs: by hand, by PyTorch's counter, and by the forecast."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from swast import forecast
-from swast.config import TrainConfig
+from swast.config import PRUNER_TRAITS, TrainConfig
 from swast.coresets import SCORERS
 from swast.cost import Ledger, model_cost
 from swast.forecast import dense_flops, predict
 from swast.models import MODELS, build_model
 from swast.pruning import PRUNERS
 from tests.swast.support import (
+    MASKING,
     SMALL,
     TRAINING,
     combinations,
@@ -37,6 +38,11 @@ from tests.swast.support import (
 
 EXACT = [each for each in combinations() if each["prune.distribution"] != "global"]
 WEIGHTS = 64 * 256 + 256 * 128 + 128 * 10
+
+
+def unrestricted(method: str) -> bool:
+    """Return whether a pruner takes every schedule and distribution."""
+    return not PRUNER_TRAITS[method].requires
 
 
 def counted(model: nn.Module, shape: tuple[int, ...]) -> int:
@@ -90,7 +96,7 @@ class TestForward:
         assert same_bits(copied(model), before)
         assert all(module.training for module in model.modules())
 
-    @pytest.mark.parametrize("method", [name for name in PRUNERS if name != "channel"])
+    @pytest.mark.parametrize("method", MASKING)
     @pytest.mark.parametrize("distribution", ["global", "erk"])
     def test_a_sparse_networks_cost_is_that_of_the_masks_in_force(self, method, distribution):
         config = tiny({"model": "cnn-small", **pruning(method, distribution=distribution)})
@@ -103,7 +109,7 @@ class TestForward:
 
 
 class TestLedgerByHand:
-    """120 samples, 36 kept, batches of 16: epochs of 3 steps, the last of 4 samples.
+    """Ledger with 36 of 120 samples in batches of 16: epochs of 3 steps, the last of 4 samples.
 
     Rounds at the epochs 1, 3 and 5 prune to 0, ¼ and ½ of 50,432 weights; a weight is 2 FLOPs.
     """
@@ -151,7 +157,7 @@ class TestLedgerByHand:
 
     @pytest.mark.parametrize(("scorer", "passes"), [("random", 1), ("el2n", 0)])
     def test_the_first_rounds_states_are_paid_for_once_over_all_samples(self, scorer, passes):
-        """Where the selection pass has not seen them anyway."""
+        """This holds unless the selection pass already gives the logits."""
         config = self.config(**{"coreset.scorer": scorer, "preserve.anchor": "first"})
         assert measured(config).recording == 2 * 120 * WEIGHTS * passes
         assert price(config, few_digits()) == measured(config)
@@ -161,9 +167,9 @@ class TestLedgerByHand:
         assert measured(config).recording == 0
 
     def test_rigl_pays_the_dense_part_of_the_weight_gradient_at_updates(self):
-        """Every 4 steps from step 4 to the end of pruning, at step (5 − 1) · 3 = 12.
+        """Updates are every 4 steps from step 4 to the end of pruning, at step (5 − 1) · 3 = 12.
 
-        Step 4 comes before anything is pruned; step 8 is the third of epoch 3, of 4 samples.
+        Step 4 is before any pruning; step 8 is the third of epoch 3, with 4 samples.
         """
         config = self.config(
             **{
@@ -243,7 +249,9 @@ class TestPrediction:
         values["coreset.balanced"] &= values["coreset.fraction"] > 0.01  # 1 sample for 10 classes
         if data.draw(st.booleans(), label="pruned"):
             chosen = data.draw(st.sampled_from(EXACT), label="pruning")
-            kept = "prune.sparsity" if chosen["prune.method"] != "n:m" else ""
+            kept = (
+                "prune.sparsity" if not PRUNER_TRAITS[chosen["prune.method"]].fixed_ratio else ""
+            )
             values |= {path: value for path, value in chosen.items() if path != kept}
         else:
             values["prune.method"] = "none"
@@ -272,7 +280,7 @@ class TestPrediction:
         assert torch.equal(torch.get_rng_state(), state)
 
     def test_dropout_draws_in_the_rehearsal_what_it_draws_in_the_run(self, monkeypatch):
-        """So that a single cut by a global threshold is priced to the last digit."""
+        """So the forecast of a single cut by a global threshold is exact."""
         monkeypatch.setitem(MODELS, "mlp-small", restless_mlp)
         forecast._outline.cache_clear(), forecast._cost_of.cache_clear()
         one_cut = {"prune.schedule": "one-shot", "interval": 9, "prune.distribution": "global"}
@@ -287,11 +295,9 @@ class TestPrediction:
         rehearsed = TRAINING.rehearse(config, few_digits())
         assert same_bits(copied(rehearsed.model), copied(run.model))
 
-    @pytest.mark.parametrize(
-        "method", [name for name in PRUNERS if name not in ("n:m", "granet", "channel")]
-    )
+    @pytest.mark.parametrize("method", [name for name in PRUNERS if unrestricted(name)])
     def test_a_global_cut_at_initialisation_is_known_exactly(self, method):
-        """There is nothing to rehearse; the first prune step is the real one."""
+        """No rehearsal is needed; the first prune step is the real one."""
         chosen = pruning(method, "one-shot", "global")
         config = tiny({**chosen, "prune.start": "init", "prune.update_interval": 1000})
         assert price(config, few_digits()) == measured(config)

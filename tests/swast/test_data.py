@@ -1,4 +1,4 @@
-"""The digits, their split, and label noise that only training labels see."""
+"""The digits data, their split, and label noise in the training labels only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TestDigits:
         assert [len(labels(part)) for part in PARTS] == [1149, 288, 360]
 
     def test_the_parts_hold_every_digit_of_scikit_learn_once(self):
-        """Each image, brought back to the grey levels 0 to 16, with its label."""
+        """Each image is converted back to the grey levels 0 to 16, and compared with its label."""
         scaled = np.concatenate([images(part) for part in PARTS]).reshape(1797, 64)
         grey = np.rint(16 * (scaled - scaled.min()) / np.ptp(scaled)).astype(int)
         found = np.column_stack([grey, np.concatenate([labels(part) for part in PARTS])])
@@ -110,7 +110,7 @@ class TestNoise:
         assert (symmetric(clean, 10, 1.0, 0) != clean).all()
 
     def test_every_other_class_comes_about_equally_often(self):
-        """20,000 draws of 9 classes: a count's standard deviation is 44."""
+        """With 20,000 draws of 9 classes, a count's standard deviation is 44."""
         noisy = symmetric(np.full(20_000, 3), 10, 1.0, seed=0)
         counts = np.bincount(noisy, minlength=10)
         assert counts[3] == 0

@@ -1,4 +1,4 @@
-"""docs/trainer.md says what the code says, and its examples run."""
+"""docs/trainer.md agrees with the code, and its examples run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run(code: str, **names: object) -> dict[str, object]:
 
 
 def test_the_tables_are_those_of_the_code():
-    """Made anew by `python -m docs.trainer`."""
+    """Regenerate them with `python -m docs.trainer`."""
     assert renewed(PAGE, trainer.PARTS) == PAGE
     for path in setting_paths():
         assert f"| `{path.rpartition('.')[2]}` |" in PAGE

@@ -1,4 +1,4 @@
-"""The selection pass: what it sees is the network at rest, and it leaves no trace."""
+"""Selection pass: it uses the network in eval mode, and leaves it unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LABELS = torch.arange(30) % 10
 
 
 def restless() -> nn.Module:
-    """A network whose training mode differs from its evaluation mode, partly frozen."""
+    """Build a network whose training mode differs from eval mode, with one part in eval mode."""
     model = nn.Sequential(
         nn.Flatten(),
         nn.Linear(64, 16),

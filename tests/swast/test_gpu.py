@@ -1,4 +1,4 @@
-"""The same training on a GPU, where there is one."""
+"""The same training on a GPU, if there is one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 @pytest.mark.parametrize("scorer", SCORERS)
 @pytest.mark.parametrize("pruner", ["none", *PRUNERS])
 def test_a_run_stopped_at_any_epoch_goes_on_there(tmp_path, scorer, pruner):
-    """Checkpoints are read onto the CPU; every part must find its way back to the GPU."""
+    """Checkpoints are loaded onto the CPU; every part must be moved back to the GPU."""
     chosen = {"prune.method": "none"} if pruner == "none" else pruning(pruner)
     config = tiny({"device": "cuda", "coreset.scorer": scorer, **chosen})
     unbroken = train(config, data=few_digits())

@@ -1,4 +1,4 @@
-"""What importing the package gives, and what it costs."""
+"""Imports of the package: their names and their cost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_help_loads_nothing_heavy():
 
 
 def test_the_package_offers_the_functions_it_promises_however_they_are_imported():
-    """A submodule of the same name must not take a function's place."""
+    """A submodule of the same name must not replace a function."""
     done = python(
         "from swast import train\n"
         "print(callable(train))\n"

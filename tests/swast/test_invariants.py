@@ -1,4 +1,4 @@
-"""What holds of every run, whatever its configuration; hypothesis looks for one that breaks it."""
+"""Invariants of every run, for any configuration, tested with hypothesis."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ searched = settings(max_examples=15, suppress_health_check=[HealthCheck.function
 
 @st.composite
 def configs(draw: st.DrawFn) -> TrainConfig:
-    """Any pruner with any schedule and distribution that it can have, and the rest at random."""
+    """Draw any pruner with a valid schedule and distribution, and other settings at random."""
     epochs = draw(st.integers(2, 6))
     return tiny(
         draw(st.sampled_from(combinations())),
@@ -50,7 +50,7 @@ def configs(draw: st.DrawFn) -> TrainConfig:
 
 
 def finished(config: TrainConfig) -> Run:
-    """A run that has made all its epochs."""
+    """Return a run after all its epochs."""
     run = Run(config, few_digits(*SAMPLES))
     for _ in epochs(run):
         pass
@@ -58,7 +58,7 @@ def finished(config: TrainConfig) -> Run:
 
 
 def assert_dead_at_zero(run: Run) -> None:
-    """Masked weights, their gradients and all that the optimiser holds of them are exactly 0."""
+    """Assert that masked weights, their gradients and optimiser state are exactly 0."""
     for name, weight in run.masks.weights.items():
         dead = ~run.masks.alive(name)
         held = [value for value in run.optimizer.state[weight].values() if value.dim()]
@@ -79,7 +79,8 @@ def test_the_dead_are_at_zero_after_every_step(monkeypatch, config):
     with monkeypatch.context() as patch:
         patch.setattr(STEPS, "train_step", step)
         run = finished(config)
-    if config.prune.method not in ("n:m", "channel"):
+    traits = config.prune.traits
+    if not traits.fixed_ratio and not traits.changes_shapes:
         living = sum(int(run.masks.alive(name).sum()) for name in run.masks.weights)
         assert living == num_survivors(run.num_weights, config.prune.sparsity)
 
@@ -112,6 +113,6 @@ def test_the_seed_decides_everything(config):
 @searched
 @given(config=configs())
 def test_the_bill_is_known_before(config):
-    """But for global thresholds, whose split over the layers hangs on trained weights."""
+    """Except for global thresholds, whose split over the layers depends on trained weights."""
     assume(config.prune.distribution != "global")
     assert price(config, few_digits(*SAMPLES)) == finished(config).ledger

@@ -1,4 +1,4 @@
-"""The networks: their shapes, their published sizes, an initialisation that hangs on the seed."""
+"""Networks: shapes, published sizes, and initialisation by the seed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ every_network = pytest.mark.parametrize("name", MODELS)
 @every_network
 @pytest.mark.parametrize("shape", [(1, 32, 32), (3, 96, 80)])
 def test_a_network_gives_a_logit_a_class_at_rest_and_in_training(name, shape):
-    """Looking at one takes no memory, so a search can price what its driver could not train."""
+    """The outline takes no memory, so a search can forecast networks too large for its driver."""
     model = outline(name, shape, 7)
     assert {parameter.device.type for parameter in model.parameters()} == {"meta"}
     images = torch.zeros(5, *shape, device="meta")
@@ -59,7 +59,7 @@ def test_odd_and_tiny_images_are_taken(name):
 
 @pytest.mark.parametrize(("name", "shape", "classes", "parameters", "macs"), PUBLISHED)
 def test_a_network_has_the_size_that_its_paper_gives(name, shape, classes, parameters, macs):
-    """By the table in the docs, which another test makes anew."""
+    """Sizes are read from the table in the docs, which another test regenerates."""
     start = f"| `{name}` | {' × '.join(map(str, shape))} | {classes:,} | {parameters:,} | "
     (row,) = [line for line in PAGE.splitlines() if line.startswith(start)]
     found = float(row.removeprefix(start).removesuffix(" |").replace(",", ""))
@@ -76,7 +76,7 @@ class TestTheCount:
 
     @every_network
     def test_a_weight_costs_two_flops_wherever_its_layer_is_applied(self, name):
-        """Counted by hand from the shapes that come out of every layer."""
+        """The count is checked by hand from the output shape of every layer."""
         model = outline(name, CIFAR, 10)
         places: dict[str, int] = {}
         for layer, module in model.named_modules():
@@ -101,7 +101,7 @@ class TestTheCount:
         assert weights + others + norms == sum(p.numel() for p in model.parameters())
 
     def test_attention_is_counted_in_full_though_pytorch_fuses_it_at_rest(self):
-        """Its packed projection and its products are no layer's: they count as other."""
+        """Its packed projection and its products belong to no layer, so they count as other."""
 
         class Encoder(nn.Module):
             def __init__(self):
@@ -167,7 +167,7 @@ class TestRefusals:
 
 
 def test_the_table_in_the_docs_is_that_of_the_networks():
-    """Made anew by `python -m docs.networks`."""
+    """Regenerate it with `python -m docs.networks`."""
     assert renewed(PAGE, networks.PARTS) == PAGE
     assert all(f"| `{name}` |" in PAGE for name in MODELS)
 

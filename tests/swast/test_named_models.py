@@ -1,4 +1,4 @@
-"""torchvision's networks and the user's own: they train as ours do, or are refused in a line."""
+"""Networks of torchvision and of users: they train, or fail with an error of one line."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def too_few(shape):
 REFUSED = {
     "mine:headless": "model 'mine:headless' must end in a linear layer, and has none",
     "mine:narrow": "must end in a linear layer with 10 outputs, and its last has 9",
-    "mine:unused": "must use its last linear layer once, on a row of features an image",
-    "mine:pair": "must give a logit a class, (2, 10), got <class 'tuple'>",
-    "mine:spread": "must use its last linear layer once, on a row of features an image",
+    "mine:unused": "must use its last linear layer once, on one row of features per image",
+    "mine:pair": "must return one logit per class, (2, 10), got <class 'tuple'>",
+    "mine:spread": "must use its last linear layer once, on one row of features per image",
     "mine:choosy": "does not take images of (1, 8, 8): ",
     "mine:failing": "cannot be built: KeyError: 'layer'",
     "mine:text": "must return an nn.Module, got 'a network'",
@@ -81,7 +81,7 @@ REFUSED = {
     "mine:goood": "cannot be imported: AttributeError: ",
     "nowhere.to.be:found": "cannot be imported: ModuleNotFoundError: No module named 'nowhere'",
     "broken:net": "cannot be imported: SyntaxError: ",
-    "torchvision:resnte18": "is no classifier of torchvision; did you mean 'resnet18'?",
+    "torchvision:resnte18": "is not a classifier of torchvision; did you mean 'resnet18'?",
     "torchvision:squeezenet1_0": "must end in a linear layer, and has none",
     "torchvision:resnet18": "does not take images of (1, 8, 8): ",
     "fasterrcnn": "model must be one of cnn-small, mlp-small, ",
@@ -91,7 +91,7 @@ REFUSED = {
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """A user's folder: modules of networks, and a configuration."""
+    """Make a user's folder, with modules of networks and a configuration."""
     monkeypatch.setitem(DATASETS, "digits", lambda *_: few_digits())
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
@@ -117,7 +117,7 @@ def test_a_network_that_cannot_be_trained_is_refused_in_one_line(folder, capsys,
 
 @pytest.mark.parametrize("name", ["mine:good", "mine:reading"])
 def test_a_network_of_ones_own_trains_at_the_price_that_is_known_before(folder, name):
-    """Also one that reads values, and so cannot be tried without them."""
+    """One of them reads values, so it cannot run on the meta device."""
     assert main(["c.toml", "--set", f"model={name}", "--json", "result.json"]) == 0
     result = json.loads(Path("result.json").read_text())
     assert result["predicted_flops"] == result["train_flops"] > 0
@@ -140,7 +140,7 @@ def test_a_network_of_ones_own_is_counted(folder):
 
 @pytest.mark.parametrize(("name", "macs"), [("resnet34", 3_664), ("googlenet", 1_498)])
 def test_a_network_of_torchvision_costs_what_its_page_says(name, macs):
-    """googlenet is told to train without its auxiliary outputs."""
+    """googlenet is built without its auxiliary outputs."""
     shape = (3, 224, 224)
     cost = model_cost(outline(f"torchvision:{name}", shape, 1000), shape)
     assert cost.forward() / 2e6 == pytest.approx(macs, rel=0.001)
@@ -157,7 +157,7 @@ def test_a_network_of_torchvision_is_torchvisions(recwarn):
 
 
 def test_the_example_in_the_docs_trains(folder, capsys, monkeypatch):
-    """On all the digits, of which its default coreset takes a twentieth."""
+    """It trains on all digits, with the default coreset of a twentieth."""
     monkeypatch.setitem(DATASETS, "digits", lambda *_: digits())
     page = DOCS.read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

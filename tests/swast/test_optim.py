@@ -1,4 +1,4 @@
-"""The optimiser and its learning rate, against PyTorch's own."""
+"""Optimiser and learning rates, compared with PyTorch's."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def config(**values: object) -> TrainConfig:
 
 
 def by_torch(steps: int, make) -> list[float]:
-    """The rates of some steps under one of PyTorch's schedulers."""
+    """Return the rates of some steps under one of PyTorch's schedulers."""
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.4)
     scheduler = make(optimizer)
     rates = []
@@ -38,7 +38,7 @@ def by_torch(steps: int, make) -> list[float]:
 
 
 def ours(settings: TrainConfig, steps: int) -> list[float]:
-    """The rates of every step of a run whose epochs have some steps."""
+    """Return the rates of every step of a run with a fixed number of steps per epoch."""
     return [
         learning_rate(settings, epoch, step, steps)
         for epoch in range(settings.epochs)
@@ -68,7 +68,7 @@ class TestSchedules:
 
     @pytest.mark.parametrize("peak", [0.1, 0.3, 0.75])
     def test_one_cycle_is_pytorchs_step_by_step(self, peak):
-        """PyTorch's ends on its last step, and ours would at T, one step later."""
+        """PyTorch's schedule ends on its last step; this one ends at T, one step later."""
         steps = EPOCHS * 4
         expected = by_torch(
             steps,
@@ -112,7 +112,7 @@ class TestSchedules:
     def test_rates_are_set_step_by_step_though_warm_up_has_more_steps_than_a_coreset(
         self, monkeypatch
     ):
-        """8 steps in epoch 0, 3 in each later one; the record holds an epoch's last."""
+        """Epoch 0 has 8 steps, later ones 3; the record holds the rate of an epoch's last step."""
         run = started(tiny({"optim.schedule": "one-cycle", "optim.ramp_epochs": 1}))
         rates = []
         plain = STEPS.train_step
@@ -139,7 +139,7 @@ class TestSchedules:
 
 class TestAdamW:
     def test_steps_are_those_of_the_paper_with_decay_on_weights_alone(self):
-        """Written out (Loshchilov & Hutter, algorithm 2), on noisy gradients."""
+        """Compared with Loshchilov & Hutter's algorithm 2, on noisy gradients."""
         settings = OptimConfig(name="adamw", lr=0.01, momentum=0.8, beta2=0.95, weight_decay=0.3)
         torch.random.default_generator.manual_seed(0)
         model = nn.Linear(3, 2)
@@ -162,7 +162,7 @@ class TestAdamW:
             torch.testing.assert_close(parameter.detach(), expected[name])
 
     def test_living_weights_move_as_those_of_a_network_that_has_no_others(self):
-        """A masked layer's living weights move as those of a dense one under PyTorch's AdamW."""
+        """Unmasked weights of a masked layer move as in a dense one under PyTorch's AdamW."""
         settings = OptimConfig(name="adamw", lr=0.01, weight_decay=0.1)
         run = started(
             tiny(
@@ -221,7 +221,7 @@ class TestClipping:
             torch.testing.assert_close(copied(loose.model)[name], value)
 
     def test_gradients_of_pruned_weights_do_not_shrink_the_step(self):
-        """The norm is that of the living alone."""
+        """The norm includes unmasked weights only."""
         values = {"prune.schedule": "one-shot", "prune.method": "magnitude"}
         run = started(tiny(values, **{"optim.clip_norm": 1e-3}), after=2)
         places, images = next(STEPS.begin_epoch(run))
@@ -230,7 +230,7 @@ class TestClipping:
         assert torch.cat(gradients).norm().item() == pytest.approx(1e-3, rel=1e-3)
 
     def test_a_diverging_loss_is_held(self):
-        """By clipping, a rate that diverges trains on."""
+        """With clipping, a rate that would diverge still trains."""
         values = {"optim.lr": 30.0, "optim.clip_norm": 0.01, "prune.method": "none"}
         run = started(tiny(values), after=6)
         assert math.isfinite(run.history[-1].val_loss)

@@ -1,4 +1,4 @@
-"""What passes through a network, counted by hooks on it while it trains, and known before."""
+"""Passes through a network, counted by hooks during training, and compared with the forecast."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from swast.run import Run
 from tests.swast.support import TRAINING, epochs, few_digits, pruning, tiny
 
 
-def passing(config) -> tuple[list[Passes], Run]:
-    """What hooks on the network see by the end of each epoch of a run."""
+def measured_passes(config) -> tuple[list[Passes], Run]:
+    """Return the passes that hooks count by the end of each epoch, and the run."""
     run, seen = Run(config, few_digits()), Passes()
 
     def hook(module, inputs):
@@ -34,7 +34,7 @@ def passing(config) -> tuple[list[Passes], Run]:
     return [dataclasses.replace(seen) for _ in epochs(run)], run
 
 
-def foreseen(config) -> list[Passes]:
+def forecast_passes(config) -> list[Passes]:
     return [mark.passes for mark in TRAINING.foresee(config, few_digits()).marks]
 
 
@@ -42,20 +42,20 @@ def foreseen(config) -> list[Passes]:
 @pytest.mark.parametrize("preserve", [0.0, 0.1])
 def test_every_scorers_passes_are_known_epoch_by_epoch(scorer, preserve):
     config = tiny({"coreset.scorer": scorer, "preserve.weight": preserve})
-    assert foreseen(config) == passing(config)[0]
+    assert forecast_passes(config) == measured_passes(config)[0]
 
 
 @pytest.mark.parametrize("method", [name for name in PRUNERS if name != "synflow"])
 @pytest.mark.parametrize("start", ["warmup", "init"])
 def test_so_are_every_pruners(method, start):
-    """Synflow looks at a copy, one image at a time."""
+    """synflow passes single images through a copy."""
     config = tiny({"coreset.scorer": "random", "prune.start": start, **pruning(method)})
-    assert foreseen(config) == passing(config)[0]
+    assert forecast_passes(config) == measured_passes(config)[0]
 
 
 def test_synflow_passes_a_hundred_images_at_every_prune_step():
     config = tiny({"coreset.scorer": "random", **pruning("synflow")})
-    assert [mark.saliency for mark in foreseen(config)] == [0, 100, 100, 200, 200, 300]
+    assert [mark.saliency for mark in forecast_passes(config)] == [0, 100, 100, 200, 200, 300]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_synflow_passes_a_hundred_images_at_every_prune_step():
 )
 def test_and_whatever_else_is_set(values):
     config = tiny({"coreset.scorer": "random", **values})
-    assert foreseen(config) == passing(config)[0]
+    assert forecast_passes(config) == measured_passes(config)[0]
 
 
 def test_marks_hold_the_bill_so_far():
     config = tiny()
-    _, run = passing(config)
+    _, run = measured_passes(config)
     marks = TRAINING.foresee(config, few_digits()).marks
     assert [mark.ledger.total for mark in marks] == [record.train_flops for record in run.history]
     assert all(one.ledger.total < other.ledger.total for one, other in pairwise(marks))

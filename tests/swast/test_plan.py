@@ -1,4 +1,4 @@
-"""The plan: when a run selects, how far it prunes, when RigL updates."""
+"""Plan: epochs of selection, target sparsities, and steps of mask updates."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_without_a_pruner_nothing_is_pruned(config):
 
 
 def test_sparsity_follows_the_share_of_the_way_to_the_end_of_pruning():
-    """K = 10, T = 100, end 0.75: a round at epoch 36 is 26 / 65 = 0.4 of the way."""
+    """K = 10, T = 100, end 0.75: the progress of a round at epoch 36 is 26 / 65 = 0.4."""
     config = TrainConfig().with_values(
         {
             "epochs": 100,
@@ -130,7 +130,7 @@ def test_an_update_is_due_at_the_updates_steps_alone():
 
 
 def test_pruning_at_initialisation_counts_steps_from_the_first_epoch_on():
-    """Two epochs of 10 steps on all data, then 3 a coreset: T_end is 20 + 6 · 3 = 38."""
+    """Two epochs of 10 steps on all data, then 3 steps per epoch: T_end is 20 + 6 · 3 = 38."""
     config = TrainConfig().with_values(
         {
             "epochs": 10,

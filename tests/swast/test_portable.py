@@ -1,4 +1,4 @@
-"""Networks for elsewhere: ONNX says what PyTorch says, of images as they are published."""
+"""Exported networks: ONNX and PyTorch give the same logits for images as published."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NETWORKS = {
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def trained(request):
-    """A pruned network that was trained for two epochs, of which the second on few samples."""
+    """Train a pruned network for two epochs, the second on few samples."""
     if request.param == "channel":
         pytest.importorskip("torch_pruning")
     settings = {"device": "cpu", "epochs": 2, "warmup_epochs": 1, "interval": 1}
@@ -56,7 +56,7 @@ def trained(request):
 
 
 def run_onnx(content, images):
-    """Logits by ONNX Runtime."""
+    """Compute logits with ONNX Runtime."""
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     return session.run(None, {"images": images})[0]
@@ -78,14 +78,14 @@ class TestOnnx:
         assert trained.apart <= 1e-4 * scale
 
     def test_is_as_accurate_on_published_pixels_as_the_training_said(self, trained):
-        """The whole validation set, restored from nothing but scikit-learn's pixels."""
+        """The whole validation set is restored from scikit-learn's pixels only."""
         data = digits()
         pixels = data.val_images * data.removed.std[0] + data.removed.mean[0]
         found = run_onnx(trained.content, pixels.astype(np.float32)).argmax(axis=1)
         assert np.mean(found == data.val_labels) == trained.result.val_accuracy
 
     def test_is_the_pruned_network(self, trained):
-        """As sparse as the weights that were trained; smaller where channels were removed."""
+        """It is as sparse as the trained weights, and smaller if channels were removed."""
         graph = onnx.load_from_string(trained.content).graph
         arrays = [onnx.numpy_helper.to_array(each) for each in graph.initializer]
         dense = build_model(trained.result.config.model, (1, 8, 8), 10, 0)
@@ -125,7 +125,7 @@ class TestARefusal:
             to_onnx(network, samples(digits()), {})
 
     def test_of_a_network_that_takes_batches_of_one_size_alone(self, monkeypatch):
-        """The exporter falls back to it where a network reads its batch's size as a number."""
+        """The exporter does so if a network reads its batch size as a number."""
 
         class Rigid(torch.nn.Module):
             def forward(self, images):
@@ -162,11 +162,11 @@ class TestTheIntake:
         pixels = samples(digits()) * 16
         assert np.abs(pixels - pixels.round()).max() < 1e-4
         assert (round(pixels.min()), round(pixels.max())) == (0, 16)
-        assert "0 to 1; the network itself takes off mean 0.305" in str(Intake.of(digits()))
+        assert "0 to 1; the network itself subtracts mean 0.305" in str(Intake.of(digits()))
 
     @pytest.mark.parametrize("kind", [np.uint8, np.float32])
     def test_of_arrays_is_what_they_hold(self, kind):
-        """Normalised inside, the network sees what it was trained on."""
+        """With the normalisation inside, the network gets the same input as in training."""
         draw = np.random.default_rng(0)
         images = draw.integers(0, 256, (60, 3, 8, 8)).astype(kind)
         labels = np.arange(60) % 2

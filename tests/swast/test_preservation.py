@@ -1,4 +1,4 @@
-"""The loss: KL the right way round, its teacher held still, and weights that only compare."""
+"""Preservation loss: direction of KL, constant targets, and relative weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def normal(seed: int, *shape: int, scale: float = 2.0) -> torch.Tensor:
 
 
 def explicit_kl(logits: torch.Tensor, recorded: torch.Tensor) -> float:
-    """Σ_i Σ_c p_ic · log(p_ic / q_ic), p recorded and q now."""
+    """Compute Σ_i Σ_c p_ic · log(p_ic / q_ic), p recorded and q current."""
     p, q = recorded.softmax(1).tolist(), logits.softmax(1).tolist()
     return sum(
         a * math.log(a / b)
@@ -39,7 +39,7 @@ def test_it_is_the_divergence_of_now_from_what_was_recorded(seed, batch, classes
 
 
 def test_a_worked_example():
-    """KL((¾, ¼) ‖ (½, ½)) = ¾ ln 1.5 + ¼ ln 0.5; the other way round it is ½ ln 4/3."""
+    """KL((¾, ¼) ‖ (½, ½)) = ¾ ln 1.5 + ¼ ln 0.5; the reverse is ½ ln 4/3."""
     logits, recorded = torch.zeros(1, 2), torch.tensor([[math.log(3), 0.0]])
     found = preservation_loss(logits, recorded, "mean").item()
     assert found == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5), rel=1e-6)

@@ -1,8 +1,7 @@
-"""A run that was stopped and goes on is the run that was not stopped, bit for bit."""
+"""Resumed runs equal uninterrupted ones, bit for bit."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +12,16 @@ from swast import checkpoint
 from swast.config import TrainConfig
 from swast.errors import CheckpointError
 from swast.models import MODELS
-from swast.result import EpochRecord, TrainResult
+from swast.result import EpochRecord
 from swast.run import Run
 from tests.swast.support import (
     STEPS,
+    assert_same_run,
     epochs,
     few_digits,
     global_generators,
     pruning,
     restless_mlp,
-    same_bits,
     tiny,
     train,
 )
@@ -44,17 +43,6 @@ def stop_after(epoch: int) -> Callable[[EpochRecord], None]:
             raise KeyboardInterrupt
 
     return on_epoch
-
-
-def untimed(result: TrainResult) -> list[EpochRecord]:
-    return [dataclasses.replace(entry, seconds=0) for entry in result.history]
-
-
-def assert_same_run(one: TrainResult, other: TrainResult) -> None:
-    assert same_bits(one.state, other.state)
-    assert untimed(one) == untimed(other)
-    assert one.flops == other.flops
-    assert one.val_loss == other.val_loss
 
 
 def stopped(config: TrainConfig, folder: Path, epoch: int) -> None:
@@ -85,7 +73,7 @@ def test_a_stop_after_every_epoch_changes_nothing(tmp_path, values):
 
 @pytest.mark.parametrize("step", [1, 9, 14])
 def test_a_kill_in_the_middle_of_an_epoch_changes_nothing(tmp_path, monkeypatch, step):
-    """Warm-up has 8 steps, and each epoch after it 3."""
+    """Warm-up has 8 steps, and each later epoch 3."""
     config = tiny()
     unbroken = train(config, data=few_digits())
     left = [step]
@@ -181,7 +169,7 @@ def test_a_checkpoint_of_another_configuration_is_refused_by_name_and_kept(tmp_p
 
 
 def test_a_checkpoint_that_lacks_a_part_is_refused(tmp_path):
-    """As one written by another version of the package may."""
+    """For example, one written by another version of the package."""
     stopped(tiny(), tmp_path, 2)
     whole = checkpoint.load(tmp_path)
     for part in whole:

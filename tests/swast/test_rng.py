@@ -1,4 +1,4 @@
-"""Random streams: told apart by seed, purpose and index, and nobody else's business."""
+"""Random streams: distinct by seed, purpose and index, and isolated from global state."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_seeded_blocks_differ_by_their_index():
 
 
 def test_a_seeded_block_does_not_reseed_the_generators_of_gpus(monkeypatch):
-    """They are not restored afterwards, so they must not be touched."""
+    """They are not restored afterwards, so they must not be changed."""
     reseeded = []
     monkeypatch.setattr(torch.cuda, "manual_seed_all", reseeded.append)
     with seeded(3, "init"):

@@ -1,4 +1,4 @@
-"""A run watched step by step: what must hold of masks, weights and optimiser at every moment."""
+"""Invariants of masks, weights and optimiser, checked after every step of a run."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import get_args
 import pytest
 import torch
 
-from swast.config import ScopeName
-from swast.pruning import PRUNERS
+from swast.config import PRUNER_TRAITS, ScopeName
 from swast.run import Run
 from tests.swast.support import (
+    MASKING,
     STEPS,
     TRAINING,
     after_each_step,
@@ -26,6 +26,9 @@ from tests.swast.support import (
     tiny,
 )
 
+EXACT = [name for name in MASKING if not PRUNER_TRAITS[name].fixed_ratio]
+"""Pruners that bring all layers together to exactly the target."""
+
 AT_HALF = {
     "one-shot": lambda p: p,
     "linear": lambda p: p / 2,
@@ -33,7 +36,7 @@ AT_HALF = {
     "cosine": lambda p: p / 2,
     "exponential": lambda p: 1 - math.sqrt(1 - p),
 }
-"""Sparsity half way to the target p, by hand."""
+"""Sparsity at half of the progress to the target p, by hand."""
 
 
 def assert_dead_at_zero(run: Run) -> None:
@@ -56,13 +59,13 @@ def left(weights: int, sparsity: float) -> int:
 
 @pytest.mark.parametrize(
     "values",
-    [each for each in combinations() if each["prune.method"] not in ("n:m", "channel")],
+    [each for each in combinations() if each["prune.method"] in EXACT],
     ids=named,
 )
 @pytest.mark.parametrize("scope", get_args(ScopeName))
 @pytest.mark.usefixtures("short_synflow")
 def test_counts_are_exact_and_the_dead_stay_at_zero_at_every_step(monkeypatch, values, scope):
-    """Under granet, which prunes between rounds too, counts lie between those of its rounds."""
+    """granet also prunes between rounds, so its counts are between those of its rounds."""
     config = tiny(
         {
             "model": "cnn-small",
@@ -92,7 +95,7 @@ def test_counts_are_exact_and_the_dead_stay_at_zero_at_every_step(monkeypatch, v
     assert zeros >= weights - left(weights, 0.9) == math.floor(0.9 * weights + 0.5)
 
 
-@pytest.mark.parametrize("pruner", [name for name in PRUNERS if name != "channel"])
+@pytest.mark.parametrize("pruner", MASKING)
 @pytest.mark.parametrize("clip_norm", [0.0, 0.05])
 def test_the_dead_stay_at_zero_under_adamw_and_clipping(monkeypatch, pruner, clip_norm):
     config = tiny(
@@ -134,7 +137,7 @@ def test_rigl_moves_masks_between_rounds_at_constant_counts_a_layer(monkeypatch)
 
 
 def test_a_rigl_update_takes_the_place_of_the_optimiser_step(monkeypatch):
-    """Steps 2, 4 … update: nothing but masks and the values of the dropped may change."""
+    """Steps 2, 4 … are updates: only masks and the values of dropped weights may change."""
     run = started(tiny({"prune.schedule": "one-shot", "optim.batch_size": 8}), after=1)
     updates = []
     plain = STEPS.train_step

@@ -1,4 +1,4 @@
-"""A setting's range: what it allows, what it refuses, and how it says so."""
+"""Range of a setting: valid and invalid values, and its description in words."""
 
 from __future__ import annotations
 

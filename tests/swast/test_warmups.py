@@ -1,4 +1,4 @@
-"""Warm-ups that runs share: bit for bit as if trained alone, counted, and safe from each other."""
+"""Shared warm-ups: equal to unshared ones bit for bit, counted, and safe under concurrency."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from swast import checkpoint, warmups
 from swast.config import BEGINNING, TrainConfig, setting_paths
 from swast.run import Run
 from swast.warmups import Warmups, beginning, digest, key, shared_epochs
-from tests.swast.support import epochs, few_digits, pruning, same_bits, tiny, train
-from tests.swast.test_resume import assert_same_run
+from tests.swast.support import (
+    assert_same_run,
+    epochs,
+    few_digits,
+    pruning,
+    same_bits,
+    tiny,
+    train,
+)
 
 LONG = {"warmup_epochs": 4, "epochs": 7}
 CONFIGS = {
@@ -34,13 +41,13 @@ CONFIGS = {
 }
 
 
-def told(run: Run, folder) -> list[int]:
-    """The epochs that a run makes with shared warm-ups."""
+def yielded_epochs(run: Run, folder) -> list[int]:
+    """Return the numbers of the epochs that a run yields with shared warm-ups."""
     return [record.epoch for record in epochs(run, Warmups(folder, few_digits()))]
 
 
-def made(folder) -> set[int]:
-    """The epochs that are kept there, of one warm-up."""
+def stored_epochs(folder) -> set[int]:
+    """Return the stored epochs of the only warm-up in a folder."""
     return {int(path.parent.name) for path in folder.glob("*/*/checkpoint.pt")}
 
 
@@ -50,7 +57,7 @@ def test_a_run_ends_as_if_it_had_trained_its_warm_up_itself(values, tmp_path):
     alone = train(config, data=few_digits())
     writer = train(config, data=few_digits(), warmup_dir=tmp_path)
     reader = train(config, data=few_digits(), warmup_dir=tmp_path)
-    assert made(tmp_path) == {1, 2, 3, 4}
+    assert stored_epochs(tmp_path) == {1, 2, 3, 4}
     assert_same_run(alone, writer)
     assert_same_run(alone, reader)
 
@@ -60,17 +67,17 @@ def test_runs_that_differ_after_the_warm_up_share_it_and_a_longer_one_extends_it
     longer = tiny({"prune.scope": "fc", "preserve.weight": 2.0}, warmup_epochs=6, epochs=7)
     train(short, data=few_digits(), warmup_dir=tmp_path)
     run = Run(longer, few_digits())
-    assert told(run, tmp_path) == [5, 6, 7]
-    assert made(tmp_path) == {1, 2, 3, 4, 5, 6}
+    assert yielded_epochs(run, tmp_path) == [5, 6, 7]
+    assert stored_epochs(tmp_path) == {1, 2, 3, 4, 5, 6}
     assert same_bits(run.model.state_dict(), train(longer, data=few_digits()).state)
-    assert told(Run(short, few_digits()), tmp_path) == [5, 6, 7]
+    assert yielded_epochs(Run(short, few_digits()), tmp_path) == [5, 6, 7]
 
 
 def test_the_bill_is_in_full_and_says_what_others_paid(tmp_path):
     config = tiny(LONG)
     first, second = Run(config, few_digits()), Run(config, few_digits())
-    told(first, tmp_path)
-    told(second, tmp_path)
+    yielded_epochs(first, tmp_path)
+    yielded_epochs(second, tmp_path)
     assert first.ledger == second.ledger
     assert (first.shared_flops, second.shared_flops) == (0, first.ledger.warmup)
     resumed = Run(config, few_digits())
@@ -95,18 +102,18 @@ def test_the_bill_is_in_full_and_says_what_others_paid(tmp_path):
 def test_runs_that_begin_otherwise_share_nothing(values, tmp_path):
     train(tiny(LONG), data=few_digits(), warmup_dir=tmp_path)
     run = Run(tiny(LONG, **values), few_digits())
-    assert told(run, tmp_path)[0] == 1
+    assert yielded_epochs(run, tmp_path)[0] == 1
 
 
 def test_pruning_from_the_start_shares_nothing(tmp_path):
     config = tiny({**pruning("set"), "prune.start": "init"}, **LONG)
     assert shared_epochs(config) == 0
     train(config, data=few_digits(), warmup_dir=tmp_path)
-    assert made(tmp_path) == set()
+    assert stored_epochs(tmp_path) == set()
 
 
 def test_every_setting_that_the_first_epoch_reads_is_in_the_name():
-    """A setting that is added later has to be sorted: into the beginning, or named here."""
+    """A new setting must be added to BEGINNING, or be named here."""
     later = ("warmup_epochs", "interval", "coreset.", "prune.", "preserve.", "diagnose.")
     elsewhere = ("device", "loading.")  # in the machine and in the digest of the data
     unsorted = {
@@ -147,9 +154,9 @@ def test_a_damaged_state_is_trained_anew(tmp_path):
     for path in tmp_path.glob("*/[34]/checkpoint.pt"):
         path.write_bytes(path.read_bytes()[:-100])
     run = Run(config, few_digits())
-    assert told(run, tmp_path) == [3, 4, 5, 6, 7]
+    assert yielded_epochs(run, tmp_path) == [3, 4, 5, 6, 7]
     assert same_bits(run.model.state_dict(), alone.state)
-    assert told(Run(config, few_digits()), tmp_path) == [5, 6, 7]
+    assert yielded_epochs(Run(config, few_digits()), tmp_path) == [5, 6, 7]
 
 
 def test_a_state_of_other_parts_is_not_taken(tmp_path):
@@ -159,7 +166,7 @@ def test_a_state_of_other_parts_is_not_taken(tmp_path):
     state = checkpoint.load(path)
     del state["history"]
     checkpoint.save(path, state)
-    assert told(Run(config, few_digits()), tmp_path)[0] == 4
+    assert yielded_epochs(Run(config, few_digits()), tmp_path)[0] == 4
 
 
 def test_where_nothing_can_be_written_a_run_trains_alone(tmp_path):
@@ -179,7 +186,7 @@ time.sleep(600)
 
 
 def test_a_writer_that_is_killed_holds_nobody_up(tmp_path):
-    """One that has the lock of a warm-up's second epoch, and dies before its state is there."""
+    """The writer holds the lock of a warm-up's second epoch, and dies before saving it."""
     run = Run(tiny(LONG), few_digits())
     shared = Warmups(tmp_path, few_digits())
     steps = epochs(run, shared)
@@ -194,11 +201,11 @@ def test_a_writer_that_is_killed_holds_nobody_up(tmp_path):
         assert waiting.result(timeout=60).epoch == 2
     writer.communicate()
     assert [record.epoch for record in steps] == [3, 4, 5, 6, 7]
-    assert made(tmp_path) == {1, 2, 3, 4}
+    assert stored_epochs(tmp_path) == {1, 2, 3, 4}
 
 
 def test_runs_at_the_same_time_train_each_epoch_once(tmp_path, monkeypatch):
-    """Two runs take turns by hand; each epoch of the warm-up is made by one of them."""
+    """Two runs alternate; each epoch of the warm-up is trained by one of them."""
     trained, real = [], warmups.checkpoint.save
 
     def save(place, state):

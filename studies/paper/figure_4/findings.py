@@ -134,7 +134,7 @@ def listing(title: str, members: Sequence[Member]) -> Grid:
     rows = []
     for each in members:
         config = each.cell.config
-        pruned = config.prune.method != "none"
+        pruned = config.prune.traits.prunes
         rows.append(
             [
                 each.name,

@@ -110,7 +110,7 @@ def test_the_weights_and_the_onnx_are_as_accurate_as_recorded(exported):
     told = session.get_modelmeta().custom_metadata_map
     right = np.mean(logits.argmax(axis=1) == data.val_labels)
     assert float(told["val_accuracy"]) == right == np.mean(found.argmax(axis=1) == data.val_labels)
-    assert "0 to 1; the network itself takes off mean" in told["preprocessing"]
+    assert "0 to 1; the network itself subtracts mean" in told["preprocessing"]
     assert json.loads(told["classes"]) == [str(digit) for digit in range(10)]
 
 
@@ -139,7 +139,7 @@ def test_the_registered_model_loads_in_another_process_without_the_trainer(
     assert not told["trainer"]
     assert told["example"]
     assert told["input"][0]["tensor-spec"] == {"dtype": "float32", "shape": [-1, 1, 8, 8]}
-    assert "the network itself takes off mean" in told["preprocessing"]
+    assert "the network itself subtracts mean" in told["preprocessing"]
 
 
 def test_the_version_says_what_it_is_and_the_run_stays_as_it_was(search, exported):

@@ -164,7 +164,7 @@ class TestARefusal:
             ("half.toml", "data = 'digits'\n[prov", "not TOML"),
             ("half.json", '{"data": "digits", "prov', "not JSON"),
             ("half.yaml", "data: [digits", "not YAML"),
-            ("list.json", "[1]", "no mapping"),
+            ("list.json", "[1]", "not a mapping"),
             ("missing.toml", None, "no such file"),
         ],
     )

@@ -1,4 +1,4 @@
-"""Sizes, quotas and groups: exact, whatever the classes."""
+"""Coreset sizes, quotas and groups are exact for any class sizes."""
 
 from __future__ import annotations
 

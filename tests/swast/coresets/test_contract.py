@@ -1,4 +1,4 @@
-"""What every scorer owes: the same tests run over each of them."""
+"""Contract of the scorers: the same tests run for each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ every_scorer = pytest.mark.parametrize("scorer", SCORERS)
 
 
 def some_features(seed: int, samples: int, classes: int, width: int) -> Features:
-    """Random features; every fifth sample is classified beyond doubt, every seventh repeated."""
+    """Make random features; every fifth prediction is certain, every seventh sample a copy."""
     draw = torch.Generator().manual_seed(seed)
     hidden = torch.randn(samples, width, generator=draw).relu()
     logits = 2 * torch.randn(samples, classes, generator=draw)
@@ -67,7 +67,7 @@ def test_indices_ascend_and_are_unique(scorer, selection):
 @few_examples
 @given(selections())
 def test_weights_are_finite_not_negative_and_of_mean_1(scorer, selection):
-    """But where they scale the loss, as infobatch's do."""
+    """Absolute weights, as infobatch's, need not have mean 1."""
     coreset = select(scorer, selection)
     assert coreset.weights.shape == coreset.indices.shape
     assert coreset.weights.dtype == torch.float32
@@ -102,7 +102,7 @@ def test_neither_the_features_nor_the_global_generators_are_touched(scorer, sele
 
 @pytest.mark.parametrize("scorer", [name for name in SCORERS if not SCORERS[name].forward])
 def test_scorers_that_need_no_forward_pass_use_labels_alone(scorer):
-    """They are handed empty features."""
+    """They get empty features."""
     labels = torch.arange(30) % 3
     empty = torch.empty(30, 0)
     groups = make_groups(labels, group_sizes([10, 10, 10], 9, balanced=True))
@@ -130,7 +130,7 @@ def test_selecting_leaves_network_optimiser_and_generators_as_they_were(scorer, 
 @every_scorer
 @pytest.mark.parametrize("balanced", [True, False])
 def test_the_solver_costs_what_its_formula_says_whatever_the_data(scorer, balanced):
-    """A scorer of n samples never costs less than one of fewer, and never a negative sum."""
+    """FLOPs never decrease with the number of samples, and are never negative."""
     flops = SCORERS[scorer].solver_flops
     counts = [30, 20, 10]
     small, large = (group_sizes(counts, size, balanced=balanced) for size in (6, 30))

@@ -19,7 +19,7 @@ def features(seed: int) -> Features:
 
 
 def norms_by_autograd(given: Features) -> torch.Tensor:
-    """‖∂CE_i/∂z_i‖, one sample at a time."""
+    """Compute ‖∂CE_i/∂z_i‖, one sample at a time."""
     norms = []
     for logits, label in zip(given.logits, given.labels, strict=True):
         leaf = logits.double().requires_grad_()

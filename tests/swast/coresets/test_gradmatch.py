@@ -1,4 +1,4 @@
-"""gradmatch: the kernel trick and the growing factor against the plain pursuit on gradients."""
+"""gradmatch: kernel products and growing factor against a plain pursuit on explicit gradients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from swast.coresets.gradmatch import (
     RIDGE,
     Pursuit,
     pursue,
-    pursue_alone,
+    pursue_in_numpy,
     select,
     solver_flops,
 )
@@ -66,7 +66,7 @@ class TestAgainstThePlainPursuit:
 
     @pytest.mark.parametrize("seed", range(6))
     def test_classes_of_unequal_size_advance_together_as_if_alone(self, seed):
-        """Rows of padding must never be picked, nor change the ridge of their group."""
+        """Padding rows must not be picked, and must not change the ridge of their group."""
         features = some_features(seed, samples=50)
         groups = [
             Group((features.labels == label).nonzero().flatten(), quota)
@@ -109,11 +109,14 @@ class TestAgainstThePlainPursuit:
     )
     @pytest.mark.parametrize("quota", [1, 2, 20])
     def test_a_group_alone_ends_as_among_others(self, monkeypatch, case, quota, ridge):
-        """On a CPU groups are pursued one by one, by other means."""
+        """On a CPU groups are pursued one by one, in NumPy."""
         monkeypatch.setattr(gradmatch, "RIDGE", ridge)
         features = some_features(*case)
         group = whole(features, quota)
-        expected, alone = explicit_pursuit(features, group, ridge), pursue_alone(features, group)
+        expected, alone = (
+            explicit_pursuit(features, group, ridge),
+            pursue_in_numpy(features, group),
+        )
         assert alone.picks == expected.kept
         np.testing.assert_allclose(alone.weights, expected.weights, rtol=1e-7)
 
@@ -160,7 +163,7 @@ class TestGradients:
 
 
 class TestWhereThePursuitEndsShort:
-    """Samples past its end are drawn evenly, at weight 1: each stands for itself."""
+    """If a pursuit ends early, the rest of the quota is drawn uniformly, with weight 1."""
 
     def short(self):
         features = some_features(109, samples=60, classes=2, width=2)
@@ -193,7 +196,7 @@ class TestWhereThePursuitEndsShort:
         assert len(drawn) == 5
 
     def test_a_group_learnt_beyond_doubt_is_filled_from_itself_alone(self):
-        """Its gradients are all 0, so there is nothing to pursue; its neighbour is not changed."""
+        """Its gradients are all 0, so nothing is picked; the other group is not affected."""
         features = some_features(0, samples=20)
         features.logits[:10] = 1e4 * torch.eye(4, dtype=torch.float64)[features.labels[:10]]
         groups = [Group(torch.arange(10), 4), Group(torch.arange(10, 20), 5)]
@@ -211,7 +214,7 @@ class TestWhereThePursuitEndsShort:
 
 
 def test_the_scale_of_the_gradients_changes_nothing():
-    """Gradients shrink as training goes on; the ridge shrinks with them."""
+    """Gradients shrink during training; the ridge shrinks with them."""
     draw = torch.Generator().manual_seed(0)
     errors, hidden = torch.randn(2, 1, 20, 4, generator=draw, dtype=torch.float64)
 
@@ -233,7 +236,7 @@ def test_the_scale_of_the_gradients_changes_nothing():
 
 
 def test_the_bill_counts_each_step_of_the_pursuit():
-    """A kernel column, correlations with what is picked, and three triangular solves a pick."""
+    """A pick costs a kernel column, correlations with the picks, and three triangular solves."""
     n, k, classes, width = 10, 4, 3, 6
     flops = 2 * (2 * n * classes * width) + 2 * n * classes
     for step in range(k):

@@ -23,13 +23,13 @@ def sample(seed, size=40, classes=4, width=7):
 
 
 def gradients(features):
-    """g_i = e_i ⊗ [h_i, 1], built in full."""
+    """Compute all g_i = e_i ⊗ [h_i, 1] explicitly."""
     errors, extended = features.errors.double(), features.extended.double()
     return torch.einsum("nc,ne->nce", errors, extended).flatten(1)
 
 
 def apart(features):
-    """‖g_i − g_j‖, without the rounding of a product of matrices."""
+    """Compute ‖g_i − g_j‖ directly, without the rounding of a matrix product."""
     explicit = gradients(features)
     return torch.cdist(explicit, explicit, compute_mode="donot_use_mm_for_euclid_dist")
 

@@ -1,4 +1,4 @@
-"""infobatch: who may be dropped, and that those who stay stand for all."""
+"""infobatch: only low-loss samples are dropped, and the weighted gradient is unbiased."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ losses_of = st.lists(st.integers(0, 20), min_size=1, max_size=30).map(
 
 @given(losses_of, st.data())
 def test_only_samples_of_low_loss_are_dropped_and_the_rest_of_them_weigh_more(losses, data):
-    """By hand: the pool, its survivors' weight, and 1 for all others."""
+    """Worked example: the pool, the weight of those kept in it, and weight 1 for all others."""
     quota = data.draw(st.integers(1, len(losses)))
     places, weights = thin_out(losses, quota, generator(data.draw(st.integers(0, 99)), "s"))
     kept, dropped = set(places.tolist()), len(losses) - quota

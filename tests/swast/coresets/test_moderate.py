@@ -1,4 +1,4 @@
-"""moderate: neither near the centre of a class nor far from it."""
+"""moderate: samples at a median distance from their class centre are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""random: an even draw, made anew every round."""
+"""random: a uniform draw, anew every round."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_round_draws_anew():
 
 
 def test_every_sample_is_drawn_about_equally_often():
-    """3 of 10 a class: over 1,000 draws a count has mean 300 and standard deviation 14.5."""
+    """With 3 of 10 per class, counts in 1,000 draws have mean 300, standard deviation 14.5."""
     counts = torch.zeros(40)
     for index in range(1000):
         counts[draw(index)] += 1

@@ -1,4 +1,4 @@
-"""Rankings: each score against its definition, and which end of it is kept."""
+"""Rankings: each score against its definition, and the end that is kept."""
 
 from __future__ import annotations
 

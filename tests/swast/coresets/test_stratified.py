@@ -46,7 +46,7 @@ def test_ccs_leaves_out_the_hardest_and_covers_the_rest():
 
 
 def test_glister_prefers_samples_that_lower_the_loss():
-    """Samples labelled against the rest raise the loss of held-out ones: none is chosen."""
+    """Mislabelled samples would raise the loss of held-out ones, so none is selected."""
     draw = torch.Generator().manual_seed(0)
     hidden = torch.rand(300, 3, generator=draw)
     labels = torch.zeros(300, dtype=torch.long)

@@ -1,4 +1,4 @@
-"""Small data sets, written as they are published; pictures are noise, so each is known apart."""
+"""Writers of small data sets in their published layouts; images are noise, so all differ."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def noise(count: int, height: int = 8, width: int | None = None, channels: int =
 
 
 def every_class(classes: int, each: int) -> np.ndarray:
-    """Labels, each class a few times, mixed."""
+    """Make shuffled labels with a few samples per class."""
     return RANDOM.permutation(np.repeat(np.arange(classes), each))
 
 
 def save(path: Path, picture: np.ndarray, **options: object) -> None:
-    """Write a picture, channels × height × width, in the format of its suffix."""
+    """Write an image, channels × height × width, in the format of its suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = picture.transpose(1, 2, 0)
     Image.fromarray(pixels if picture.shape[0] == 3 else pixels[..., 0]).save(path, **options)
@@ -64,7 +64,7 @@ def write_cifar100(root: Path) -> tuple[Pictures, Pictures]:
 
 
 def _cifar(folder, files, *, classes, field, meta):
-    """Python 2 wrote the published files, with texts for keys: protocol 2 without Python 3."""
+    """Write a pickle as Python 2 did for the published files: protocol 2, with strings as keys."""
     folder.mkdir(parents=True)
     known_in = []
     for file in files:
@@ -102,7 +102,7 @@ def write_fashion_mnist(
 
 
 def write_part(folder: Path, classes: Sequence[str], each: int, side: int = 8) -> Pictures:
-    """A folder a class of PNG pictures."""
+    """Write PNG images in one folder per class."""
     found: Pictures = {}
     for label, title in enumerate(classes):
         images = noise(each, side)
@@ -126,7 +126,7 @@ WNIDS = ("n01", "n02", "n03")
 
 
 def write_tiny_imagenet(root: Path) -> tuple[Pictures, Pictures]:
-    """With JPEG in the names and PNG inside, so that every bit is known."""
+    """Write the layout with names in .JPEG but PNG content, so that every bit is known."""
     folder = root / "tiny-imagenet-200"
     train: Pictures = {}
     for label, wnid in enumerate(WNIDS):
@@ -147,7 +147,7 @@ def write_tiny_imagenet(root: Path) -> tuple[Pictures, Pictures]:
 
 
 def write_imagenet(root: Path) -> tuple[Pictures, Pictures]:
-    """Pictures of 256 × 256, whose middle 224 × 224 is what is read."""
+    """Write images of 256 × 256, of which the central 224 × 224 is read."""
     folder, parts = root / "imagenet", []
     for part in ("train", "val"):
         found: Pictures = {}
@@ -160,7 +160,7 @@ def write_imagenet(root: Path) -> tuple[Pictures, Pictures]:
 
 
 def write_kaggle(root: Path) -> tuple[Pictures, Pictures]:
-    """The same pictures as Kaggle packs them."""
+    """Write the same images in Kaggle's layout."""
     train, val = write_imagenet(root / "made")
     place = root / "imagenet" / "ILSVRC" / "Data" / "CLS-LOC"
     place.parent.mkdir(parents=True)
@@ -178,7 +178,7 @@ def write_kaggle(root: Path) -> tuple[Pictures, Pictures]:
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> Path:
-    """A good archive, some of its arrays replaced, or left out where None."""
+    """Write a valid archive with some arrays replaced, or left out if None."""
     good = {
         "x_train": noise(20),
         "y_train": np.arange(20) % 4,
@@ -191,7 +191,7 @@ def write_npz(path: Path, **arrays: np.ndarray) -> Path:
 
 
 def load(root: Path, name: str, **loading: object) -> ArrayData:
-    """A data set that lies under a root and nowhere else."""
+    """Load a data set that exists under one root only."""
     return load_data(name, LoadingConfig(**loading), Places((root,)))
 
 

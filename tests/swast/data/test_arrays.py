@@ -1,4 +1,4 @@
-"""One's own arrays, in an archive or in memory."""
+"""User arrays, from an archive or in memory."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ BAD_ARRAYS = {
     "float labels": ({"y_train": LABELS / 2}, "y_train is float64 of shape (20,)"),
     "one-hot labels": ({"y_train": np.eye(4, dtype=int)[LABELS]}, "y_train is int64 of shape"),
     "negative labels": ({"y_train": LABELS - 1}, "y_train has the label -1"),
-    "huge labels": ({"y_train": LABELS * 2**40}, "more than can be classes"),
+    "huge labels": ({"y_train": LABELS * 2**40}, "labels are less than 2^31"),
     "a gap": ({"y_train": LABELS * 2}, "y_train has labels up to 6, but none of class 1"),
     "a label too many": ({"y_test": TEST[1] + 1}, "y_test has label 4, and y_train 0 to 3"),
     "one sample": ({"y_train": np.array([4, *LABELS[1:]])}, "class '4' has 1 training images"),

@@ -1,4 +1,4 @@
-"""Augmentation against one picture at a time, and what it must not depend on."""
+"""Augmentation against a reference for one image, and its independence of batch and device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMAGES = torch.randn(40, 3, 7, 9, generator=torch.Generator().manual_seed(0))
 
 
 def by_hand(image: np.ndarray, padding: int, offset: tuple[int, int], flip: bool) -> np.ndarray:
-    """What crop and flip are, on one image, with NumPy."""
+    """Crop and flip one image with NumPy."""
     _, height, width = image.shape
     padded = np.pad(image, ((0, 0), (padding, padding), (padding, padding)))
     cut = padded[:, offset[0] : offset[0] + height, offset[1] : offset[1] + width]
@@ -43,7 +43,7 @@ def test_crops_and_flips_are_those_of_one_picture_at_a_time(padding):
 
 @pytest.mark.parametrize("side", [1, 2, 5, 8, 30])
 def test_squares_are_cut_out_as_of_one_picture_at_a_time(side):
-    """Every centre that can be drawn, the corners among them."""
+    """All possible centres are tested, including the corners."""
     images = IMAGES[:1].expand(63, -1, -1, -1)
     centres = torch.cartesian_prod(torch.arange(7), torch.arange(9))
     found = cut_out(images, side, centres)
@@ -52,7 +52,7 @@ def test_squares_are_cut_out_as_of_one_picture_at_a_time(side):
 
 
 def test_every_outcome_comes_about_equally_often():
-    """60,000 samples: five standard deviations of each count."""
+    """Each count of 60,000 samples is within five standard deviations."""
     drawn = draw_augmentation(ALL, 60_000, (3, 7, 9), seed=0, epoch=0, device=CPU)
     for values, outcomes in [
         (drawn.offsets[:, 0], 7),
@@ -101,7 +101,7 @@ class TestInTraining:
     CONFIG = tiny({"augment.crop": 2, "augment.flip": True, "augment.cutout": 3})
 
     def test_training_steps_alone_see_it(self, monkeypatch):
-        """Selection, recording and evaluation read what a run without it reads."""
+        """Selection, recording and evaluation read the same images as without augmentation."""
         seen = []
 
         def apply(self, images, indices):

@@ -1,4 +1,4 @@
-"""Data sets as the user of `swast-train` meets them: files given, exit codes, one line of why."""
+"""Data sets in `swast-train`: input files, exit codes, and errors of one line."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ REFUSED = {
     "nowhere": (None, "data=cifar10", "looked at .*swast-home/data.*--download"),
     "a folder that is none": (None, "data=folder:typo", "data 'folder:typo': looked at"),
     "a form that is none": (None, "data=floder:pets", "data must be one of digits, .*folder:PATH"),
-    "truncated picture": (spoil_picture, PETS, "cat/0.png: cannot be read as a picture"),
+    "truncated picture": (spoil_picture, PETS, "cat/0.png: cannot be read as an image"),
     "one of a class": (lone_cat, PETS, "class 'cat' has 1 training images"),
     "truncated pickle": (half_batch, "data=cifar10", "data_batch_2: is damaged"),
     "NaN": (
@@ -140,7 +140,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
 
 
 def test_a_stopped_run_on_files_goes_on_to_the_same_result(folder, monkeypatch):
-    """Ctrl-C after an epoch, pictures streaming, augmented."""
+    """The run is interrupted after an epoch, with streamed and augmented images."""
     write_folder(folder / "pets")
     options = ["--set", PETS, "--set", "epochs=3", "--set", "loading.memory_share=0"]
     options += ["--set", "augment.crop=1", "--set", "augment.flip=true"]
@@ -163,7 +163,7 @@ def test_a_stopped_run_on_files_goes_on_to_the_same_result(folder, monkeypatch):
 
 
 def test_the_guide_does_what_it_says(folder, capsys):
-    """Its Python runs, the data set that it writes trains, and its error is the one shown."""
+    """Its Python code runs, its data set trains, and its error message is the real one."""
     text = GUIDE.read_text()
     programs = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
     assert len(programs) >= 2

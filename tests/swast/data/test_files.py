@@ -1,4 +1,4 @@
-"""Pictures in files: formats, sizes, and everything that can be wrong with a folder of them."""
+"""Image files: formats, sizes, and errors of a folder of images."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TestDecoding:
     def test_more_than_8_bits_are_refused_and_not_cut_off(self, tmp_path, kind):
         path = tmp_path / "picture.tif"
         Image.fromarray(SMOOTH[0].astype(kind) * 100).save(path)
-        with pytest.raises(DataError, match=r"picture.tif: cannot .* not of 8 bits a channel"):
+        with pytest.raises(DataError, match=r"picture.tif: cannot .* not of 8 bits per channel"):
             decode(path)
 
     def test_a_jpeg_of_another_name_and_a_png_called_jpeg_are_read(self, tmp_path):
@@ -60,7 +60,7 @@ class TestDecoding:
 
     @pytest.mark.parametrize("shape", [(40, 60), (60, 40), (33, 34), (10, 10), (7, 100)])
     def test_pictures_are_scaled_by_the_shorter_side_and_cut_in_the_middle(self, tmp_path, shape):
-        """A ramp stays a ramp: its middle stays in the middle, its slope follows the scale."""
+        """A ramp stays a ramp: its centre stays, and its slope follows the scale."""
         height, width = shape
         ramp = np.linspace(0, 255, width)[None, None].repeat(height, 1).repeat(3, 0)
         save(tmp_path / "ramp.png", ramp.astype(np.uint8))
@@ -114,25 +114,28 @@ BAD_FOLDERS = {
     "no train": (lambda p: shutil.rmtree(p / "train"), "expected train/ and test/ or val/"),
     "no test": (remove_test, "train/ but neither a test/ nor a val/"),
     "no class folders": (loose, "train: has no class folders"),
-    "an empty class": (empty_class, "train/bird: has no pictures"),
+    "an empty class": (empty_class, "train/bird: has no images"),
     "one sample": (single, "class 'cat' has 1 training images; 2 are needed"),
     "a class that test lacks": (lambda p: shutil.rmtree(p / "test" / "cat"), "test: lacks 'cat'"),
     "a class that train lacks": (
         lambda p: save(p / "test" / "emu" / "0.png", noise(1)[0]),
-        "test: has 'emu', which train/ has not",
+        "test: has 'emu', which train/ lacks",
     ),
-    "a text": (lambda p: (p / "train" / "cat" / "a.txt").write_text("x"), "a.txt: is no picture"),
+    "a text": (
+        lambda p: (p / "train" / "cat" / "a.txt").write_text("x"),
+        "a.txt: is not an image",
+    ),
     "no image": (
         lambda p: (p / "train" / "cat" / "1.png").write_text("x"),
-        "train/cat/1.png: cannot be read as a picture: cannot identify",
+        "train/cat/1.png: cannot be read as an image: cannot identify",
     ),
     "no image first": (
         lambda p: (p / "train" / "cat" / "0.jpg").write_bytes(b"x"),
-        "train/cat/0.jpg: cannot be read as a picture",
+        "train/cat/0.jpg: cannot be read as an image",
     ),
     "nothing in it": (
         lambda p: (p / "train" / "dog" / "5.png").write_bytes(b""),
-        "train/dog/5.png: cannot be read as a picture",
+        "train/dog/5.png: cannot be read as an image",
     ),
     "another size": (
         lambda p: save(p / "train" / "dog" / "x.png", noise(1, 9)[0]),
@@ -140,7 +143,7 @@ BAD_FOLDERS = {
     ),
     "a dangling link": (
         lambda p: (p / "train" / "dog" / "x.png").symlink_to(p / "nowhere"),
-        "train/dog/x.png: cannot be read as a picture",
+        "train/dog/x.png: cannot be read as an image",
     ),
 }
 
@@ -148,7 +151,7 @@ BAD_FOLDERS = {
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize(("spoil", "said"), BAD_FOLDERS.values(), ids=BAD_FOLDERS)
 def test_what_is_wrong_with_a_folder_is_said_in_one_line(pets, spoil, said, streams):
-    """Where pictures stream, those that are measured are looked at: here all for training."""
+    """Streamed images are checked if measured for normalisation: here all training images."""
     spoil(pets)
     with pytest.raises(DataError) as refused:
         load(pets, f"folder:{pets}", memory_share=0 if streams else 0.25)
@@ -165,7 +168,7 @@ def test_the_error_for_another_size_says_what_to_do_and_that_helps(pets):
 
 
 def test_hidden_files_and_deeper_folders(pets):
-    """Hidden ones are passed over, deeper ones belong to their class."""
+    """Hidden files are skipped; files in deeper folders belong to their class."""
     (pets / "train" / "cat" / ".DS_Store").write_bytes(b"x")
     (pets / "train" / ".cache").mkdir()
     (pets / "train" / "cat" / ".thumbnails").mkdir()
@@ -184,5 +187,5 @@ def test_a_damaged_file_that_streams_stops_the_run_and_is_named(pets):
     data = load(pets, f"folder:{pets}", memory_share=0, val_fraction=0.5)
     for path in (pets / "train" / "dog").iterdir():
         path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(DataError, match=r"train/dog/\d.png: cannot be read as a picture"):
+    with pytest.raises(DataError, match=r"train/dog/\d.png: cannot be read as an image"):
         train(tiny({"coreset.fraction": 1.0, "loading.memory_share": 0}), data=data)

@@ -1,4 +1,4 @@
-"""Every data set, written as it is published, comes back picture by picture with its labels."""
+"""Every data set in its published layout is read back exactly, images and labels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WRITERS = {
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """What was written of each layout, and what was loaded."""
+    """Write each layout; return the written and the loaded data."""
     made = {}
 
     def get(layout):
@@ -94,7 +94,7 @@ class TestEveryLayout:
         assert np.bincount(data.val_labels).tolist() == [round(count / 2) for count in every]
 
     def test_a_truncated_file_is_named(self, written, layout, tmp_path):
-        """Each file in turn, cut to half; text files may still make sense."""
+        """Each file in turn is cut to half its size; text files may still be valid."""
         root, name, *_ = written(layout)
         files = [each for each in root.rglob("*") if each.is_file()]
         binary = [each for each in files if each.suffix not in (".txt", ".csv")]
@@ -138,7 +138,7 @@ def test_a_cifar_file_that_would_run_code_is_refused_and_runs_none(tmp_path):
         ({"data": np.zeros((1, 3072)), "labels": [1]}, "not n × 3072 bytes"),
         ({"data": np.zeros((1, 3072), np.uint8), "labels": [10]}, "labels outside 0 to 9"),
         ({"data": np.zeros((1, 3072), np.uint8), "labels": [-1]}, "labels outside 0 to 9"),
-        ([1, 2], "holds no dictionary"),
+        ([1, 2], "does not hold a dictionary"),
     ],
 )
 def test_a_cifar_file_of_another_content_is_named(tmp_path, content, said):
@@ -182,7 +182,7 @@ def test_published_texts_that_are_no_texts_are_refused(tmp_path, write, name, te
 
 @pytest.mark.parametrize("held_out", [("test",), ("val",), ("val", "test")])
 def test_a_folder_validates_and_tests_on_what_it_has(tmp_path, held_out):
-    """val/ validates beside test/; alone, either is the test part."""
+    """With both, val/ is the validation part; alone, either is the test part."""
     written = write_folder(tmp_path / "pets", ("train", *held_out))
     data = load(tmp_path, "folder:pets")
     train, val, test = (pictures(data, part) for part in ("train", "val", "test"))

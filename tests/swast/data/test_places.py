@@ -1,4 +1,4 @@
-"""Where data sets are looked for, what is said when they are nowhere, and downloads."""
+"""Search path of data sets, errors for missing ones, and downloads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EXPECTED = {
 
 @pytest.fixture
 def nowhere(tmp_path, monkeypatch):
-    """A working folder without data, and no system folder."""
+    """Change to a working folder without data, and disable the system folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(places_file, "SYSTEM", tmp_path / "system")
     for name in ("SWAST_DATA", "SWAST_HOME"):
@@ -50,7 +50,7 @@ def test_missing_data_say_where_was_looked_for_what_and_how_to_get_it(nowhere, m
 
 
 def test_places_are_looked_at_in_order(nowhere, monkeypatch):
-    """Option, variable, home, system: each is taken while those before it are empty."""
+    """The order is option, variable, home, system: the first with data is used."""
     roots = [nowhere / name for name in ("given", "variable", "home/data", "system")]
     monkeypatch.setenv("SWAST_DATA", str(roots[1]))
     (nowhere / "given").mkdir()
@@ -81,7 +81,7 @@ def test_a_path_is_looked_for_as_it_is_and_under_each_root(nowhere, name):
 
 
 def test_what_is_missing_is_downloaded_if_that_is_allowed(nowhere, monkeypatch):
-    """torchvision stands in the middle; what it lays down is then read."""
+    """A stand-in for torchvision writes the files, which are then read."""
 
     def fetch(root, download):
         assert download

@@ -1,4 +1,4 @@
-"""Images that stream are those that lie on the device, bit for bit, and so is what is learnt."""
+"""Streamed and resident images are equal bit for bit, and so are the trainings on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VALUES = {
 
 
 def sets():
-    """The same kind of data as bytes and as normalised floats."""
+    """Make data as bytes and as normalised floats."""
     images, labels = noise(120), np.arange(120) % 4
     return {
         "bytes": from_arrays((images, labels), (images[:9], labels[:9])),
@@ -72,7 +72,7 @@ def test_bytes_are_normalised_by_channel():
 
 
 def test_files_stream_to_the_same_result_as_decoded(pets):
-    """One training, three ways: decoded on the device, streamed from memory, from files."""
+    """The images are decoded on the device, streamed from memory, or streamed from files."""
     decoded = load(pets, f"folder:{pets}", val_fraction=0.3)
     files = load(pets, f"folder:{pets}", val_fraction=0.3, memory_share=0)
     assert isinstance(files.train_images, ImageFiles)
@@ -145,7 +145,7 @@ def test_large_images_are_looked_at_fewer_at_a_time(monkeypatch):
 
 @pytest.mark.parametrize(("fraction", "balanced"), [(0.01, True), (0.07, True), (0.01, False)])
 def test_a_balanced_coreset_that_cannot_hold_every_class_is_refused(fraction, balanced):
-    """120 samples: 1, 8 and 1 of them, for 10 classes."""
+    """Coresets of 1, 8 and 1 of 120 samples, with 10 classes."""
     config = tiny({"coreset.fraction": fraction, "coreset.balanced": balanced})
     if not balanced:
         train(config, data=few_digits())

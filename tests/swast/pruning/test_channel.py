@@ -1,4 +1,4 @@
-"""channel: networks really shrink, and everything that hangs on them with them."""
+"""channel: networks shrink physically, together with all state that depends on their shapes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
 class Shortcut(nn.Module):
-    """A residual sum ties the outputs of two convolutions; batch norm follows each."""
+    """Residual block: a sum joins the outputs of two convolutions, each with batch norm."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class TestChoice:
         assert channel.widths(model) == {**expected, last: 10}
 
     def test_the_channels_of_the_smallest_norm_over_their_group_go(self):
-        """By hand: a hidden unit's row and bias, and its column in the next layer."""
+        """Worked example: a hidden unit's row and bias, and its column in the next layer."""
         model = build_model("mlp-small", SHAPE, 10, 0)
         with torch.no_grad():
             model[1].weight[[3, 77]] *= 0.001
@@ -88,7 +88,7 @@ class TestChoice:
 
 class TestRemoval:
     def test_channels_that_say_nothing_can_go_without_a_trace(self):
-        """The network computes what it did before, where all that went was 0."""
+        """The network computes the same outputs if all removed channels were 0."""
         model = Shortcut().eval()
         with torch.no_grad():
             for each in (model.first, model.second, model.norm1, model.norm2):
@@ -131,7 +131,9 @@ class TestRemoval:
             def forward(self, images):
                 return self.head(self.inner(images.flatten(1)).reshape(-1, 8))
 
-        with pytest.raises(ConfigError, match=r"prune.method 'channel' cannot thin") as caught:
+        with pytest.raises(
+            ConfigError, match=r"prune.method 'channel' cannot prune this network"
+        ) as caught:
             halved(Fixed())
         assert "\n" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Survivors of each layer: exact in sum, and in the proportions that the paper gives."""
+"""Layer-wise counts: exact in total, and in the paper's proportions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""magnitude: the largest living weights stay, and the dead do not come back."""
+"""magnitude: the largest unmasked weights are kept, and masked ones stay masked."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_a_cut_by_layer_keeps_the_largest_of_each(distribution, seed, sparsity):
 
 @every_distribution
 def test_living_zeros_outlive_the_dead(distribution):
-    """A weight that RigL has just grown is 0, like the dead beside it, and must count as alive."""
+    """A weight just grown by RigL is 0, like masked ones, but must rank as unmasked."""
     masks = masked()
     prune(masks, 0.5, distribution)
     before = living(masks)

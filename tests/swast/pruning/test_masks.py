@@ -1,4 +1,4 @@
-"""Masks: which weights live, and that the dead stay at exactly 0."""
+"""Masks: exact counts, and masked weights that stay at exactly 0."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def masked_network(momentum: float = 0.9) -> tuple[nn.Module, torch.optim.Optimi
 
 
 def half(masks: Masks) -> dict[str, torch.Tensor]:
-    """A mask that keeps every other weight."""
+    """Return a mask that keeps every other weight."""
     return {
         name: (torch.arange(weight.numel()) % 2 == 0).view_as(weight)
         for name, weight in masks.weights.items()
@@ -56,12 +56,12 @@ class TestKeepLargest:
         )
 
     def test_zeros_are_not_kept_beyond_the_count(self):
-        """A threshold at the third largest would keep all six."""
+        """A plain threshold at the third largest value would keep all six."""
         scores = torch.tensor([[0.0, 0, 0], [5, 0, 0]])
         assert keep_largest(scores, 3).tolist() == [[True, True, False], [True, False, False]]
 
     def test_many_ties_are_cut_exactly(self):
-        """Sorting without an order among equals goes wrong in large tensors only."""
+        """Unstable sorting fails only for large tensors."""
         kept = keep_largest(torch.zeros(10_000), 4321)
         assert kept[:4321].all()
         assert not kept[4321:].any()
@@ -169,7 +169,7 @@ class TestMasks:
         assert torch.equal(weight.grad != 0, masks.alive("3"))
 
     def test_survivors_are_another_object_whenever_the_masks_change(self):
-        """So that who counts by them may count once a change."""
+        """So that callers can cache counts until the masks change."""
         *_, masks = masked_network()
         before = masks.survivors()
         assert masks.survivors() is before

@@ -1,4 +1,4 @@
-"""set and granet: what grows and how far they prune between rounds."""
+"""set and granet: the weights they grow, and granet's pruning between rounds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TestSet:
             assert int((mask & ~alive).sum()) == replaced
 
     def test_each_of_the_dead_is_as_likely_to_grow(self):
-        """10 of 20 grow: over 2,000 draws each does 1,000 ± 4·√500 times."""
+        """10 of 20 weights grow; over 2,000 draws each grows 1,000 ± 4·√500 times."""
         alive = torch.arange(40) < 20
         weight = torch.where(alive, torch.arange(40) + 1.0, 0.0)
         counts = torch.zeros(40)
@@ -57,7 +57,7 @@ class TestSet:
 
 class TestGranet:
     def test_it_prunes_at_every_update_to_what_the_schedule_asks_for_by_then(self, monkeypatch):
-        """Updates at the steps 2, 4, 6 … of 3 an epoch: epochs 1 + 2/3, 2 + 1/3, 3, …"""
+        """Updates are at steps 2, 4, 6 …, with 3 steps per epoch: epochs 1 + 2/3, 2 + 1/3, 3, …"""
         config = tiny(pruning("granet", "linear", "global"))
         run = started(config, after=1)
         seen = {}

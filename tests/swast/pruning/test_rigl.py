@@ -1,4 +1,4 @@
-"""rigl: what drops, what grows, and with which values."""
+"""rigl: dropped and grown weights, and their values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests import reference
 
 @st.composite
 def layers(draw):
-    """Few distinct values, so that ties are common."""
+    """Strategy for layers with few distinct values, so that ties are common."""
     size = draw(st.integers(1, 24))
     alive = draw(st.lists(st.booleans(), min_size=size, max_size=size))
     sides = st.lists(st.integers(-4, 4), min_size=size, max_size=size)
@@ -33,12 +33,12 @@ def mask_of(weight, gradient, alive, fraction) -> torch.Tensor:
 
 
 def grow(masks: Masks, fraction: float) -> None:
-    """An update by the gradients that the weights hold."""
+    """Update the masks by the gradients of the weights."""
     update(masks, fraction, by_gradient, torch.Generator())
 
 
 def one_layer(momentum: float = 0.9) -> tuple[nn.Linear, torch.optim.Optimizer, Masks]:
-    """Weights 4, 3, 2, 1 alive and 0, 0 dead; momentum 10·w of the living."""
+    """Make a layer with unmasked weights 4, 3, 2, 1 and two masked ones; momentum is 10·w."""
     layer = nn.Linear(6, 1, bias=False)
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, momentum=momentum)
     masks = Masks(prunable_weights(layer, "all"), optimizer)
@@ -51,7 +51,7 @@ def one_layer(momentum: float = 0.9) -> tuple[nn.Linear, torch.optim.Optimizer, 
 
 class TestDropAndGrow:
     def test_a_worked_example(self):
-        """Half of 4 drop: −1 and 2. The largest of the other gradients are 9 (dead) and −8 (2)."""
+        """Half of 4 weights drop: −1 and 2. The next gradients are 9 (masked) and −8 (2)."""
         mask = mask_of(
             [4, -3, 2, -1, 0, 0], [99, 1, -8, 0, 9, 5], [True, True, True, True, False, False], 0.5
         )

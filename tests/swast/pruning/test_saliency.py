@@ -96,7 +96,7 @@ class TestSynflow:
         assert torch.equal(kept(one.masks), kept(other.masks))
 
     def test_flow_is_the_sum_over_paths_of_the_products_of_absolute_weights(self):
-        """Two layers by hand: the flow through w_ij is |w_ij| · Σ_k |v_ki| (all inputs are 1)."""
+        """Worked example: the flow through w_ij is |w_ij| · Σ_k |v_ki| (inputs are 1)."""
         model = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False), nn.Linear(2, 2))
         weights = prunable_weights(positive(model), "all")
         found = flow_saliency(_with(model, weights), weights, (1, 1, 3))
@@ -108,7 +108,7 @@ class TestSynflow:
         )
 
     def test_density_falls_in_a_hundred_steps_along_an_exponential(self):
-        """Against a plain loop over the definition, in double precision."""
+        """Compared with a plain loop over the definition, in double precision."""
         model = build_model("mlp-small", (1, 4, 4), 3, 1)
         seen = moment(model, 0.97)
         object.__setattr__(seen, "images", torch.empty(0, 1, 4, 4))
@@ -116,7 +116,7 @@ class TestSynflow:
         assert set(kept(seen.masks).nonzero().flatten().tolist()) == by_definition(model, 0.97)
 
     def test_no_layer_is_emptied_where_one_stroke_would(self):
-        """The strength of the iteration: at 99.5 % every layer keeps a path."""
+        """At 99.5 % every layer keeps a path, which a single step would not achieve."""
         model = build_model("mlp-small", (1, 8, 8), 10, 0)
         seen = moment(model, 0.995)
         PRUNERS["synflow"].prune(seen)
@@ -131,7 +131,7 @@ class TestSynflow:
 
 
 def _with(model: nn.Module, weights: dict[str, torch.Tensor]) -> nn.Module:
-    """The positive twin whose weights are those given."""
+    """Make the positive copy of a network with the given weights."""
     flow = positive(model)
     for name, weight in weights.items():
         flow.get_submodule(name).weight = weight
@@ -139,7 +139,7 @@ def _with(model: nn.Module, weights: dict[str, torch.Tensor]) -> nn.Module:
 
 
 def by_definition(model: nn.Module, sparsity: float) -> set[int]:
-    """Places of the weights that live, all layers in one row: 100 rounds of R = 1ᵀ·Π|W|·1."""
+    """Prune in 100 rounds of R = 1ᵀ·Π|W|·1; return the positions of the kept weights."""
     linear = [each for each in model if isinstance(each, nn.Linear)]
     weights = [each.weight.detach().double().abs() for each in linear]
     biases = [each.bias.detach().double().abs() for each in linear]

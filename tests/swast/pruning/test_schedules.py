@@ -1,4 +1,4 @@
-"""Schedules: from nothing to exactly the target, and never back."""
+"""Schedules: from 0 to exactly the target, never decreasing."""
 
 from __future__ import annotations
 

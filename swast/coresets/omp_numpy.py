@@ -1,8 +1,8 @@
-"""Orthogonal matching pursuit in one group on a CPU: what `swast.coresets.pursuit` does on GPUs.
+"""Orthogonal matching pursuit in NumPy, for one group on a CPU.
 
-A GPU wants many groups at once. On a CPU a pick is one pass over the group's features, which stay
-in its cache when one group is finished before the next, and a dozen small operations, which NumPy
-starts several times faster than PyTorch.
+It computes the same as `swast.coresets.pursuit`, which is for GPUs and batches many groups. On a
+CPU one group at a time is faster: a pick is one pass over the group's features, which stay in the
+CPU's cache, and a dozen small operations, which NumPy starts several times faster than PyTorch.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from swast.coresets.pursuit import PIVOT
 Array = NDArray[np.float64]
 
 
-class PursuitAlone:
-    """The pursuit of one group of n atoms e ⊗ [h, 1], in double precision.
+class NumpyPursuit:
+    """Orthogonal matching pursuit in one group of n atoms e ⊗ [h, 1], in double precision.
 
     Args:
         errors: e, n × C.
         hidden: h, n × E.
-        quota: picks to make.
+        quota: number of picks.
         ridge: λ.
 
     Attributes:
-        picks: atoms that are picked and not taken out, in the order of picking.
-        weights: theirs.
+        picks: atoms that were picked and not removed, in order of picking.
+        weights: weights of the picks.
         target: inner products of the atoms with their sum, n.
     """
 
@@ -40,14 +40,14 @@ class PursuitAlone:
         self._errors, self._hidden, self._quota, self._ridge = errors, hidden, quota, ridge
         self.picks: list[int] = []
         self.weights = np.empty(0)
-        self._barred = np.zeros(len(errors))  # −∞ where an atom was picked
+        self._barred = np.zeros(len(errors))  # −∞ for picked atoms
         self._columns = np.empty((quota, len(errors)))
-        self._inverse = np.zeros((quota, quota))  # L⁻¹, of the picks' Gram matrix L Lᵀ
+        self._inverse = np.zeros((quota, quota))  # L⁻¹ of the picks' Gram matrix L Lᵀ
         total, bias = (hidden.T @ errors).T, errors.sum(axis=0)
         self.target: Array = np.einsum("nc,nc->n", hidden @ total.T + bias, errors)
 
     def run(self) -> None:
-        """Make every pick, or as many as lead on."""
+        """Run the pursuit to the end, or until no pick improves it."""
         for left in reversed(range(self._quota)):
             if not self._pick(last=left == 0):
                 return
@@ -56,7 +56,7 @@ class PursuitAlone:
     def _pick(self, *, last: bool) -> bool:
         """Add the free atom of largest inner product with the residual, if that is positive.
 
-        The last one's inner products with those that are never picked are not needed.
+        For the last pick, inner products with unpicked atoms are not needed and not computed.
         """
         size = len(self.picks)
         columns = self._columns[:size]
@@ -79,7 +79,7 @@ class PursuitAlone:
         return True
 
     def _refit(self) -> None:
-        """Ridge weights of all that is picked; take out the most negative until none is."""
+        """Refit the ridge weights of all picks; remove the lowest until none is negative."""
         while True:
             size = len(self.picks)
             inverse = self._inverse[:size, :size]
@@ -90,7 +90,7 @@ class PursuitAlone:
             self._take_out(place)
 
     def _take_out(self, place: int) -> None:
-        """Let go of a pick, and factor the Gram matrix of those that are left."""
+        """Remove a pick, and refactor the Gram matrix of the rest."""
         del self.picks[place]
         size = len(self.picks)
         self._columns[place:size] = self._columns[place + 1 : size + 1].copy()
@@ -101,7 +101,7 @@ class PursuitAlone:
 
 @contextmanager
 def blas_threads() -> Iterator[None]:
-    """A block in which NumPy computes with as many threads as PyTorch, and so rounds alike."""
+    """Run NumPy with as many threads as PyTorch inside the block, since rounding depends on it."""
     with _pools().limit(limits=torch.get_num_threads(), user_api="blas"):
         yield
 
