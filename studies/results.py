@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from studies.outcomes import Cell, Outcome
 from studies.subsets import Subset
 from swast.config import TrainConfig
 from swast.data import ArrayData
+from swast.files import JsonLines
 from swast.forecast import dense_flops
 from swast.result import EpochRecord
 
@@ -47,20 +46,6 @@ def guessing(
     )
 
 
-def whole_lines(path: Path) -> list[str]:
-    """Return the lines of a file, which is created with its folder.
-
-    An unfinished last line is cut off the file.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        os.truncate(path, len(whole))
-    return whole.decode().splitlines()
-
-
 class Results:
     """Outcomes in a file of JSON lines; the file is created with its folder.
 
@@ -68,10 +53,9 @@ class Results:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._file = JsonLines(path)
         self._known: dict[Cell, Outcome] = {}
-        for line in whole_lines(path):
-            entry: dict[str, Any] = json.loads(line)
+        for entry in self._file.read():
             config = TrainConfig.from_dict(entry.pop("config"))
             cell = Cell(config, Subset(**entry.pop("subset")))
             self._known[cell] = Outcome.from_dict(entry)
@@ -83,8 +67,5 @@ class Results:
     def add(self, cell: Cell, outcome: Outcome) -> None:
         """Append an outcome to the file, and flush it to disk."""
         values = json.loads(cell.identity) | dataclasses.asdict(outcome)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._file.append([values])
         self._known[cell] = outcome

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -62,19 +62,13 @@ class JsonLines:
         self._size: int | None = None
 
     def read(self) -> list[Any]:
-        """Return the values of all whole lines, up to the first that is not JSON."""
+        """Return the values of all whole lines; skip lines that are not JSON."""
+        content = self.path.read_bytes() if self.path.exists() else b""
+        self._size = content.rfind(b"\n") + 1
         found: list[Any] = []
-        self._size = 0
-        lines = self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else []
-        for line in lines:
-            try:
-                value = json.loads(line)
-            except ValueError:
-                break
-            if not line.endswith(b"\n"):
-                break
-            found.append(value)
-            self._size += len(line)
+        for line in content[: self._size].splitlines():
+            with suppress(ValueError):
+                found.append(json.loads(line))
         return found
 
     def append(self, values: Iterable[Any], *, sync: bool = True) -> None:

@@ -72,9 +72,8 @@ class Bounds:
                 f"{score.text(score.reference)}; --min-accuracy 0 exports one all the same"
             )
         bounded = self.least_score is not None or self.most_cost < math.inf
-        raise RequestError(
-            f"the search has no finished trial{' within those limits' if bounded else ''} to export"
-        )
+        asked = " within those limits" if bounded else ""
+        raise RequestError(f"the search has no finished trial{asked} to export")
 
 
 def _risen(trial: TrialRecord, score: Score) -> float:
@@ -92,7 +91,7 @@ def pick(
 
     Args:
         trials: of one search.
-        which: ``knee``, ``best`` (the best score; the cheapest of equals), ``cheapest``, ``front``.
+        which: ``knee``, ``best`` (best score; the cheapest of equals), ``cheapest``, ``front``.
         objectives: of the study.
         bounds: on the trials to pick from.
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +17,8 @@ from search.store.urls import sqlite_file
 from search.trials.repository import search_names
 from search.trials.trial_record import spent
 from studies.outcomes import Found, Search
-from studies.results import whole_lines
 from swast.config import TrainConfig
+from swast.files import JsonLines
 
 if TYPE_CHECKING:
     from search.engine.tune import Workers
@@ -30,12 +28,12 @@ MANY = 100_000
 
 
 class KeptSearches:
-    """The searches of a study in a file, a JSON object a line; it is created with its folder."""
+    """Searches of a study of the paper in a file of JSON lines, and the fronts they found."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = JsonLines(path)
         self._known: dict[Search, Found] = {}
-        for values in map(json.loads, whole_lines(path)):
+        for values in self._file.read():
             wanted = Search(**values.pop("search"))
             front = tuple(TrainConfig.from_dict(each) for each in values.pop("front"))
             self._known[wanted] = Found(front, **values)
@@ -53,10 +51,7 @@ class KeptSearches:
             "trials": found.trials,
             "sampler": found.sampler,
         }
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self._file.append([values])
         self._known[wanted] = found
 
 

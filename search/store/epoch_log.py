@@ -7,6 +7,7 @@ missing metrics are sent from it.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -57,9 +58,13 @@ class EpochLog:
 
 
 def _records(lines: Iterable[Any]) -> Iterator[EpochRecord]:
-    """Yield the records of lines, up to the first that lacks a field."""
+    """Yield the records of lines, from the first epoch up to one that is missing or damaged."""
+    found: dict[int, EpochRecord] = {}
     for line in lines:
-        try:
-            yield EpochRecord(**{name: line[name] for name in FIELDS})
-        except (KeyError, TypeError):
+        with suppress(KeyError, TypeError):
+            record = EpochRecord(**{name: line[name] for name in FIELDS})
+            found.setdefault(record.epoch, record)
+    for number in itertools.count(1):
+        if number not in found:
             return
+        yield found[number]

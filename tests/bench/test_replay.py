@@ -15,9 +15,9 @@ from bench.curves import Encoding, Table, pack
 from bench.record import drawn, training
 from bench.replay import Clock, Finish, Gains, Replay, Training
 from bench.strategies import Halved, Sampled, ranked
+from search.objectives import STANDARD, Objectives
 from search.pareto import hypervolume
 from search.study.study_file import find_study
-from search.study.tables import STANDARD, Objectives
 from swast.environment import environment
 
 EPOCHS = 30

@@ -12,12 +12,13 @@ from typing import Any
 import optuna
 import sqlalchemy
 
+from search.objectives import STANDARD
 from search.samplers.parameters import draw
-from search.store.epoch_log import Histories
+from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.tracking import Tracker
 from search.trials.repository import SearchTrials
-from search.trials.search_state import Standing
+from search.trials.search_state import SearchState
 from search.trials.serialization import outcome_of
 from search.trials.trial_record import TrialRecord
 from tests.search.support import BARE, epoch, new_search, record
@@ -27,19 +28,20 @@ def record_search(home: Path, count: int, source: str = BARE, **info: Any) -> Se
     """A search of so many finished trials, the references first, as its driver leaves it."""
     name = info.get("name", "trip")
     trials = new_search(home, source, **{"budget": count, "uid": f"uid-{name}"} | info)
-    histories = Histories(Home(home).search(name) / "histories")
+    epoch_log = EpochLog(Home(home).search(name) / "histories")
     chance = random.Random(count)
     for number in range(len(trials.info.study.references)):
         ended = outcome(trials.ask().number, chance)
         trials.settle(ended)
-        histories.extend(number, [epoch(1, ended.accuracy)])
+        epoch_log.extend(number, [epoch(1, ended.score)])
     drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=count))
     for number in range(len(trials.info.study.references), count):
         asked = drawn.ask()
-        config = draw(asked, trials.info.study)
+        study = trials.info.study
+        config = study.configure(draw(asked, study.space))
         ended = outcome(number, chance)
         trials._study.add_trial(_finished(asked, config.to_dict(), ended))
-        histories.extend(number, [epoch(1, ended.accuracy)])
+        epoch_log.extend(number, [epoch(1, ended.score)])
     return trials
 
 
@@ -57,8 +59,8 @@ def _finished(
     return optuna.trial.create_trial(
         params=asked.params,
         distributions=asked.distributions,
-        values=[ended.accuracy, ended.train_flops],
-        user_attrs={"config": config, "begun": {}, "outcome": outcome_of(ended)},
+        values=[ended.score, ended.cost],
+        user_attrs={"config": config, "begun": {}, "outcome": outcome_of(ended, STANDARD)},
     )
 
 
@@ -67,11 +69,11 @@ def publish(home: Path, trials: SearchTrials, uri: str | None = None) -> str:
     place = Home(home)
     folder, records = place.search(trials.info.name), trials.records()
     tracker = Tracker(
-        uri or place.tracking, place.artifacts, folder, Histories(folder / "histories")
+        uri or place.tracking, place.artifacts, folder, EpochLog(folder / "histories")
     )
     experiment_id, run_id = tracker.begin(trials.info, records)
     trials.remember(experiment_id=experiment_id, run_id=run_id)
-    tracker.publish(trials.info, Standing(records), now=True)
+    tracker.publish(trials.info, SearchState(records), now=True)
     tracker.end_search("finished")
     assert tracker.close(600)
     trials.complete_runs(tracker.run_of)

@@ -8,7 +8,7 @@ import numpy as np
 
 from search.trials.trial_record import TrialRecord
 from swast.config import TrainConfig
-from tests.search.support import TINY, epoch, search_info
+from tests.search.support import TINY, UNIT, epoch, search_info
 
 HALVED = TINY + "\n[halving]\ngrace = 1\n"
 EPOCHS = 4
@@ -48,28 +48,28 @@ def _trial(info, number, config: TrainConfig, rng, reference=None):
     moment = datetime.datetime(2026, 11, 21) + datetime.timedelta(minutes=number)
     shared = {
         "number": number,
-        "config": config.to_dict(),
+        "config": config,
         "params": info.study.searched(config),
         "reference": reference,
-        "accuracy": float(accuracy),
+        "score": float(accuracy),
+        "unit": UNIT,
         "run_id": f"{number:032x}",
         "ended": moment.isoformat(),
-        "predicted_flops": flops,
-        "flops": {"warmup": flops // 4, "training": flops // 4, "evaluation": 7},
+        "predicted_cost": flops,
+        "bill": {"warmup": flops // 4, "training": flops // 4, "evaluation": 7},
         "rungs": {1: float(accuracy) - 0.1},
     }
     if is_stopped:
-        reason = "place 3 at the rung of epoch 1: the best 1 of 3 go on"
+        reason = "place 3 at the rung of epoch 1: the best 1 of 3 continue"
         return TrialRecord(
             state="pruned", stopped_at=1, epochs=1, seconds=1.0, reason=reason, **shared
         )
-    shared["flops"]["training"] = flops - flops // 4
+    shared["bill"]["training"] = flops - flops // 4
     return TrialRecord(
         state="complete",
         epochs=EPOCHS,
         seconds=float(rng.uniform(2, 9)),
-        train_flops=flops,
-        relative_flops=relative,
+        cost=flops,
         **shared,
     )
 
@@ -78,7 +78,7 @@ def epochs_of(trials):
     """Epochs that led to what the trials gave."""
     return {
         each.number: [
-            epoch(number, each.accuracy - 0.1 * (each.epochs - number) / EPOCHS)
+            epoch(number, each.score - 0.1 * (each.epochs - number) / EPOCHS)
             for number in range(1, each.epochs + 1)
         ]
         for each in trials

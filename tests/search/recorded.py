@@ -41,11 +41,11 @@ def trained(number: int, config: TrainConfig, data) -> TrialRecord:
     return TrialRecord(
         number=number,
         state="complete",
-        accuracy=result.val_accuracy,
-        train_flops=result.train_flops,
-        relative_flops=result.relative_flops,
+        score=result.val_accuracy,
+        cost=result.train_flops,
+        unit=round(result.train_flops / result.relative_flops),
         epochs=len(result.history),
         seconds=result.seconds,
-        flops=dict(result.flops),
+        bill=dict(result.flops),
         environment=dict(result.environment),
     )

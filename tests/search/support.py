@@ -1,10 +1,11 @@
-"""What the tests of the search share: a tiny study, searches of it, records, and listeners."""
+"""Shared by the tests of the search: a tiny study, searches of it, records, and listeners."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import hashlib
+import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +17,9 @@ from search.loop.status import Status
 from search.study.study_file import Study, parse_study
 from search.trials.repository import Proposal, SearchTrials
 from search.trials.search_info import SearchInfo
-from search.trials.search_state import Standing
+from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord
+from swast.result import EpochRecord, TrainResult
 
 TINY = """\
 description = "A few trials of a tenth of a second"
@@ -66,6 +68,8 @@ SHIPPED = [
     "tiny-imagenet-resnet18",
 ]
 """The studies that come with the package."""
+UNIT = 10**10
+"""Cost of dense training in these tests."""
 BARE = TINY.partition("[references.small]")[0]
 """The same without references."""
 
@@ -100,6 +104,7 @@ def search_info(source: str = TINY, **info: Any) -> SearchInfo:
         "sampler": "tpe",
         "seed": 0,
         "budget": 10,
+        "unit": UNIT,
     } | info
     return SearchInfo(study=study(source), **given)
 
@@ -110,15 +115,16 @@ def database(folder: Path) -> str:
 
 
 def record(number: int, accuracy: float = 0.9, relative: float = 0.1, **more: Any) -> TrialRecord:
-    """A finished trial; the unit of its FLOPs is 1e10."""
+    """Return a finished trial."""
+    cost = relative * UNIT
     given = {
         "state": "complete",
-        "accuracy": accuracy,
-        "train_flops": round(relative * 10**10),
-        "relative_flops": relative,
+        "score": accuracy,
+        "cost": round(cost) if math.isfinite(cost) and cost % 1 == 0 else cost,
+        "unit": UNIT,
         "epochs": 4,
         "seconds": 1.5,
-        "flops": {"warmup": round(relative * 10**10), "evaluation": 7},
+        "bill": {"warmup": round(cost) if math.isfinite(cost) else 0, "evaluation": 7},
     }
     return TrialRecord(number=number, **(given | more))
 
@@ -131,33 +137,43 @@ def finish(trials: SearchTrials, *points: tuple[float, float]) -> list[Proposal]
     return asked
 
 
-def result(accuracy: float, relative: float = 0.1, epochs: int = 4) -> dict[str, Any]:
-    """What a finished training gives back, as far as a session reads it."""
-    return {
-        "val_accuracy": accuracy,
-        "train_flops": round(relative * 10**10),
-        "relative_flops": relative,
-        "history": [epoch(number + 1, accuracy) for number in range(epochs)],
-        "seconds": 2.5,
-        "flops": {"warmup": round(relative * 10**10), "evaluation": 7},
-        "environment": {"torch": "2.0", "device": "cpu"},
-    }
+def result(
+    accuracy: float, relative: float = 0.1, epochs: int = 4, test: float | None = None
+) -> TrainResult:
+    """Return the result of a training that was never made."""
+    flops = round(relative * UNIT)
+    return TrainResult(
+        val_accuracy=accuracy,
+        val_loss=0.5,
+        test_accuracy=test,
+        train_flops=flops,
+        predicted_flops=flops,
+        relative_flops=relative,
+        flops={"warmup": flops, "evaluation": 7},
+        seconds=2.5,
+        history=tuple(epoch(number + 1, accuracy) for number in range(epochs)),
+        rounds=(),
+        double_losses=(),
+        config=study().fixed,
+        environment={"torch": "2.0", "device": "cpu"},
+        state={},
+    )
 
 
-def epoch(number: int, accuracy: float) -> dict[str, Any]:
-    """An epoch's record."""
-    return {
-        "epoch": number,
-        "phase": "tailored",
-        "samples": 100,
-        "sparsity": 0.5,
-        "learning_rate": 0.05,
-        "train_loss": 1 / number,
-        "val_loss": 2 / number,
-        "val_accuracy": accuracy,
-        "train_flops": 1000 * number,
-        "seconds": 0.25 * number,
-    }
+def epoch(number: int, accuracy: float) -> EpochRecord:
+    """Return an epoch's record."""
+    return EpochRecord(
+        epoch=number,
+        phase="tailored",
+        samples=100,
+        sparsity=0.5,
+        learning_rate=0.05,
+        train_loss=1 / number,
+        val_loss=2 / number,
+        val_accuracy=accuracy,
+        train_flops=1000 * number,
+        seconds=0.25 * number,
+    )
 
 
 class Listener:
@@ -178,15 +194,15 @@ class Listener:
         """Note a trial that starts."""
         self.calls.append(("start", record))
 
-    def log_epochs(self, number: int, epochs: Sequence[Mapping[str, Any]]) -> None:
+    def log_epochs(self, number: int, epochs: Sequence[EpochRecord]) -> None:
         """Note epochs."""
-        self.calls += [("epoch", (number, epoch["epoch"])) for epoch in epochs]
+        self.calls += [("epoch", (number, epoch.epoch)) for epoch in epochs]
 
     def end_trial(self, record: TrialRecord) -> None:
         """Note how a trial ended."""
         self.calls.append(("end", record))
 
-    def publish(self, info: SearchInfo, trials: Standing, *, now: bool = False) -> None:
+    def publish(self, info: SearchInfo, trials: SearchState, *, now: bool = False) -> None:
         """Note who is said to be on the front."""
         self.calls.append(("front", trials.trials))
 
@@ -214,7 +230,7 @@ class Listener:
 def status(*trials: TrialRecord, **more: Any) -> Status:
     """How a search of ten trials stands."""
     given = {"name": "trip", "budget": 10, "seconds": 65.0, "finished_here": len(trials)}
-    return Status(standing=Standing(trials), **(given | more))
+    return Status(state=SearchState(trials), **(given | more))
 
 
 def renumbered(trial: TrialRecord, **more: Any) -> TrialRecord:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.objectives import STANDARD, Objectives
 from search.pareto import (
     dominates,
     front,
@@ -18,7 +19,6 @@ from search.pareto import (
     ranks,
     reference_point,
 )
-from search.study.tables import STANDARD, Objectives
 
 # A few levels only, so that ties and exact duplicates are common, and any numbers.
 levels = st.tuples(

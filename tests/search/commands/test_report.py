@@ -6,7 +6,7 @@ import pytest
 
 from search.cli import main
 from search.commands.report import file_name
-from search.store.epoch_log import Histories
+from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from tests.search.support import epoch, finish, new_search, search_info, tree
 
@@ -16,7 +16,7 @@ def home(tmp_path_factory):
     """A home with a search of three trials."""
     home = tmp_path_factory.mktemp("kept")
     finish(new_search(home, budget=3), (0.6, 0.01), (0.9, 1.0), (0.85, 0.05))
-    Histories(Home(home).search("trip") / "histories").extend(0, [epoch(1, 0.5), epoch(2, 0.6)])
+    EpochLog(Home(home).search("trip") / "histories").extend(0, [epoch(1, 0.5), epoch(2, 0.6)])
     return home
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from search.commands.watch import watch, with_epochs
 from search.errors import RequestError
-from search.store.epoch_log import Histories
+from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.store.lock import held, is_held
 from search.trials.repository import SearchTrials
@@ -55,7 +55,7 @@ def test_a_search_is_followed_until_its_process_ends(tmp_path, looked, capsys):
 
 
 def test_a_running_trial_shows_the_epochs_it_has_made(tmp_path):
-    Histories(tmp_path / "histories").extend(1, [epoch(1, 0.5), epoch(2, 0.7)])
+    EpochLog(tmp_path / "histories").extend(1, [epoch(1, 0.5), epoch(2, 0.7)])
     records = [record(0, 0.9), record(1, state="running", accuracy=None, epochs=0)]
     done, running = with_epochs(records, tmp_path)
     assert done == records[0]

@@ -127,11 +127,11 @@ def test_jobs_share_their_warm_ups_and_end_as_alone(data, alone, folder, tmp_pat
     assert [len(each.epochs) for each in told] == [2, 1, 1, 1]
     assert lasting(told[-1].result) == lasting(alone.to_dict())
     assert told[-1].flops == alone.flops
-    assert {each.shared_flops for each in told} == {alone.flops["warmup"]}
+    assert {each.shared for each in told} == {alone.flops["warmup"]}
     dense = TINY.with_values({"warmup_epochs": 5})
     for paid, count in (alone.flops["warmup"] * 2, 3), (dense.epochs * alone.flops["warmup"], 1):
         told = reports(Worker(data, warmups=shared), Job(2, dense, tmp_path / str(count)))
-        assert (len(told), told[-1].shared_flops) == (count, paid)
+        assert (len(told), told[-1].shared) == (count, paid)
 
 
 def test_where_the_home_is_not_no_warm_ups_are_kept(data, folder, tmp_path):

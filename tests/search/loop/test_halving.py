@@ -42,7 +42,7 @@ def each_as_last(cloud, reduction):
         halving.restore(1, each)
     return [
         (
-            halving.arrive(1, each).goes_on,
+            halving.arrive(1, each).continues,
             sum(dominates(*other, each.accuracy, each.flops) for other in cloud),
         )
         for each in arrivals(cloud)
@@ -79,7 +79,7 @@ class TestARung:
     @given(points, reductions)
     def test_lets_on_who_dominates_all_others(self, cloud, reduction):
         best = (max(up for up, _ in cloud) + 0.1, min(down for _, down in cloud))
-        assert last_of([*cloud, best], reduction).goes_on
+        assert last_of([*cloud, best], reduction).continues
 
     @given(points, reductions)
     def test_stops_who_is_dominated_by_the_share_that_does_not_go_on(self, cloud, reduction):
@@ -102,13 +102,13 @@ class TestARung:
 
     def test_does_not_stop_the_cheapest_for_being_the_least_accurate(self):
         cloud = [(0.9, 1e9), (0.8, 1e9), (0.7, 1e9), (0.6, 1e9), (0.1, 1e3)]
-        assert last_of(cloud, 3).goes_on
-        assert not last_of([*cloud[:4], (0.1, 1e10)], 3).goes_on
+        assert last_of(cloud, 3).continues
+        assert not last_of([*cloud[:4], (0.1, 1e10)], 3).continues
 
     @given(points)
     def test_stops_nothing_where_all_are_kept(self, cloud):
         halving = Halving(1, 1)
-        assert all(halving.arrive(1, each).goes_on for each in arrivals(cloud))
+        assert all(halving.arrive(1, each).continues for each in arrivals(cloud))
 
     @given(points, reductions, st.data())
     def test_does_not_depend_on_the_order_of_the_others(self, cloud, reduction, data):
@@ -131,7 +131,7 @@ class TestARung:
     @given(points, st.integers(1, 5))
     def test_lets_on_the_first_and_never_more_than_its_share_of_distinct_fronts(self, cloud, eta):
         first = Halving(1, eta).arrive(1, Arrival(0, *cloud[0]))
-        assert (first.goes_on, first.place, first.kept, first.size) == (True, 1, 1, 1)
+        assert (first.continues, first.place, first.kept, first.size) == (True, 1, 1, 1)
         chain = [(1 - number / 100, 10.0**number) for number in range(len(cloud))]
         going = [
             place([a, *arrivals(chain)[:i], *arrivals(chain)[i + 1 :]]) <= keep(len(chain), eta)
@@ -190,10 +190,10 @@ class TestRungs:
 
     def test_of_brackets_are_apart(self):
         halving = Halving(2, 2, brackets=2)
-        assert halving.arrive(4, Arrival(0, 0.9, 1.0)).goes_on
+        assert halving.arrive(4, Arrival(0, 0.9, 1.0)).continues
         alone = halving.arrive(4, Arrival(1, 0.1, 9.0))
-        assert (alone.goes_on, alone.size) == (True, 1)
-        assert not halving.arrive(4, Arrival(2, 0.1, 9.0)).goes_on
+        assert (alone.continues, alone.size) == (True, 1)
+        assert not halving.arrive(4, Arrival(2, 0.1, 9.0)).continues
 
     def test_are_apart_from_each_other(self):
         halving = Halving(1, 2)

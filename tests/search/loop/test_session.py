@@ -11,12 +11,12 @@ from optuna.trial import TrialState
 
 from search.engine.jobs import Failure, Report
 from search.loop.halving import Halving
-from search.loop.limits import Rules, Stopping
+from search.loop.limits import Limits, Stopping
 from search.loop.proposals import MOST_REJECTED, MOST_REPEATS
 from search.loop.session import Session
-from search.store.epoch_log import Histories
+from search.store.epoch_log import EpochLog
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import flops_spent, front_of, stopped
+from search.trials.trial_record import front_of, spent, stopped
 from tests.search.support import (
     BARE,
     TINY,
@@ -38,12 +38,12 @@ class Scene:
     """A session, and what was heard of it."""
 
     def __init__(self, folder, trials=None, rules=None, **info):
-        self.folder, self.rules = folder, rules or Rules(price=lambda config: 10**6)
+        self.folder, self.rules = folder, rules or Limits(price=lambda config: 10**6)
         self.trials = trials or new_search(folder, **info)
         self.tracker, self.display = Listener(), Listener()
-        self.histories = Histories(folder / "files" / "histories")
+        self.epoch_log = EpochLog(folder / "files" / "histories")
         self.session = Session(
-            self.trials, self.tracker, self.display, self.histories, folder / "files", self.rules
+            self.trials, self.tracker, self.display, self.epoch_log, folder / "files", self.rules
         )
 
     def again(self):
@@ -87,7 +87,7 @@ class TestATrial:
         assert (shown.number, shown.state, shown.reference) == (job.number, "running", "small")
         assert shown.config == job.config.to_dict()
         assert scene.tracker.told("start") == [shown]
-        assert scene.display.told("status")[-1].standing.count("running") == 1
+        assert scene.display.told("status")[-1].state.count("running") == 1
 
     def test_logs_every_epoch_as_it_is_made(self, scene):
         scene.session.propose()
@@ -100,15 +100,15 @@ class TestATrial:
                 {"warmup": made},
             )
         assert scene.tracker.told("epoch") == [(0, 1), (0, 2), (0, 3)]
-        assert scene.histories.read(0) == [epoch(made, made / 10) for made in (1, 2, 3)]
+        assert scene.epoch_log.read(0) == [epoch(made, made / 10) for made in (1, 2, 3)]
 
     def test_keeps_what_of_its_bill_others_paid(self, scene):
         number = scene.session.propose().number
-        scene.session.on_report(number, Report([epoch(1, 0.5)], {"warmup": 9}, shared_flops=7))
+        scene.session.on_report(number, Report([epoch(1, 0.5)], {"warmup": 9}, shared=7))
         scene.session.on_end(number, None)
         (kept,) = (each for each in scene.trials.records() if each.number == number)
-        assert (kept.state, kept.flops, kept.shared_flops) == ("paused", {"warmup": 9}, 7)
-        assert flops_spent([kept]) == 2
+        assert (kept.state, kept.flops, kept.shared) == ("paused", {"warmup": 9}, 7)
+        assert spent([kept]) == 2
 
     def test_that_goes_on_from_a_checkpoint_tells_its_epochs_again_and_logs_them_once(self, scene):
         number = scene.session.propose().number
@@ -236,7 +236,7 @@ class TestOrphans:
 
     def test_that_were_asked_for_and_never_begun_still_have_to_be_cheap_enough(self, tmp_path):
         """The driver died between asking Optuna and starting the trial."""
-        rules = Rules(price=lambda config: config.interval, limit=lambda config: 500)
+        rules = Limits(price=lambda config: config.interval, limit=lambda config: 500)
         trials = new_search(tmp_path, ONE_FIELD, budget=5)
         dear = [trials.ask() for _ in range(6)]
         assert any(each.config.interval > 500 for each in dear)
@@ -337,7 +337,7 @@ class TestPausing:
 
 class TestRetries:
     def failing(self, folder, retries):
-        return Scene(folder, rules=Rules(price=lambda config: 1, retries=retries), budget=3)
+        return Scene(folder, rules=Limits(price=lambda config: 1, retries=retries), budget=3)
 
     def test_a_trial_comes_again_as_it_was_as_often_as_asked(self, tmp_path):
         scene = self.failing(tmp_path, 2)
@@ -419,7 +419,7 @@ class TestAFlopsBudget:
     """Trials cost their interval, from 1 to 1000."""
 
     def budgeted(self, folder, flops):
-        rules = Rules(price=lambda config: config.interval, flops_budget=flops)
+        rules = Limits(price=lambda config: config.interval, flops_budget=flops)
         return Scene(folder, new_search(folder, ONE_FIELD, budget=100), rules)
 
     def spend(self, scene, job):
@@ -435,7 +435,7 @@ class TestAFlopsBudget:
             spent += job.config.interval
             self.spend(scene, job)
         assert scene.session.over
-        assert spent == flops_spent(scene.trials.records()) <= flops
+        assert spent == spent(scene.trials.records()) <= flops
         last = scene.trials.records()[-1]
         assert last.rejected
         assert last.config["interval"] > flops - spent
@@ -459,7 +459,7 @@ class TestALimit:
     """The interval stands for the cost."""
 
     def limited(self, folder, most, **more):
-        rules = Rules(price=lambda config: config.interval, limit=lambda config: most)
+        rules = Limits(price=lambda config: config.interval, limit=lambda config: most)
         return Scene(folder, new_search(folder, ONE_FIELD, **more), rules)
 
     def test_keeps_what_is_dearer_from_being_started(self, tmp_path):
@@ -504,7 +504,7 @@ class TestALimit:
         )
         trials = SearchTrials(search_info(ONE_FIELD), drawn)
         scene = Scene(
-            tmp_path, trials, Rules(lambda config: config.interval, limit=lambda config: 0.5)
+            tmp_path, trials, Limits(lambda config: config.interval, limit=lambda config: 0.5)
         )
         assert scene.session.propose() is None
         assert len(drawn.trials) == MOST_REJECTED
@@ -528,7 +528,7 @@ class TestARepetition:
         trained = [each for each in scene.trials.records() if not each.rejected]
         assert sorted(each.params["interval"] for each in trained) == [1, 2]
         assert scene.session.propose() is None
-        assert scene.session.status.standing.ended == 2
+        assert scene.session.status.state.ended == 2
 
     def test_is_told_and_kept_as_what_was_not_started(self, tmp_path):
         scene = self.few(tmp_path, 1, budget=2)
@@ -574,7 +574,7 @@ class TestARepetition:
 
 def halved(folder, trials=None, reduction=2, price=None, **info):
     """A scene with a rung at epoch 2 of 4, where coresets alone cost."""
-    rules = Rules(
+    rules = Limits(
         price=price or (lambda config: round(1e6 * config.coreset.fraction)),
         stopping=Stopping(Halving(2, reduction)),
     )
@@ -608,7 +608,7 @@ class TestARung:
         assert (ended.state, ended.stopped_at, ended.epochs) == ("pruned", 2, 2)
         assert ended.reason == "place 2 at the rung of epoch 2: the best 1 of 2 go on"
         assert (ended.accuracy, ended.flops, ended.train_flops) == (0.01, {"warmup": 2}, None)
-        assert ended.predicted_flops == 10**9
+        assert ended.predicted_cost == 10**9
         frozen = scene.frozen(1)
         assert (frozen.state, frozen.values) == (TrialState.PRUNED, None)
         assert scene.tracker.told("end") == [ended]
@@ -634,7 +634,7 @@ class TestARung:
         scene = halved(tmp_path, source=TINY)
         assert self.start(scene, 0.9, 0.01) == [True, True]
         dense = scene.trials.records()[1]
-        assert (dense.reference, dense.rungs, dense.predicted_flops) == ("dense", {2: 0.01}, 10**6)
+        assert (dense.reference, dense.rungs, dense.predicted_cost) == ("dense", {2: 0.01}, 10**6)
 
     def test_passes_over_an_accuracy_that_is_no_number(self, tmp_path):
         scene = halved(tmp_path)
@@ -648,8 +648,8 @@ class TestARung:
         first.session.on_end(0, result(0.9))
         kept = first.trials.records()
         assert [each.rungs for each in kept] == [{2: 0.9}, {2: 0.8}, {2: 0.7}]
-        assert [each.predicted_flops for each in kept] == [
-            each.predicted_flops for each in first.session.status.trials
+        assert [each.predicted_cost for each in kept] == [
+            each.predicted_cost for each in first.session.status.trials
         ]
         second = halved(tmp_path, SearchTrials.load(database(tmp_path), "trip"), reduction=3)
         assert second.session.propose().number == 1
@@ -683,7 +683,7 @@ class TestARung:
         second = first.again()
         assert [second.session.propose().number for _ in range(2)] == [0, number]
         kept = second.session._standing
-        kept.put(renumbered(kept[number], predicted_flops=10**9))
+        kept.put(renumbered(kept[number], predicted_cost=10**9))
         made = [epoch(each, 0.01) for each in (1, 2, 3)]
         assert not second.session.on_report(number, Report(made, {"warmup": 3}))
         assert second.session.status.trials[number].stopped_at == 2
@@ -731,17 +731,15 @@ class TestStatus:
         scene.session.on_end(1, Failure("broken"))
         shown = scene.session.status
         assert (shown.name, shown.budget, shown.finished_here) == ("trip", 5, 2)
-        counts = {
-            state: shown.standing.count(state) for state in ("complete", "failed", "running")
-        }
+        counts = {state: shown.state.count(state) for state in ("complete", "failed", "running")}
         assert counts == {"complete": 1, "failed": 1, "running": 2}
-        assert shown.standing.count("complete", "failed", "pruned") == 2
+        assert shown.state.count("complete", "failed", "pruned") == 2
 
     def test_does_not_count_what_ended_before_as_finished_here(self, tmp_path):
         first = Scene(tmp_path)
         first.train(first.session.propose().number)
         shown = first.again().session.status
-        assert (shown.standing.count("complete"), shown.finished_here) == (1, 0)
+        assert (shown.state.count("complete"), shown.finished_here) == (1, 0)
 
     def test_estimates_the_time_left_from_what_ended_here(self):
         two = [record(0), record(1, state="failed")]

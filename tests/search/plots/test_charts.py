@@ -26,7 +26,7 @@ from search.plots.scales import colouring, scales
 from search.plots.slices import slices_chart
 from search.plots.still import write_png
 from search.plots.theme import NIGHT, SHADES
-from search.trials.trial_record import finished, flops_spent, front_of, hypervolume_of, stopped
+from search.trials.trial_record import finished, front_of, hypervolume_of, stopped
 from tests.search.plotted import epochs_of, recorded
 from tests.search.support import epoch, record
 
@@ -57,7 +57,7 @@ class TestHypervolume:
         (line,) = marks(self.CHART, Line)
         assert line.y[-1] == hypervolume_of(TRIALS, INFO.study.objectives)
         assert "GFLOPs" in self.CHART.panels[0].x.title
-        assert line.x[-1] * 1e9 == pytest.approx(flops_spent(TRIALS))
+        assert line.x[-1] * 1e9 == pytest.approx(spent(TRIALS))
 
     def test_never_falls_and_shows_every_trial_that_ended(self):
         (line,) = marks(self.CHART, Line)
@@ -250,7 +250,7 @@ class TestStoppedTrials:
         """Their relative FLOPs are not recorded, since they never cost them."""
         (points,) = [m for m in marks(pareto_chart(INFO, TRIALS), Points) if m.symbol == "x"]
         assert dict(zip(points.trials, points.x, strict=True)) == {
-            each.number: pytest.approx(each.predicted_flops / 1e10) for each in EARLY
+            each.number: pytest.approx(each.predicted_cost / 1e10) for each in EARLY
         }
 
     def test_of_another_network_are_not_placed(self):

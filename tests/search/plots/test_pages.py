@@ -33,7 +33,7 @@ NASTY = [
 
 
 class Epochs:
-    """Stands in for the histories of recorded trials."""
+    """Stands in for the epoch_log of recorded trials."""
 
     def __init__(self, trials):
         self._epochs = epochs_of(trials)

@@ -16,7 +16,7 @@ from search.errors import SearchFailedError
 from search.reproduce.searches import KeptSearches, find
 from search.store.home import Home
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import flops_spent, front_of
+from search.trials.trial_record import front_of, spent
 from studies.outcomes import Found, Search
 from swast.config import TrainConfig
 from swast.data import load_data
@@ -73,10 +73,10 @@ def test_interrupted_it_goes_on_under_its_name_and_spends_what_it_may(wanted, re
     trials = SearchTrials.load(Home(tmp_path).storage, "inner")
     records = trials.records()
     assert (trials.info.seed, found.sampler) == (3, "tpe")
-    assert 0.5 * wanted.flops < found.spent == flops_spent(records) <= wanted.flops
+    assert 0.5 * wanted.flops < found.spent == spent(records) <= wanted.flops
     assert found.trials == len(finished(tmp_path)) > len(begun)
     assert [each.to_dict() for each in found.front] == [e.config for e in front_of(records)]
-    assert not any(each.shared_flops for each in records)
+    assert not any(each.shared for each in records)
 
 
 def finished(folder):

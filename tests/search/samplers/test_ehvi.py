@@ -13,6 +13,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from search import cli
+from search.objectives import Objectives
 from search.pareto import hypervolume
 from search.samplers.ehvi.costs import Prices, RoughCosts
 from search.samplers.ehvi.improvement import (
@@ -29,7 +30,6 @@ from search.samplers.ehvi.sampler import Ehvi
 from search.samplers.ehvi.surrogate import Surrogate
 from search.samplers.parameters import draw
 from search.samplers.registry import default_sampler, make_sampler
-from search.study.tables import Objectives
 from tests.search.samplers.test_registry import EVERY_WAY
 from tests.search.study.test_branches import BRANCHED
 from tests.search.support import study

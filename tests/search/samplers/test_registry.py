@@ -289,7 +289,7 @@ class TestRecords:
             run_id="abc",
             reason="none",
             rejected=True,
-            predicted_flops=7,
+            predicted_cost=7,
             retries=2,
             rungs={2: 0.5},
             readings={0: Reading(0.5, 0.25, 10)},

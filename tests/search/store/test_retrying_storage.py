@@ -145,7 +145,7 @@ class TestARestart:
         kept = {each.number: each for each in records if each.state == "complete"}
         assert sorted(kept) == settled
         for number, each in kept.items():
-            assert (each.accuracy, each.predicted_flops) == (number / 1000, number)
+            assert (each.accuracy, each.predicted_cost) == (number / 1000, number)
         assert all(each.state == "running" for each in records if each.number not in kept)
 
     def test_that_takes_too_long_ends_the_search_which_goes_on_later(self, postgres, capsys):

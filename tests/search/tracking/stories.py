@@ -10,13 +10,13 @@ from typing import Any
 
 from mlflow.tracking import MlflowClient
 
-from search.store.epoch_log import Histories
+from search.store.epoch_log import EpochLog
 from search.tracking.retry_queue import Clock
 from search.tracking.tracker import Tracker
 from search.trials.search_info import SearchInfo
-from search.trials.search_state import Standing
+from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord
-from tests.search.support import epoch, record, renumbered, search_info, study
+from tests.search.support import UNIT, epoch, record, renumbered, search_info, study
 
 CURVES = {"val_accuracy", "hypervolume", "flops_spent"}
 """Metrics that are looked at whole; of the others, the latest value."""
@@ -85,12 +85,12 @@ class Story:
 
     def driver(self, fault: Callable[..., Any] | None = None) -> Tracker:
         """A new driver's tracker."""
-        histories = Histories(self.folder / "histories")
+        epoch_log = EpochLog(self.folder / "histories")
         clock = self.time.clock
-        tracker = Tracker(self.uri, self.home / "mlartifacts", self.folder, histories, clock)
+        tracker = Tracker(self.uri, self.home / "mlartifacts", self.folder, epoch_log, clock)
         if fault:
             tracker._client = Faulty(tracker._client, fault)
-        self.tracker, self.histories = tracker, histories
+        self.tracker, self.epoch_log = tracker, epoch_log
         return tracker
 
     def begin(self) -> str:
@@ -108,14 +108,14 @@ class Story:
 
     def start(self, number: int, **more: Any) -> None:
         params = study().searched(CONFIG)
-        known = {"state": "running", "config": CONFIG.to_dict(), "params": params} | more
+        known = {"state": "running", "config": CONFIG, "unit": UNIT, "params": params} | more
         self.records[number] = TrialRecord(number=number, **known)
         self.tracker.start_trial(self.records[number])
         self.tracker.turn()
 
     def train(self, number: int, *steps: int) -> None:
         """Epochs of a trial: kept, then told."""
-        new = self.histories.extend(number, [epoch(step, step / 10) for step in steps])
+        new = self.epoch_log.extend(number, [epoch(step, step / 10) for step in steps])
         self.tracker.log_epochs(number, new)
         self.tracker.turn()
 
@@ -136,7 +136,7 @@ class Story:
         self.tracker.turn()
 
     def publish(self, *, now: bool = False) -> None:
-        self.tracker.publish(self.info, Standing(self.records.values()), now=now)
+        self.tracker.publish(self.info, SearchState(self.records.values()), now=now)
         self.tracker.turn()
 
     @functools.cached_property

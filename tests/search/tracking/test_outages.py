@@ -151,7 +151,7 @@ def check_taken_over(story):
         assert run["artifacts"] == ["config.toml"]
         assert len(run["params"]) > 20
         kept = [
-            (epoch["epoch"], epoch["val_accuracy"]) for epoch in story.histories.read(int(number))
+            (epoch["epoch"], epoch["val_accuracy"]) for epoch in story.epoch_log.read(int(number))
         ]
         assert run["metrics"].get("val_accuracy", "[]") == repr(kept)
     for number, record in story.records.items():

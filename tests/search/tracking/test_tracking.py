@@ -18,7 +18,7 @@ import mlflow
 import pytest
 
 from search.errors import RequestError
-from search.store.epoch_log import Histories
+from search.store.epoch_log import EpochLog
 from search.study.study_file import read_study, shipped
 from search.tracking import tracker
 from search.tracking.delete import remove_search
@@ -375,7 +375,7 @@ class TestGoingOn:
     def test_closes_the_runs_of_trials_that_had_ended(self, abandoned):
         """Their driver told the storage, and died before it told MLflow."""
         config = CONFIG.to_dict()
-        abandoned.histories.extend(0, [epoch(made, made / 10) for made in (3, 4)])
+        abandoned.epoch_log.extend(0, [epoch(made, made / 10) for made in (3, 4)])
         abandoned.records[0] = record(0, 0.4, 0.05, config=config)
         failed = {"state": "failed", "reason": "broken", "epochs": 2}
         abandoned.records[1] = record(1, 0.5, 0.5, config=config, **failed)
@@ -408,7 +408,7 @@ class TestGoingOn:
     def test_makes_runs_for_trials_that_have_none(self, abandoned):
         """They ended while MLflow was away."""
         config = CONFIG.to_dict()
-        abandoned.histories.extend(5, [epoch(made, made / 10) for made in range(1, 5)])
+        abandoned.epoch_log.extend(5, [epoch(made, made / 10) for made in range(1, 5)])
         abandoned.records[5] = record(5, 0.4, 0.3, config=config)
         abandoned.records[6] = record(6, 0.4, 0.3, config=config, state="pruned", rejected=True)
         abandoned.records[7] = record(7, 0.4, 0.3, config=config, state="running")
@@ -575,7 +575,7 @@ def test_a_description_of_many_members_is_cut_short():
 class TestAStoreThatCannotBeUsed:
     def refused(self, uri, folder):
         with pytest.raises(RequestError) as caught:
-            Tracker(uri, folder / "mlartifacts", folder / "search", Histories(folder / "epochs"))
+            Tracker(uri, folder / "mlartifacts", folder / "search", EpochLog(folder / "epochs"))
         (line,) = str(caught.value).splitlines()
         assert uri in line
         return line

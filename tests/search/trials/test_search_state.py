@@ -7,13 +7,11 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.trials.search_state import Standing, progress
+from search.trials.search_state import SearchState, progress
 from search.trials.trial_record import (
     ENDED,
     State,
     TrialRecord,
-    flops_promised,
-    flops_spent,
     front_of,
     hypervolume_of,
 )
@@ -30,8 +28,8 @@ def trials(draw: st.DrawFn, number: int | None = None) -> TrialRecord:
         accuracy=draw(st.integers(0, 6)) / 6,
         relative_flops=10 ** (-draw(st.integers(0, 6)) / 2),
         flops={"training": draw(st.integers(0, 2**60)), "evaluation": 7},
-        shared_flops=draw(st.integers(0, 9)),
-        predicted_flops=draw(st.none() | st.integers(1, 2**60)),
+        shared=draw(st.integers(0, 9)),
+        predicted_cost=draw(st.none() | st.integers(1, 2**60)),
         rejected=state in ENDED and draw(st.booleans()),
     )
 
@@ -39,25 +37,25 @@ def trials(draw: st.DrawFn, number: int | None = None) -> TrialRecord:
 class TestAStanding:
     @given(st.lists(trials(), max_size=15))
     def test_is_what_its_trials_say(self, changes):
-        standing, newest = Standing(), {}
+        standing, newest = SearchState(), {}
         for change in changes:
             standing.put(change)
             newest[change.number] = change
             known = list(newest.values())
             assert dict(standing) == newest
             assert {m.number for m in standing.members} == {m.number for m in front_of(known)}
-            assert standing.flops_spent == flops_spent(known)
+            assert standing.flops_spent == spent(known)
             assert standing.started == sum(not each.rejected for each in known)
             for state in get_args(State):
                 assert standing.count(state) == sum(each.state == state for each in known)
             others = [each for each in known if each.number != change.number]
-            assert standing.promised(without=change.number) == flops_promised(others)
+            assert standing.promised(without=change.number) == promised(others)
             running = sum(each.state == "running" for each in others)
             assert standing.running(without=change.number) == running
 
     @given(st.integers(0, 12).flatmap(lambda n: st.tuples(*(trials(number=i) for i in range(n)))))
     def test_tells_who_is_not_on_the_front_for_a_trial(self, search):
-        standing = Standing()
+        standing = SearchState()
         for each in search:
             before = {member.number for member in standing.members}
             left = {trial.number for trial in standing.put(each)}
@@ -65,7 +63,7 @@ class TestAStanding:
             assert left == (before | {each.number}) - now
 
     def test_tells_endings_in_the_order_in_which_they_came(self):
-        standing = Standing([record(0, state="running"), record(1, state="running")])
+        standing = SearchState([record(0, state="running"), record(1, state="running")])
         standing.put(record(1))
         standing.put(record(2, state="failed", rejected=True))
         standing.put(record(0, state="pruned"))

@@ -16,7 +16,6 @@ from search.trials.trial_record import (
     State,
     TrialRecord,
     finished,
-    flops_spent,
     front_of,
     hypervolume_of,
     knee_of,
@@ -105,7 +104,7 @@ class TestFlopsSpent:
     @pytest.mark.parametrize("state", get_args(State))
     def test_counts_every_state(self, state):
         bill = {"forward": 10, "backward": 20, "selection": 3}
-        assert flops_spent([TrialRecord(number=0, state=state, flops=bill)]) == 33
+        assert spent([TrialRecord(number=0, state=state, flops=bill)]) == 33
 
     def test_leaves_evaluation_out(self):
         bills = [{"forward": 5, "evaluation": 1000}, {"evaluation": 7}, {}]
@@ -113,7 +112,7 @@ class TestFlopsSpent:
             TrialRecord(number=number, state="pruned", flops=bill)
             for number, bill in enumerate(bills)
         ]
-        assert flops_spent(search) == 5
+        assert spent(search) == 5
 
     def test_counts_a_warm_up_that_trials_share_once(self):
         search = [
@@ -122,18 +121,18 @@ class TestFlopsSpent:
             )
             for number, more in enumerate(({}, {"shared_flops": 40}, {"shared_flops": 30}))
         ]
-        assert flops_spent(search) == 45 + 5 + 15
+        assert spent(search) == 45 + 5 + 15
 
     def test_is_exact_beyond_floating_point(self):
         search = [TrialRecord(number=0, state="complete", flops={"forward": 2**60 + 1})] * 2
-        assert flops_spent(search) == 2**61 + 2
+        assert spent(search) == 2**61 + 2
 
     def test_of_no_trial_is_zero(self):
-        assert flops_spent([]) == 0
+        assert spent([]) == 0
 
     def test_is_the_bill_so_far_and_not_the_schedule(self):
         stopped = TrialRecord(number=0, state="pruned", train_flops=10**12, flops={"forward": 7})
-        assert flops_spent([stopped]) == 7
+        assert spent([stopped]) == 7
 
 
 class TestTrialRecord:
