@@ -81,7 +81,7 @@ def run_ours(folder: Path, trials: int, concurrent: int) -> dict[str, Any]:
     cpus = (os.cpu_count() or 1) / concurrent
     home = Home.find(folder / "home")
     request = Request(
-        study=study,
+        study=str(study),
         budget=trials,
         gpus=0,
         cpus_per_trial=cpus,

@@ -7,25 +7,46 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from swast.config import TrainConfig, parse_value, read_config
-from swast.errors import CheckpointError, ConfigError, DataError, SwastError, printable
+from swast.errors import CheckpointError, ConfigError, DataError, SwastError
 from swast.files import replacing, writable
+from swast.options import REFUSED, Parser, add_options, add_version, option
+from swast.settings import Table
 
 if TYPE_CHECKING:
     from swast.result import EpochRecord, TrainResult
 
-DONE, FAILED, REFUSED = 0, 1, 2
+DONE, FAILED = 0, 1
 
 
-class Parser(argparse.ArgumentParser):
-    """Argument parser that reports an error in one line."""
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(Table):
+    """Options of the command."""
 
-    def error(self, message: str) -> NoReturn:
-        """Print the error and exit with code 2."""
-        self.exit(REFUSED, f"{self.prog}: {printable(message)}\n")
+    file: Path = option(
+        Path(), "configuration file, such as `swast-search export` writes", positional=True
+    )
+    weights: Path | None = option(
+        None, "write the final weights to FILE (state dict)", metavar="FILE"
+    )
+    json: Path | None = option(None, "write the result to FILE", metavar="FILE")
+    resume: Path | None = option(
+        None,
+        "save a checkpoint in DIR after every epoch, and resume from the one there, if any",
+        metavar="DIR",
+    )
+    data_dir: Path | None = option(
+        None,
+        "folder of data sets (default: SWAST_DATA, then data/ in SWAST_HOME or ./swast-home)",
+        metavar="DIR",
+    )
+    download: bool = option(False, "download the data set if it is in none of them")
+    test: bool = option(False, "read the test set, once, at the end")
+    quiet: bool = option(False, "no progress bar")
 
 
 def parser() -> Parser:
@@ -37,9 +58,6 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     made.add_argument(
-        "file", type=Path, help="configuration file (TOML), such as `swast-search export` writes"
-    )
-    made.add_argument(
         "--set",
         action="append",
         default=[],
@@ -47,33 +65,9 @@ def parser() -> Parser:
         dest="overrides",
         help="replace a field, for example coreset.fraction=0.1; may be repeated",
     )
-    made.add_argument(
-        "--weights", type=Path, metavar="FILE", help="write the final weights to FILE (state dict)"
-    )
-    made.add_argument("--json", type=Path, metavar="FILE", help="write the result to FILE")
-    made.add_argument(
-        "--resume",
-        type=Path,
-        metavar="DIR",
-        help="save a checkpoint in DIR after every epoch, and resume from the one there, if any",
-    )
-    add_places(made)
-    made.add_argument("--test", action="store_true", help="read the test set, once, at the end")
-    made.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_options(made, TrainOptions)
+    add_version(made)
     return made
-
-
-def add_places(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the location of data sets."""
-    parser.add_argument(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="folder of data sets (default: SWAST_DATA, then data/ in SWAST_HOME or ./swast-home)",
-    )
-    parser.add_argument(
-        "--download", action="store_true", help="download the data set if it is in none of them"
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,6 +15,8 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
+from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar
 
 from swast.errors import ConfigError, nearest
@@ -84,9 +86,13 @@ class Setting:
         return f"in {opening}{_plain(low)}, {_plain(high)}{closing}"
 
 
+LONGEST = 10**10
+
+
 def _plain(number: float | None) -> str:
-    """Format a limit; whole numbers up to a million are written out."""
-    short = number is not None and abs(number) <= 10**6 and number % 1 == 0
+    """Format a limit; integers up to 10^10, and whole numbers up to a million, are written out."""
+    most = LONGEST if isinstance(number, int) else 10**6
+    short = number is not None and abs(number) <= most and number % 1 == 0
     return f"{number:.0f}" if short else f"{number:g}"
 
 
@@ -101,25 +107,29 @@ class FieldType:
     """Type of one setting.
 
     Attributes:
-        kind: bool, int, float, str, or tuple for a list of strings.
+        kind: bool, int, float, str, Path, or tuple for a list.
         names: its valid values, if they are a fixed list.
+        optional: whether None is valid, for a value that is not given.
     """
 
     kind: type
     names: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @cache
 def field_types(table: type[Table]) -> dict[str, FieldType]:
     """Return the type of every scalar field of a table, by field name."""
     types = {}
-    for name, hint in _hints(table).items():
+    for name, whole in _hints(table).items():
+        optional = isinstance(whole, UnionType)
+        hint = typing.get_args(whole)[0] if optional else whole
         if typing.get_origin(hint) is Literal:
-            types[name] = FieldType(str, typing.get_args(hint))
+            types[name] = FieldType(str, typing.get_args(hint), optional)
         elif typing.get_origin(hint) is tuple:
-            types[name] = FieldType(tuple)
+            types[name] = FieldType(tuple, optional=optional)
         elif isinstance(hint, type) and not issubclass(hint, Table):
-            types[name] = FieldType(hint)
+            types[name] = FieldType(hint, optional=optional)
     return types
 
 
@@ -133,9 +143,19 @@ def subtables(table: type[Table]) -> dict[str, type[Table]]:
     }
 
 
+EXPECTED = {
+    bool: "true or false",
+    str: "a string",
+    tuple: "a list of strings",
+    Path: "a path",
+}
+
+
 def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | None:
     """Return an error message if a value is invalid for the setting at ``path``, else None."""
     names = kind.names or limits.names
+    if value is None and kind.optional:
+        return None
     if names:
         expected = f"one of {', '.join([*names, *limits.forms])}"
         right = value in names or limits.has_form(value)
@@ -145,8 +165,11 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
             expected = f"{'a whole number' if kind.kind is int else 'a number'} {expected}"
         right = right and limits.allows(typing.cast("float", value))
     else:
-        expected = {bool: "true or false", str: "a string", tuple: "a list of strings"}[kind.kind]
-        right = is_texts(value) if kind.kind is tuple else isinstance(value, kind.kind)
+        expected = EXPECTED[kind.kind]
+        if kind.kind is tuple:
+            right = is_texts(value)
+        else:
+            right = isinstance(value, (str, Path) if kind.kind is Path else kind.kind)
     if right:
         return None
     return f"{path} must be {expected}, got {value!r}{nearest(str(value), names)}"
@@ -191,7 +214,7 @@ class Table:
             problem = check(value, prefix + each.name, types[each.name], limits)
             if problem:
                 problems.append(problem)
-            elif types[each.name].kind in (float, tuple):
+            elif types[each.name].kind in (float, tuple, Path) and value is not None:
                 object.__setattr__(self, each.name, types[each.name].kind(value))
         if problems:
             raise ConfigError(problems)

@@ -11,10 +11,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from search.errors import RequestError
-from search.samplers.problem import Problem
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
+
+    from search.samplers.problem import Problem
 
 LEAST_EHVI = 20
 """Trials from which on `ehvi` is the default."""

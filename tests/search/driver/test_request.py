@@ -1,4 +1,4 @@
-"""A request from Python is checked as one from the command line is."""
+"""Requests from Python and from the command line pass the same checks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from search.driver.request import Request, add_options
+from search.driver.request import Request
 from search.errors import RequestError
+from swast.options import add_options
 
 
 @pytest.fixture(scope="module")
 def parser():
     made = argparse.ArgumentParser()
-    add_options(made)
+    add_options(made, Request)
     return made
 
 
@@ -50,15 +51,17 @@ def test_a_text_and_a_value_make_the_same_request(parser, name, text, value):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"budget": 0}, "budget must be a whole number, at least 1, got 0"),
-        ({"budget": 2.5}, "budget must be a whole number, at least 1, got 2.5"),
-        ({"budget": "5"}, "budget must be a whole number, at least 1, got '5'"),
-        ({"budget": True}, "budget must be a whole number, at least 1, got True"),
-        ({"seed": 2**32}, "seed must be a whole number from 0 to 4294967295, got 4294967296"),
-        ({"time_budget": float("inf")}, "time_budget must be a number above 0, got inf"),
-        ({"max_flops": float("nan")}, "max_flops must be a number above 0, got nan"),
-        ({"retries": -1}, "retries must be a whole number, at least 0, got -1"),
+        ({"budget": 0}, "budget must be at least 1, got 0"),
+        ({"budget": 2.5}, "budget must be a whole number at least 1, got 2.5"),
+        ({"budget": "5"}, "budget must be a whole number at least 1, got '5'"),
+        ({"budget": True}, "budget must be a whole number at least 1, got True"),
+        ({"seed": 2**32}, "seed must be in [0, 4294967295], got 4294967296"),
+        ({"time_budget": float("inf")}, "time_budget must be above 0, got inf"),
+        ({"max_flops": float("nan")}, "max_flops must be above 0, got nan"),
+        ({"retries": -1}, "retries must be at least 0, got -1"),
         ({"sampler": "tpee"}, "got 'tpee'; did you mean 'tpe'?"),
+        ({"home": 3}, "home must be a path, got 3"),
+        ({"download": "no"}, "download must be true or false, got 'no'"),
     ],
 )
 def test_a_wrong_value_is_refused_in_words(values, said):
@@ -69,3 +72,9 @@ def test_a_wrong_value_is_refused_in_words(values, said):
 
 def test_a_home_may_be_a_text():
     assert Request(home="place").home == Path("place")
+
+
+def test_every_problem_of_a_request_has_a_line():
+    with pytest.raises(RequestError) as caught:
+        Request(budget=0, retries=-1)
+    assert len(str(caught.value).splitlines()) == 2
