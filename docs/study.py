@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from functools import partial
+from typing import Any
 
 from docs.pages import DOCS, Parts, write
+from search.objectives import COSTS
 from search.study.study_file import find_study, shipped
-from search.study.tables import NO_LIMIT, Constraints, HalvingConfig, Objectives, TrialResources
+from search.study.tables import Constraints, HalvingConfig, ObjectivesConfig, TrialResources
 from swast.settings import Table, field_types
 
 PAGE = DOCS / "studies.md"
-TABLES = (Objectives, HalvingConfig, Constraints, TrialResources)
+TABLES = (ObjectivesConfig, HalvingConfig, Constraints, TrialResources)
+CHOICES = {"cost": ", ".join(f"`{name}`" for name in COSTS)}
+"""Allowed values of text keys."""
 
 
 def keys(table: type[Table]) -> str:
@@ -20,9 +25,16 @@ def keys(table: type[Table]) -> str:
     for each in dataclasses.fields(table):
         limits = each.metadata["setting"]
         whole = "whole, " if field_types(table)[each.name].kind is int else ""
-        default = "none" if each.default == NO_LIMIT else f"{each.default:g}"
-        rows.append(f"| `{each.name}` | {default} | {whole}{limits.range} | {limits.doc} |")
+        allowed = CHOICES.get(each.name) or f"{whole}{limits.range}"
+        rows.append(f"| `{each.name}` | {default(each.default)} | {allowed} | {limits.doc} |")
     return "\n".join(rows) + "\n"
+
+
+def default(value: Any) -> str:
+    """Return a default as the table prints it."""
+    if isinstance(value, str):
+        return f"`{value}`"
+    return "none" if value == math.inf else f"{value:g}"
 
 
 def studies() -> str:

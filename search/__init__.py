@@ -12,7 +12,7 @@ __all__ = ["SearchResult", "run_search"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """The public names, loaded when they are first asked for: Optuna and torch take seconds."""
+    """Return a public name, imported on first use: Optuna and torch take seconds to import."""
     if name == "run_search":
         from search.driver.launch import run_search
 

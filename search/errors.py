@@ -1,9 +1,9 @@
-"""What can go wrong in a search, as a small tree, and how the user is told.
+"""Errors of the search, as a small tree, and the line that reports them to the user.
 
 SearchError
-├── RequestError       the request was wrong: said in one line, exit code 2
+├── RequestError       the request was wrong: reported in one line, exit code 2
 ├── SearchFailedError  the search ran and failed: exit code 1
-└── MismatchError      what was exported does not hold when it is tried: exit code 1
+└── MismatchError      an exported configuration gave another result: exit code 1
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class SearchFailedError(SearchError):
 
 
 class MismatchError(SearchError):
-    """What was exported does not hold when it is tried."""
+    """An exported configuration gave another result when it was trained again."""
 
 
 def say(line: str) -> None:
-    """Tell the user a line, on the error stream."""
+    """Write a line to the error stream, led by the name of the program."""
     sys.stderr.write(f"swast-search: {line}\n")
     sys.stderr.flush()

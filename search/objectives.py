@@ -2,7 +2,8 @@
 
 Records, front, hypervolume, knee, halving, samplers, MLflow, plots, tables, exports and reports
 ask these objects. To add a cost axis, `register` a `Cost` here; a study chooses it by
-``[objectives] cost = "NAME"``.
+``[objectives] cost = "NAME"``. NumPy is imported where values are computed, so that a study is read
+without it.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
 from swast.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from swast.forecast import Forecast
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from swast.forecast import Forecast, Mark
     from swast.result import EpochRecord, TrainResult
 
-Array = NDArray[np.float64]
+    Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,8 @@ class Objective:
 
     def rising(self, values: ArrayLike) -> Array:
         """Return values turned so that more is better."""
+        import numpy as np
+
         found = np.asarray(values, dtype=float)
         return found if self.maximise else -found
 
@@ -77,6 +80,8 @@ class Objective:
         Args:
             values: n numbers; above 0 on a logarithmic axis.
         """
+        import numpy as np
+
         found = np.asarray(values, dtype=float)
         if self.log:
             share = np.log10(found / self.reference) / np.log10(self.best / self.reference)
@@ -129,7 +134,8 @@ class Cost(Objective):
         absolute_unit: unit of the absolute cost, as ``FLOPs``.
         absolute_key: name of the absolute cost in summaries, MLflow and exported files.
         measure: the absolute cost of a finished training.
-        price: the absolute cost of a forecast; None where only training can tell.
+        price: the absolute cost of a forecast, whole or up to the end of an epoch; None where only
+            training can tell.
     """
 
     choice: str
@@ -137,7 +143,7 @@ class Cost(Objective):
     absolute_unit: str
     absolute_key: str
     measure: Callable[[TrainResult], float]
-    price: Callable[[Forecast], float] | None = None
+    price: Callable[[Forecast | Mark], float] | None = None
 
     @property
     def log_metric(self) -> str:

@@ -1,4 +1,4 @@
-"""`delete` and `gc`: a search gone everywhere, and checkpoints that nobody needs."""
+"""`delete` and `gc`: deletion of a search, and of checkpoints that are no longer needed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from search.trials.repository import SearchTrials, search_names
 def delete(options: Namespace) -> None:
     """Remove a search from MLflow, from the home and, last, from the storage, after asking.
 
-    Killed in between, it can be run again.
+    If it is killed, the command can be repeated.
 
     Raises:
-        RequestError: there is none of that name, it is being run, or nobody said yes.
+        RequestError: no search has that name, another process runs it, or the user did not
+            consent.
     """
     from search.tracking.delete import remove_search
 
@@ -37,22 +38,22 @@ def delete(options: Namespace) -> None:
 
 
 def confirm(question: str) -> None:
-    """Ask on the terminal.
+    """Ask the user on the terminal.
 
     Raises:
-        RequestError: there is none to ask on, or the answer is no.
+        RequestError: there is no terminal, or the answer is no.
     """
     if not sys.stdin.isatty():
-        raise RequestError("--yes is needed where nobody can be asked")
+        raise RequestError("--yes is needed without a terminal to ask on")
     if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
         raise RequestError("nothing was deleted")
 
 
 def collect(options: Namespace) -> None:
-    """Remove the checkpoints of trials that are at their end and not on the front.
+    """Remove the checkpoints of trials that have ended and are not on the front.
 
-    Searches that are being run keep theirs; so do paused trials. Where no search is named and none
-    is being run, the warm-ups that trials shared go as well.
+    Paused trials keep their checkpoints, as do searches that a process runs. If no search is named
+    and none is running, shared warm-ups are removed as well.
     """
     storage, home = open_home(options), Home.find(options.home)
     freed, names = 0, search_names(storage)
@@ -70,5 +71,5 @@ def collect(options: Namespace) -> None:
 
 
 def size(folder: Path) -> int:
-    """Bytes of the files below a folder."""
+    """Return the bytes of the files below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

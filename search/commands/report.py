@@ -1,4 +1,4 @@
-"""`report`: a search on one page that needs no network."""
+"""`report`: a search on one page that works offline."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
 
 LONGEST = 60
-"""Letters of a search's name in a file's."""
+"""The most letters of a search's name in a file name."""
 
 
 def report(options: Namespace) -> None:
-    """Write the report that the command line asks for, and print where it is.
+    """Write the report of a search, and print its path.
 
     Raises:
-        RequestError: there is no such search, or the file cannot be written.
+        RequestError: no search has that name, or the file cannot be written.
     """
     trials = SearchTrials.load(open_home(options), options.name)
     home, info = Home.find(options.home), trials.info
@@ -39,6 +39,6 @@ def report(options: Namespace) -> None:
 
 
 def file_name(info: SearchInfo) -> str:
-    """What a report is called, whatever its search is."""
+    """Return the file name of a search's report, safe for any name of a search."""
     plain = re.sub(r"[^\w.-]+", "-", info.name).strip(".-")[:LONGEST]
     return f"{plain or 'search'}-report.html"

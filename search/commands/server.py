@@ -1,4 +1,4 @@
-"""Servers that a command starts on this machine, for as long as it runs itself."""
+"""Servers on this machine that run as long as the command that starts them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ HOST = "127.0.0.1"
 START_SECONDS, STOP_SECONDS = 120.0, 10.0
 LOOK_SECONDS = 0.2
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What ends a command that serves: Ctrl-C, `kill`, its terminal closed."""
+"""Signals that end a serving command: Ctrl-C, `kill`, a closed terminal."""
 
 Server = subprocess.Popen[bytes]
 
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Let an interrupt of any kind end the block quietly."""
+    """Let any signal of `ENDINGS` end the block quietly."""
     for number in ENDINGS:
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
@@ -34,12 +34,12 @@ def until_interrupted() -> Iterator[None]:
 
 @contextmanager
 def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
-    """A server in a process group of its own, all of which is gone when the block ends.
+    """Run a server in its own process group, which is killed when the block ends.
 
     Args:
-        command: that starts it.
-        environment: variables beside those of this process; the place for passwords, since other
-            users of the machine can read a command.
+        command: the server's command.
+        environment: variables in addition to those of this process. Passwords belong here, as
+            other users of the machine can read a command.
     """
     server = subprocess.Popen(
         command,
@@ -58,7 +58,7 @@ def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
 
 
 def _stop(server: Server) -> None:
-    """End a server and all that it started, by force if it takes its time."""
+    """Terminate a server and its child processes, by force after `STOP_SECONDS`."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(server.pid, number)
@@ -67,7 +67,7 @@ def _stop(server: Server) -> None:
 
 
 def free_port(wanted: int) -> int:
-    """The port wanted, or a free one where it is taken."""
+    """Return the wanted port, or a free one if it is taken."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,15 +80,15 @@ def free_port(wanted: int) -> int:
 
 
 def wait_until_up(server: Server, page: str, what: str) -> None:
-    """Return when a server answers.
+    """Wait until a server answers.
 
     Args:
-        server: that was started.
-        page: that it answers with.
-        what: to call it in the message.
+        server: a started server.
+        page: URL of a page that it serves.
+        what: name of the server for the message.
 
     Raises:
-        SearchFailedError: it ended, or did not answer in time.
+        SearchFailedError: the server ended, or did not answer in time.
     """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
@@ -101,13 +101,13 @@ def wait_until_up(server: Server, page: str, what: str) -> None:
 
 
 def wait_for_any(servers: Mapping[str, Server]) -> None:
-    """Return never, unless a server ends by itself.
+    """Wait until a server ends by itself; return at once if there are no servers.
 
     Args:
-        servers: by what they are called.
+        servers: running servers, by their names for the message.
 
     Raises:
-        SearchFailedError: one has.
+        SearchFailedError: a server ended.
     """
     while servers:
         for what, server in servers.items():

@@ -1,4 +1,4 @@
-"""`list`, `show` and `studies`: what there is, as tables or JSON."""
+"""`list`, `show` and `studies`: searches, one search, and shipped studies, as tables or JSON."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def list_searches(options: Namespace) -> None:
-    """Print every search: its study, how many trials ended, the size of its front.
+    """Print every search: its study, its finished trials, the size and hypervolume of its front.
 
-    One whose study is none any more is named on the error stream, and does not hide the others.
+    A search whose study is no longer valid is reported on the error stream.
     """
     from search.trials.repository import SearchTrials, search_names
 
@@ -34,7 +34,7 @@ def list_searches(options: Namespace) -> None:
 
 
 def row_of(trials: SearchTrials) -> dict[str, Any]:
-    """A search in a line."""
+    """Return the row of a search in the list."""
     from search.trials.trial_record import front_of, hypervolume_of
 
     records, study = trials.records(), trials.info.study
@@ -49,7 +49,7 @@ def row_of(trials: SearchTrials) -> dict[str, Any]:
 
 
 def show(options: Namespace) -> None:
-    """Print one search: every trial, and which are on the front."""
+    """Print one search: every trial, with the front's members marked, and the front."""
     from rich.console import Console
 
     from search.console.live import front_table, outcome
@@ -81,7 +81,7 @@ def show(options: Namespace) -> None:
 
 
 def studies(options: Namespace) -> None:
-    """Print the studies that come with the package, a line each."""
+    """Print the studies that come with the package, one on each line."""
     rows = []
     for name, path in shipped().items():
         study = read_study(path)
@@ -90,7 +90,7 @@ def studies(options: Namespace) -> None:
 
 
 def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    """Print rows of the same fields as a table, or as a JSON list."""
+    """Print rows with the same fields as a table, or as a JSON list."""
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return

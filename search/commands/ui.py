@@ -1,4 +1,4 @@
-"""`ui`: MLflow's server on the home's store, and links that land on the search."""
+"""`ui`: MLflow's server on the home's store, and links to the search."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from os import environ
 from optuna_dashboard import run_server
 run_server(environ["SWAST_STORAGE"], sys.argv[1], int(sys.argv[2]))
 """
-"""What a process of its own does to serve Optuna's dashboard."""
+"""Program of the process that serves Optuna's dashboard."""
 ANSWER_SECONDS = 5
 MLFLOW, OPTUNA = "the MLflow server", "Optuna's dashboard"
 
 
 def ui(options: Namespace) -> None:
-    """Serve MLflow on 127.0.0.1 until interrupted; one that runs elsewhere is only linked to.
+    """Serve MLflow on 127.0.0.1 until interrupted; for an MLflow server, print only the links.
 
     Raises:
-        RequestError: the home holds no searches, or not the one that is named, its MLflow store
-            cannot be used, or the dashboard is not installed.
+        RequestError: the home has no searches, or none of that name, its MLflow store cannot be
+            used, or the dashboard is not installed.
         SearchFailedError: a server did not start, or ended by itself.
     """
     home, storage = Home.find(options.home), open_home(options)
@@ -65,21 +65,21 @@ def ui(options: Namespace) -> None:
             servers[OPTUNA] = stack.enter_context(serving(*dashboard(storage, port)))
             wait(servers[OPTUNA], f"http://{HOST}:{port}/", OPTUNA)
             lines.append(f"optuna: http://{HOST}:{port}/dashboard/studies/{trials.study_id}")
-        tell([*lines, "Ctrl-C stops it."] if servers else lines)
+        print_now([*lines, "Ctrl-C stops it."] if servers else lines)
         wait_for_any(servers)
 
 
-def tell(lines: list[str]) -> None:
-    """Print lines now, whoever reads them."""
+def print_now(lines: list[str]) -> None:
+    """Print lines and flush them, as a pipe would hold them back."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 
 
 def chosen(storage: str, name: str | None) -> SearchTrials:
-    """The search of a name, or the last one.
+    """Return the search of a name, or without a name the last one.
 
     Raises:
-        RequestError: there is none.
+        RequestError: there is no such search.
     """
     names = search_names(storage)
     if not names and not name:
@@ -88,7 +88,7 @@ def chosen(storage: str, name: str | None) -> SearchTrials:
 
 
 def base_of(uri: str) -> str | None:
-    """The address of an MLflow server's pages, without a password; None for a database."""
+    """Return the address of an MLflow server, without a password; None for a database."""
     if not uri.startswith("http"):
         return None
     parts = urlsplit(uri)
@@ -96,10 +96,10 @@ def base_of(uri: str) -> str | None:
 
 
 def mlflow_server(uri: str, home: Home, port: int) -> tuple[list[str], dict[str, str]]:
-    """The command that serves a store to this machine alone, and variables for it."""
+    """Return the command that serves a store to this machine alone, and its variables."""
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     command += ["--workers", "1", "--artifacts-destination", home.artifacts.as_uri()]
-    # Any other name that leads here may be a page's that wants to read what this server knows.
+    # A web page may use another host name for this address, to read the store (DNS rebinding).
     command += ["--allowed-hosts", f"{HOST}:{port},localhost:{port}"]
     return command, {
         "MLFLOW_BACKEND_STORE_URI": uri,
@@ -109,24 +109,24 @@ def mlflow_server(uri: str, home: Home, port: int) -> tuple[list[str], dict[str,
 
 
 def dashboard(storage: str, port: int) -> tuple[list[str], dict[str, str]]:
-    """The command that serves Optuna's dashboard on a storage, and variables for it."""
+    """Return the command that serves Optuna's dashboard on a storage, and its variables."""
     return [sys.executable, "-c", DASHBOARD, HOST, str(port)], {"SWAST_STORAGE": storage}
 
 
 def check_dashboard() -> None:
-    """Refuse to serve what is not installed.
+    """Check that Optuna's dashboard is installed.
 
     Raises:
-        RequestError: saying how to install it.
+        RequestError: it is not; the message has the command that installs it.
     """
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise RequestError("--dashboard needs optuna-dashboard: pip install 'swast[dashboard]'")
 
 
 def links(info: SearchInfo, address: str) -> list[str]:
-    """What to open: the search's run, the charts of its trials, and its front.
+    """Return links to the search's run, the charts of its trials, and its front.
 
-    The charts are left out where this MLflow is not known to open the view, or has none.
+    The charts are left out if this MLflow is not known to open the view, or has no view.
     """
     if info.experiment_id is None or info.run_id is None:
         return [f"{address}/", f"search {info.name!r} is not in MLflow yet"]
@@ -138,7 +138,7 @@ def links(info: SearchInfo, address: str) -> list[str]:
 
 
 def has_view(info: SearchInfo, address: str) -> bool:
-    """Whether an MLflow server has the search's view, and is known to open it."""
+    """Return whether an MLflow server has the search's view and is known to open it."""
     try:
         if not opens_views(_get(f"{address}/version")):
             return False
@@ -150,6 +150,6 @@ def has_view(info: SearchInfo, address: str) -> bool:
 
 
 def _get(page: str) -> str:
-    """What a server answers."""
+    """Return a server's answer as text."""
     with urllib.request.urlopen(page, timeout=ANSWER_SECONDS) as answer:
         return str(answer.read().decode())

@@ -18,14 +18,14 @@ from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord
 
 LOOK_SECONDS = 1.0
-"""Seconds from one look to the next."""
+"""Seconds between two reads of the storage."""
 
 
 def watch(options: Namespace) -> None:
-    """Show a running search until no process runs it any more.
+    """Show a running search until no process runs it.
 
     Raises:
-        RequestError: there is none of that name.
+        RequestError: no search has that name.
     """
     trials = SearchTrials.load(open_home(options), options.name)
     folder, began = Home.find(options.home).search(options.name), time.monotonic()
@@ -34,7 +34,7 @@ def watch(options: Namespace) -> None:
     known = state.ended
     with live.choose(quiet=False) as shown:
         while True:
-            runs = is_held(folder)  # before the trials are read, so that none is missed
+            runs = is_held(folder)  # checked before reading the trials, so that none is missed
             for record in with_epochs(trials.records(), folder, info.objectives):
                 if state.get(record.number) != record:
                     state.put(record)

@@ -112,10 +112,11 @@ def outcome(trial: TrialRecord, objectives: Objectives) -> str:
 def _outcome(trial: TrialRecord, objectives: Objectives) -> str:
     score, cost = objectives.score, objectives.cost
     if trial.state == "complete" and trial.score is not None:
-        relative = cost.text(trial.relative_cost or 0)
+        value = cost.text(trial.relative_cost or 0)
+        price = f"{value} of dense {cost.name}" if cost.known else f"{cost.name} {value}"
         return (
-            f"{trial.label}: {score.name} {score.text(trial.score)} at {relative} "
-            f"of dense {cost.name}, {trial.seconds:.1f} s"
+            f"{trial.label}: {score.name} {score.text(trial.score)} at {price}, "
+            f"{trial.seconds:.1f} s"
         )
     if trial.state == "running":
         return f"{trial.label}: running"
@@ -127,9 +128,10 @@ def front_table(members: Sequence[TrialRecord], objectives: Objectives) -> Table
     """Return the front, cheapest first, as a table; with test scores once there are any."""
     score, cost = objectives.score, objectives.cost
     table = Table(title="Pareto front", title_justify="left", title_style="bold")
-    read = any(trial.test_score is not None for trial in members)
+    is_tested = any(trial.test_score is not None for trial in members)
     table.add_column("trial", no_wrap=True)
-    for name in (score.name, *(["on test"] if read else []), f"{cost.name}/dense", "seconds"):
+    price = f"{cost.name}/dense" if cost.known else cost.name
+    for name in (score.name, *(["on test"] if is_tested else []), price, "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("settings")
     for trial in members:
@@ -137,7 +139,7 @@ def front_table(members: Sequence[TrialRecord], objectives: Objectives) -> Table
         table.add_row(
             shown(trial.label),
             score.text(trial.score or 0),
-            *([test] if read else []),
+            *([test] if is_tested else []),
             cost.text(trial.relative_cost or 0),
             f"{trial.seconds:.1f}",
             shown(settings(trial)),

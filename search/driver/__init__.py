@@ -1,1 +1,1 @@
-"""From a request to a running search: options, preparation, price, launch."""
+"""Driver of a search: options, preparation, price, launch."""

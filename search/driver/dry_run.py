@@ -1,9 +1,9 @@
-"""`--dry-run`: print the price of a search in FLOPs and in time; write nothing."""
+"""`--dry-run`: the price of a search, in its cost and in time; nothing is written."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 
@@ -14,14 +14,20 @@ from search.driver.request import Request
 from search.store.home import Home
 from search.study.study_file import Study
 
+ROUNDING = 1e-9
+
 
 def show(request: Request) -> None:
-    """Print what a search would cost in FLOPs, and how long it would train on this machine.
+    """Print the cost of a search, and the time of its trainings on this machine.
 
-    Of a cluster's size nothing is known here: on one, trials are counted one after another.
+    The size of a cluster is unknown; for a search on one, trials count one after another.
+
+    Raises:
+        RequestError: the search could not run as requested.
     """
     gpus = prepare.choose_gpus(request.gpus, prepare.present_gpus(request), "this machine")
     study = prepare.choose_study(request, gpus)
+    prepare.check_limits(study, request)
     data = prepare.load(study, request, Home.find(request.home))
     budget = request.budget or prepare.DEFAULT_BUDGET
     concurrent = 1
@@ -36,31 +42,48 @@ def show(request: Request) -> None:
 
 
 def show_price(study: Study, budget: int, quote: Quote) -> None:
-    """Print what a search would cost."""
-
-    def spread(price: Price, form: Callable[[float], str]) -> str:
-        least, median, most = map(form, (price.least, price.median, price.most))
-        return f"least {least}, median {median}, most {most}"
-
-    flops, seconds, lanes = quote.flops, quote.seconds, quote.concurrent
+    """Print the quote for a search."""
     say = Console(highlight=False, markup=False, soft_wrap=True).print
-    say(f"{study.name}: {budget} trials, about {flops.expected:.3g} training FLOPs")
-    drawn = f"({SAMPLES} drawn from the space); dense {quote.dense:.3g}"
-    say(f"one trial: {spread(flops, '{:.3g}'.format)} {drawn}")
+    for line in lines_of(study, budget, quote):
+        say(line)
+
+
+def lines_of(study: Study, budget: int, quote: Quote) -> Iterator[str]:
+    """Yield the lines to print."""
+    axis, cost, seconds = study.objectives.cost, quote.cost, quote.seconds
+    lanes = quote.concurrent
+
+    def both(part: Callable[[Price], float | None]) -> str:
+        prices = [] if cost is None else [axis.absolute_text(part(cost) or 0)]
+        return " and ".join([*prices, span((part(seconds) or 0) / lanes)])
+
+    if cost is None:
+        yield f"{study.name}: {budget} trials; their {axis.noun} are known only after training"
+    else:
+        yield f"{study.name}: {budget} trials, about {cost.expected:.3g} {axis.noun}"
+        drawn = f"({SAMPLES} drawn from the space); dense {quote.unit:.3g}"
+        yield f"one trial: {spread(cost, '{:.3g}'.format)} {drawn}"
     whole = f"about {span(seconds.expected / lanes)} of training, {lanes} at a time"
-    say(f"{whole}; start-up and upkeep are extra")
-    say(f"time of one trial: {spread(seconds, span)}")
-    if flops.shared:
-        less = f"{flops.shared:.3g} FLOPs and {span(seconds.shared / lanes)}"
-        say(f"warm-ups that trials share are trained once: about {less} less than that")
-    if study.halving and flops.halved is not None and seconds.halved is not None:
-        left = f"{flops.halved:.3g} FLOPs and {span(seconds.halved / lanes)}"
+    yield f"{whole}; start-up and upkeep are extra"
+    yield f"time of one trial: {spread(seconds, span)}"
+    if seconds.shared > ROUNDING * seconds.expected:
+        less = both(lambda price: price.shared)
+        yield f"warm-ups that trials share are trained once: about {less} less than that"
+    if study.halving:
         rate = f"every rung lets 1 in {study.halving.reduction} go on"
-        say(f"halving: about {left} if {rate}; at most what is above")
-    for name, cost in flops.references.items():
-        say(f"reference {name}: {cost:.3g}, {span(seconds.references[name])}")
+        left = both(lambda price: price.halved)
+        yield f"halving: about {left} if {rate}; at most what is above"
+    for name, time in seconds.references.items():
+        price = "" if cost is None else f"{cost.references[name]:.3g}, "
+        yield f"reference {name}: {price}{span(time)}"
+
+
+def spread(price: Price, form: Callable[[float], str]) -> str:
+    """Return the prices of single trials in words."""
+    least, median, most = map(form, (price.least, price.median, price.most))
+    return f"least {least}, median {median}, most {most}"
 
 
 def span(seconds: float) -> str:
-    """A duration as ``0.52 s``, ``8.2 s``, or from a minute on as `live.clock` gives it."""
+    """Return a duration as ``0.52 s`` or ``8.2 s``; from a minute on as `live.clock` does."""
     return f"{seconds:.2g} s" if seconds < 60 else live.clock(seconds)

@@ -1,4 +1,4 @@
-"""Launch: run a search, from the request to its result."""
+"""Launch of a search: from the request to the result."""
 
 from __future__ import annotations
 
@@ -46,14 +46,15 @@ def run_search(study: str | Path | None = None, **options: Any) -> SearchResult:
         ConfigError, DataError: the study or its data are wrong; nothing was written.
         SearchFailedError: no trial finished, or the stores were lost during the search.
     """
-    return run(Request(study=study, **{"quiet": True} | options))
+    name = None if study is None else str(study)
+    return run(Request(study=name, **{"quiet": True} | options))
 
 
 def launch(request: Request) -> bool:
     """Run the search of the command line, or print its price.
 
     Returns:
-        Whether it finished: False if the user interrupted it.
+        False if the user interrupted it.
     """
     if request.dry_run:
         from search.driver import dry_run
@@ -90,7 +91,7 @@ def run(request: Request) -> SearchResult:
 
 @contextmanager
 def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers]]:
-    """Lock the search for this process, and start workers for it.
+    """Lock the search for this process, prepare workers for it, and start or join Ray.
 
     Raises:
         RequestError: it cannot run here as requested.
@@ -136,7 +137,7 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
 
 
 def search(request: Request, home: Home, trials: SearchTrials, workers: Workers) -> SearchResult:
-    """Run a search that this process holds, and read its front at the end."""
+    """Run a search that this process has locked; at the end read the front on the test set."""
     folder = home.search(trials.info.name)
     if workers.warmups is not None:
         workers.warmups.mkdir(parents=True, exist_ok=True)
@@ -167,7 +168,7 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
 
 
 def read_front(readings: Confirmation, workers: Workers) -> None:
-    """Read the front: in this process if nothing has to be trained, else by workers."""
+    """Read the front on the test set: here if nothing has to be trained, else by workers."""
     from search.engine.worker import Worker, work_here
 
     if readings.is_short:
@@ -199,15 +200,15 @@ def begin_tracking(
     uri = trials.info.tracked_at(request.tracking_uri, home)
     tracker = Tracker(uri, home.artifacts, home.search(trials.info.name), epoch_log)
     experiment_id, run_id = tracker.begin(trials.info, trials.records())
-    kept = None if uri == home.tracking else shown_url(uri)
-    trials.remember(experiment_id=experiment_id, run_id=run_id, tracking_uri=kept)
+    stored = None if uri == home.tracking else shown_url(uri)
+    trials.remember(experiment_id=experiment_id, run_id=run_id, tracking_uri=stored)
     return tracker
 
 
 def run_session(session: Session, workers: Workers, seconds: float) -> None:
-    """Run a session's trials; whatever ends it, running trials can be resumed.
+    """Run a session's trials; mark trials that still run at the end as paused.
 
-    If the storage is lost, nothing more is written to it: a resumed search finds its trials.
+    If the storage is lost, nothing more is written; a resumed search finds the running trials.
     """
     try:
         workers.run(session, seconds)

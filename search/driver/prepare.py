@@ -1,7 +1,8 @@
-"""Preparation of a search: check and choose everything before anything is written."""
+"""Preparation of a search: checks and choices, before anything is written."""
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 from search.driver.request import Request
 from search.engine.resources import Resources
 from search.errors import RequestError
+from search.objectives import STANDARD
 from search.samplers.registry import check_sampler, default_sampler
 from search.store.home import Home
 from search.store.urls import check_store, sqlite_file
@@ -64,7 +66,35 @@ def choose_search(request: Request, home: Home, gpus: int) -> SearchInfo:
     else:
         info = old_info(request.resume, storage, gpus)
     check_sampler(info.sampler)
+    check_limits(info.study, request)
     return info
+
+
+def check_limits(study: Study, request: Request) -> None:
+    """Refuse limits and early stopping that do not fit the study's cost.
+
+    Raises:
+        RequestError: training FLOPs are limited and the study's cost is another one, or trials
+            are compared by a cost that is only measured.
+    """
+    cost, limits = study.objectives.cost, study.constraints
+    if cost.choice != STANDARD.cost.choice:
+        given = {
+            "--max-flops": request.max_flops is not None,
+            "--flops-budget": request.flops_budget is not None,
+            "[constraints]": min(limits.max_flops, limits.max_relative_flops) < math.inf,
+        }
+        named = [name for name, is_given in given.items() if is_given]
+        if named:
+            raise RequestError(
+                f"{named[0]} limits {STANDARD.cost.noun}, but the cost of study {study.name!r} is "
+                f"{cost.noun}; leave {named[0]} out"
+            )
+    if study.halving is not None and cost.price is None:
+        raise RequestError(
+            f"[halving] compares trials by their cost, but the {cost.noun} of a trial in study "
+            f"{study.name!r} are only known after training; leave [halving] out"
+        )
 
 
 def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
@@ -97,7 +127,7 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
 
 
 def changes(request: Request) -> dict[str, Any]:
-    """Return the facts of a search that a request sets and a later request may change."""
+    """Return the facts of a search that the request sets; a later request may change them."""
     names = ("budget", "max_flops", "flops_budget", "confirm_seeds")
     return {name: value for name in names if (value := getattr(request, name)) is not None}
 
@@ -110,7 +140,7 @@ def old_info(name: str, storage: str, gpus: int) -> SearchInfo:
     """
     info = SearchTrials.load(storage, name).info
     if info.device == "cuda" and not gpus:
-        raise RequestError(f"search {name!r} was begun on GPUs, and none are to be used")
+        raise RequestError(f"search {name!r} was started on GPUs, and none are to be used")
     return info
 
 
@@ -125,18 +155,18 @@ def choose_resources(request: Request, study: Study, gpus: int) -> Resources:
     )
 
 
-def choose_gpus(asked: int | None, present: int, where: str) -> int:
+def choose_gpus(requested: int | None, present: int, where: str) -> int:
     """Return the number of GPUs to use: the requested number, or all present.
 
     Raises:
         RequestError: more are requested than are present.
     """
-    if asked is not None and asked > present:
+    if requested is not None and requested > present:
         raise RequestError(
-            f"--gpus {asked}: {where} has {present}; --gpus 0 searches on CPUs, "
+            f"--gpus {requested}: {where} has {present}; --gpus 0 searches on CPUs, "
             "--address joins a cluster"
         )
-    return present if asked is None else asked
+    return present if requested is None else requested
 
 
 def present_gpus(request: Request) -> int:
@@ -152,7 +182,7 @@ def load(study: Study, request: Request, home: Home) -> ArrayData:
     """Load a study's data, and check every network and coreset of the study on them.
 
     Raises:
-        DataError: they are missing or unusable.
+        DataError: the data are missing or unusable.
         ConfigError: a network cannot be built on them, or a coreset of the study is too small to
             hold every class.
     """

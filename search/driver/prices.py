@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def price_of(study: Study, data: ArrayData) -> Callable[[TrainConfig], float] | None:
-    """Return the function that prices configurations; None if only training can tell."""
+    """Return the function that prices configurations; None if the cost is only measured."""
     from swast import training
 
     price = study.objectives.cost.price
@@ -31,18 +31,18 @@ def price_of(study: Study, data: ArrayData) -> Callable[[TrainConfig], float] | 
 def unit_of(study: Study, data: ArrayData) -> float:
     """Return the cost that counts as 1: that of the study's dense training.
 
-    A cost that only training can tell has no unit and counts as it is.
+    A cost that is only measured has no unit; its values stay as they are.
     """
     price = price_of(study, data)
     return 1.0 if price is None else price(study.dense)
 
 
 def limits_of(info: SearchInfo, data: ArrayData, retries: int) -> Limits:
-    """Return the limits of a search: of its study, and of the request."""
+    """Return the limits of a search, from its study and the request."""
     study, stopping = info.study, None
     if study.halving is not None:
-        asked = study.halving
-        rungs = Halving(asked.grace, asked.reduction, asked.brackets, study.objectives)
+        table = study.halving
+        rungs = Halving(table.grace, table.reduction, table.brackets, study.objectives)
         stopping = Stopping(rungs)
     return Limits(
         price=price_of(study, data),

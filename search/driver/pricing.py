@@ -1,4 +1,4 @@
-"""What a search will cost, before it starts: FLOPs, and the time on this machine."""
+"""Forecast of a search: its cost, and its time on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from search.driver.prices import unit_of
 from search.loop.halving import rung_epochs
+from search.objectives import Cost
 from search.samplers.parameters import sample
 from search.study.study_file import Study
 from search.study.tables import HalvingConfig
@@ -16,29 +18,29 @@ from swast.calibration import SECONDS, Speed, calibrate, solver_seconds
 from swast.config import TrainConfig
 from swast.data import ArrayData
 from swast.errors import ConfigError, SwastError
-from swast.forecast import Mark, dense_flops
+from swast.forecast import Mark
 from swast.models.named import first_line
 from swast.training import foresee
 from swast.warmups import beginning, shared_epochs
 
 SAMPLES = 200
 Measure = Callable[[TrainConfig, Mark], float]
-"""What a configuration has cost by a mark of its forecast, in FLOPs or in seconds."""
+"""Function from a configuration and a mark of its forecast to the cost so far, or the seconds."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """What a search of some trials costs, in FLOPs or in seconds of training.
+    """Price of a search with some number of trials, in the unit of a cost or in seconds.
 
     Attributes:
         references: of each reference, by name.
-        least: of the cheapest configuration among those drawn.
-        median: of the middle one.
-        most: of the dearest one.
-        expected: of the whole search: its references, and the mean for every other trial, each
-            trained by itself.
-        shared: what of that goes into warm-ups that another trial has trained.
-        halved: the same if every rung lets 1/η go on; None without halving.
+        least: of the cheapest configuration drawn.
+        median: of the configurations drawn.
+        most: of the most expensive configuration drawn.
+        expected: of the whole search, each trial trained by itself: its references, and the mean
+            of the configurations drawn for every other trial.
+        shared: part of ``expected`` for warm-ups that another trial has trained already.
+        halved: ``expected`` if 1/η of the trials continue at every rung; None without halving.
     """
 
     references: dict[str, float]
@@ -52,24 +54,29 @@ class Price:
 
 @dataclass(frozen=True)
 class Quote:
-    """What a search is said to cost.
+    """Quote for a search.
 
     Attributes:
-        flops: training FLOPs.
+        cost: in the unit of the study's cost; None if that is only measured.
         seconds: of training, one trial after another.
-        dense: FLOPs of dense training on all data, for comparison.
+        unit: the cost that counts as 1, for comparison.
         concurrent: trials at a time.
     """
 
-    flops: Price
+    cost: Price | None
     seconds: Price
-    dense: int
+    unit: float
     concurrent: int
 
 
 @dataclass(frozen=True)
 class Course:
-    """A configuration, and what it will have taken by the end of each epoch."""
+    """Forecast of a configuration's training.
+
+    Attributes:
+        config: the configuration.
+        marks: FLOPs and passes up to the end of each epoch.
+    """
 
     config: TrainConfig
     marks: Sequence[Mark]
@@ -77,37 +84,39 @@ class Course:
 
 @dataclass(frozen=True)
 class Outlook:
-    """The trainings of a search, foreseen.
+    """Forecasts of the trainings of a search.
 
     Attributes:
         references: of the study, by name.
-        drawn: 200 configurations drawn evenly from its space.
-        halving: what stops trials; None where nothing does.
-        dense: FLOPs of dense training on all data, for comparison.
-        shares_warmups: whether trials that begin alike train their warm-up once.
+        drawn: 200 configurations drawn uniformly from its space.
+        cost: the study's cost.
+        halving: rungs that stop trials early; None if there are none.
+        unit: the cost that counts as 1.
+        shares_warmups: whether trials with the same beginning train their warm-up once.
     """
 
     references: Mapping[str, Course]
     drawn: Sequence[Course]
+    cost: Cost
     halving: HalvingConfig | None
-    dense: int
+    unit: float
     shares_warmups: bool = False
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a study's trainings go on this machine.
+    """Speed of a study's trainings on this machine.
 
     Attributes:
         speeds: by network.
-        solvers: seconds a FLOP of the selections' solvers, by scorer.
+        solvers: seconds per FLOP of the selections' solvers, by scorer.
     """
 
     speeds: Mapping[str, Speed]
     solvers: Mapping[str, float]
 
     def seconds(self, config: TrainConfig, mark: Mark) -> float:
-        """Seconds that a configuration has trained by a mark of its forecast."""
+        """Return the seconds that a configuration trains up to a mark of its forecast."""
         solver = self.solvers[config.coreset.scorer] * mark.ledger.solver
         return self.speeds[config.model].seconds(mark.passes) + solver
 
@@ -115,7 +124,7 @@ class Pace:
 def foresee_search(
     study: Study, data: ArrayData, seed: int, *, separate_warmups: bool = False
 ) -> Outlook:
-    """Foresee a study's references, and 200 configurations drawn evenly from its space."""
+    """Forecast a study's references, and 200 configurations drawn uniformly from its space."""
 
     def course(config: TrainConfig) -> Course:
         return Course(config, foresee(config, data).marks)
@@ -123,14 +132,15 @@ def foresee_search(
     return Outlook(
         references={name: course(each) for name, each in study.references.items()},
         drawn=[course(study.configure(values)) for values in sample(study.space, SAMPLES, seed)],
+        cost=study.objectives.cost,
         halving=study.halving,
-        dense=dense_flops(study.fixed, data),
+        unit=unit_of(study, data),
         shares_warmups=study.shares_warmups and not separate_warmups,
     )
 
 
 def price_search(outlook: Outlook, budget: int, measure: Measure) -> Price:
-    """The price of a search of some trials, by a measure."""
+    """Return the price of a search with some number of trials, by a measure."""
 
     def costs(course: Course) -> list[float]:
         return [measure(course.config, mark) for mark in course.marks]
@@ -156,9 +166,9 @@ def price_search(outlook: Outlook, budget: int, measure: Measure) -> Price:
 
 
 def shared_warmups(outlook: Outlook, budget: int, measure: Measure) -> float:
-    """What a search's trials need not train, since another has trained the same warm-up.
+    """Return the price of the warm-ups that trials need not train, since another trial has.
 
-    Of those that begin alike the longest warm-up is trained, and the others are parts of it.
+    Of trials with the same beginning, only the longest warm-up is trained.
     """
     courses = [*outlook.references.values(), *outlook.drawn][:budget]
     total, longest = 0.0, defaultdict[tuple[Any, ...], float](float)
@@ -172,22 +182,25 @@ def shared_warmups(outlook: Outlook, budget: int, measure: Measure) -> float:
 
 
 def quote(outlook: Outlook, pace: Pace, budget: int, concurrent: int) -> Quote:
-    """The price of a search both in FLOPs and in time, for so many trials at a time."""
-    flops, seconds = (price_search(outlook, budget, each) for each in (bill, pace.seconds))
-    return Quote(flops, seconds, outlook.dense, concurrent)
+    """Return the price of a search, in its cost and in time, with some trials at a time."""
+    measure = measure_of(outlook.cost)
+    cost = None if measure is None else price_search(outlook, budget, measure)
+    seconds = price_search(outlook, budget, pace.seconds)
+    return Quote(cost, seconds, outlook.unit, concurrent)
 
 
-def bill(_config: TrainConfig, mark: Mark) -> float:
-    """The bill by a mark; the measure of FLOPs."""
-    return mark.ledger.total
+def measure_of(cost: Cost) -> Measure | None:
+    """Return the measure of a cost; None if the cost is only measured."""
+    price = cost.price
+    return None if price is None else lambda _, mark: price(mark)
 
 
 def after_halving(costs: Sequence[float], halving: HalvingConfig) -> float:
-    """What a trial costs on average if every rung lets 1/η go on, whoever they are.
+    """Return the mean cost of a trial if 1/η of the trials continue at every rung.
 
     Args:
         costs: of its first epoch, of its first two, and so on.
-        halving: the rungs; brackets come equally often.
+        halving: the rungs; every bracket has the same share of the trials.
     """
     found = []
     for bracket in range(halving.brackets):
@@ -201,10 +214,10 @@ def after_halving(costs: Sequence[float], halving: HalvingConfig) -> float:
 
 
 def calibrate_search(study: Study, outlook: Outlook, data: ArrayData, device: str) -> Pace:
-    """Measure every network and every scorer among a search's trainings, in a second or two.
+    """Measure every network and every scorer of a search on this machine, in a second or two.
 
-    Networks are measured at what the study fixes, and share a second; scorers at the first
-    configuration that has them.
+    Networks are measured with the settings of ``[fixed]`` and share a second; each scorer is
+    measured with the first configuration that uses it.
 
     Raises:
         ConfigError: a network cannot be trained here.
@@ -232,10 +245,10 @@ def calibrate_search(study: Study, outlook: Outlook, data: ArrayData, device: st
 
 
 def speed_of(config: TrainConfig, data: ArrayData, seconds: float) -> Speed:
-    """Measure a network for some seconds.
+    """Measure the speed of a network for some seconds.
 
     Raises:
-        ConfigError: it cannot be trained here, and why.
+        ConfigError: it cannot be trained here; the message has the reason.
     """
     try:
         return calibrate(config, data, seconds)

@@ -17,10 +17,10 @@ class Job:
     """One training.
 
     Attributes:
-        number: by which the work knows it.
+        number: of the job, given by the work.
         config: the configuration to train.
         folder: of its checkpoint; the job resumes from it if there is one.
-        test: whether the test set is read at the end.
+        test: read the test set at the end.
     """
 
     number: int
@@ -57,7 +57,7 @@ class FailureKind(Enum):
 
     @property
     def is_lasting(self) -> bool:
-        """Whether a retry would fail in the same way."""
+        """Return whether a retry would fail in the same way."""
         return self in (FailureKind.DIVERGED, FailureKind.REFUSED)
 
 
@@ -75,7 +75,7 @@ class Failure:
 
 
 Outcome = TrainResult | Failure | None
-"""How a job ended; None if it was stopped before its last epoch."""
+"""End of a job; None if it was stopped before its last epoch."""
 
 
 class Work(Protocol):
@@ -83,7 +83,7 @@ class Work(Protocol):
 
     @property
     def over(self) -> bool:
-        """Whether no more jobs will be proposed."""
+        """Return whether no more jobs will be proposed."""
 
     def propose(self) -> Job | None:
         """Return the next job to start; None if there is none now."""

@@ -28,7 +28,7 @@ class Resources:
         """Return the trials that run at a time on so many CPUs and GPUs.
 
         Raises:
-            RequestError: not even one fits.
+            RequestError: not even one trial fits.
         """
         there = min(gpus, self.gpus)
         fits = [cpus / self.cpus_per_trial]

@@ -1,4 +1,4 @@
-"""Worker: trains one job after another in one process, an epoch a step."""
+"""Worker that trains jobs in one process, one epoch per step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GIB = 2**30
 
 
 class Worker:
-    """Trains jobs; nothing of one remains for the next.
+    """Trainer of one job after another; no state of a job remains for the next.
 
     Args:
         data: the data set of all jobs.

@@ -51,7 +51,7 @@ class Bounds:
         """Return the finished trials within the bounds.
 
         Raises:
-            RequestError: none is.
+            RequestError: there is none.
         """
         score, done = objectives.score, finished(trials)
         if self.least_score is None:
@@ -72,8 +72,8 @@ class Bounds:
                 f"{score.text(score.reference)}; --min-accuracy 0 exports one all the same"
             )
         bounded = self.least_score is not None or self.most_cost < math.inf
-        asked = " within those limits" if bounded else ""
-        raise RequestError(f"the search has no finished trial{asked} to export")
+        where = " within those limits" if bounded else ""
+        raise RequestError(f"the search has no finished trial{where} to export")
 
 
 def _risen(trial: TrialRecord, score: Score) -> float:
@@ -87,7 +87,7 @@ def pick(
     objectives: Objectives = STANDARD,
     bounds: Bounds | None = None,
 ) -> dict[str, TrialRecord]:
-    """Return the finished trials that a pick names, by the name of the file to write.
+    """Return the finished trials that a pick selects, by the name of the file to write.
 
     Args:
         trials: of one search.
@@ -107,14 +107,14 @@ def pick(
 
 
 def export_files(options: Namespace) -> None:
-    """Write the configurations that the command line asks for, and print where they are.
+    """Write the configurations that the command line selects, and print their paths.
 
-    With ``--verify`` they are trained again and have to hold; with ``--model`` the networks that
-    they train are exported as well.
+    With ``--verify`` they are trained again and compared with the records; with ``--model`` the
+    trained networks are exported as well.
 
     Raises:
         RequestError: the request was wrong; nothing was written.
-        MismatchError: a configuration does not hold; no network was exported.
+        MismatchError: a training gave another result; no network was exported.
     """
     trials = SearchTrials.load(open_home(options), options.name)
     if options.seeds and not options.verify:
@@ -126,7 +126,7 @@ def export_files(options: Namespace) -> None:
 
 
 def export_and_train(trials: SearchTrials, options: Namespace) -> None:
-    """Write configurations, train them, and verify them, export their networks, or both."""
+    """Write configurations and train them again; verify them, export networks, or both."""
     from search.export.verify import retraining_of, verify_all
 
     retraining = retraining_of(options)
@@ -146,26 +146,36 @@ def export_and_train(trials: SearchTrials, options: Namespace) -> None:
 
 
 def show_paths(paths: Sequence[Path]) -> None:
-    """Print where files are, a line each, at once."""
+    """Print the paths of files, one per line, without buffering."""
     sys.stdout.write("".join(f"{path}\n" for path in paths))
     sys.stdout.flush()
 
 
 def picked(trials: SearchTrials, options: Namespace) -> dict[str, TrialRecord]:
-    """Return the trials that the command line picks (see `pick`)."""
+    """Return the trials that the command line picks (see `pick`).
+
+    Raises:
+        RequestError: no trial is left to pick from, or ``--max-flops`` does not fit the cost.
+    """
+    objectives = trials.info.objectives
+    if options.max_flops is not None and objectives.cost.choice != STANDARD.cost.choice:
+        raise RequestError(
+            f"--max-flops limits {STANDARD.cost.noun}, but the cost of search "
+            f"{trials.info.name!r} is {objectives.cost.noun}; leave --max-flops out"
+        )
     bounds = Bounds(
         most_cost=math.inf if options.max_flops is None else options.max_flops,
         least_score=options.min_accuracy,
         within=math.inf if options.within is None else options.within,
     )
-    return pick(trials.records(), options.pick, trials.info.objectives, bounds)
+    return pick(trials.records(), options.pick, objectives, bounds)
 
 
 def export(trials: SearchTrials, options: Namespace) -> list[Path]:
-    """Write the picked configurations into a folder; returns the files.
+    """Write the picked configurations into a folder, and return the files.
 
     Raises:
-        RequestError: nothing to export, or the folder cannot be written.
+        RequestError: there is nothing to export, or the folder cannot be written.
     """
     texts = {
         options.out / f"{name}.{options.format}": FORMATS[options.format](document(trials, trial))
@@ -192,4 +202,4 @@ FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
     "yaml": _yaml,
     "json": lambda document: json.dumps(document, indent=2) + "\n",
 }
-"""How a file is written, by its ending; `swast-train` reads them all."""
+"""Functions that write a file, by its ending; `swast-train` reads all of them."""

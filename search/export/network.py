@@ -1,4 +1,4 @@
-"""`export --model`: the networks of exported configurations, in files and in MLflow."""
+"""`export --model`: networks of exported configurations, in files and in MLflow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from swast.weights import save_weights
 
 
 def tracking_of(options: Namespace) -> str:
-    """URI of the MLflow store that the command line asks for."""
+    """Return the URI of the MLflow store that the command line names, else the home's."""
     return str(options.tracking_uri or Home.find(options.home).tracking)
 
 
@@ -44,10 +44,10 @@ def check(options: Namespace, trials: Iterable[TrialRecord]) -> None:
 def export_networks(
     files: Sequence[Exported], trained: Sequence[TrainResult], retraining: Retraining, uri: str
 ) -> None:
-    """Write and register the network of every file, and print where they are.
+    """Write and register the network of every file, and print their paths and addresses.
 
     Raises:
-        DisagreementError: ONNX computes something else; nothing of that network is written.
+        DisagreementError: ONNX computes other logits; nothing of that network is written.
         RequestError: a file cannot be written, or MLflow cannot be used.
     """
     for exported, result in zip(files, trained, strict=True):
@@ -59,13 +59,13 @@ def export_networks(
 def export_network(
     exported: Exported, result: TrainResult, data: ArrayData, uri: str
 ) -> list[str]:
-    """Write weights and ONNX beside a file, log and register the network; returns what is told."""
+    """Write weights and ONNX beside a file, register the network; return lines to print."""
     network, images, facts = (
         portable(result, data),
         samples(data),
         facts_of(exported, result, data),
     )
-    content, apart = to_onnx(network, images, facts)
+    content, difference = to_onnx(network, images, facts)
     weights, onnx = (exported.path.with_suffix(ending) for ending in (".pt", ".onnx"))
     try:
         save_weights(weights, result.state)
@@ -84,29 +84,29 @@ def export_network(
     return [
         f"{weights}: {score.name} {exact(score.measure(result))}, "
         f"recorded {exact(exported.score)}",
-        f"{onnx}: logits as PyTorch's to {apart:.1e} on {len(images)} validation images",
+        f"{onnx}: logits as PyTorch's to {difference:.1e} on {len(images)} validation images",
         address,
     ]
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file atomically."""
     with replacing(path) as file:
         file.write(content)
 
 
 def facts_of(exported: Exported, result: TrainResult, data: ArrayData) -> dict[str, str]:
-    """What goes with a network wherever it goes, as texts."""
-    kept = exported.provenance
+    """Return the metadata of a network, as texts."""
+    provenance = exported.provenance
     score, cost = exported.objectives.score, exported.objectives.cost
     return {
-        "search": str(kept["search"]),
-        "trial": str(kept["trial"]),
+        "search": str(provenance["search"]),
+        "trial": str(provenance["trial"]),
         "data": exported.config.data,
         "model": exported.config.model,
         score.metric: repr(score.measure(result)),
         cost.absolute_key: str(cost.measure(result)),
-        "config_digest": str(kept[CONFIG]),
+        "config_digest": str(provenance[CONFIG]),
         "preprocessing": f"input: {Intake.of(data)}",
         "classes": json.dumps(data.classes or [str(each) for each in range(data.num_classes)]),
     }

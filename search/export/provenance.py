@@ -1,6 +1,6 @@
-"""Exported files: a configuration, where it came from, and digests by which an edit is noticed.
+"""Exported files: a configuration, its origin and results, and digests that reveal edits.
 
-The digests guard against accidents, not against forgery: who edits a file can renew them.
+The digests guard against accidents, not against forgery: they can be recomputed after an edit.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ def document(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
 
 
 def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
-    """Where a configuration came from, and what it gave there.
+    """Return the origin of a configuration and its results.
 
-    ``trained_on`` holds the training's versions and hardware; of a trial that was recorded without
-    them, ``exported_on`` holds those of this process. ``confirmed`` holds what further seeds gave.
+    ``trained_on`` has the versions and the hardware of the training. If these were not recorded,
+    ``exported_on`` has those of this process. ``confirmed`` has the scores with several seeds.
     """
     info = trials.info
     score, cost = info.objectives.score, info.objectives.cost
@@ -92,12 +92,12 @@ def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
         "seed": None if trial.config is None else trial.config.seed,
         "threads": None if trial.config is None else trial.config.threads,
     }
-    told = {name: fact for name, fact in facts.items() if fact is not None}
-    return told | _confirmed(trial, info.objectives) | _environment(trial)
+    known = {name: fact for name, fact in facts.items() if fact is not None}
+    return known | _confirmed(trial, info.objectives) | _environment(trial)
 
 
 def _confirmed(trial: TrialRecord, objectives: Objectives) -> dict[str, Any]:
-    """Return the scores of a trial with several seeds, if it was trained with several."""
+    """Return the scores of a trial that was trained with several seeds; else nothing."""
     score = objectives.score
     if len(trial.readings) < 2:
         return {}
@@ -117,7 +117,7 @@ def plural(name: str) -> str:
 
 
 def _environment(trial: TrialRecord) -> dict[str, Any]:
-    """Versions and hardware of a trial's training, or of this process where those are unknown."""
+    """Return versions and hardware of a trial's training; of this process if those are unknown."""
     if trial.environment:
         return {"trained_on": dict(trial.environment)}
     import torch
@@ -128,20 +128,20 @@ def _environment(trial: TrialRecord) -> dict[str, Any]:
 
 
 def digest(tables: Mapping[str, Any]) -> str:
-    """SHA-256 of nested tables of plain values, whatever the order of their fields."""
+    """Return the SHA-256 of nested tables of plain values; the order of fields does not matter."""
     text = json.dumps(tables, sort_keys=True, ensure_ascii=False, default=str)
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def read_exported(path: Path, storage: str | None = None) -> Exported:
-    """An exported file, once it is seen to be as it was written.
+    """Read an exported file, and check that it was not edited.
 
     Args:
         path: of a TOML, YAML or JSON file.
-        storage: URL of the storage that may know the search, to say what was edited.
+        storage: URL of the storage that may have the search, to name the edited fields.
 
     Raises:
-        ConfigError: it cannot be read, or holds no configuration.
+        ConfigError: it cannot be read, or is no valid configuration.
         RequestError: it was not exported, or was edited since.
     """
     tables = read_tables(path)
@@ -161,7 +161,7 @@ def read_exported(path: Path, storage: str | None = None) -> Exported:
             f"{path}: [provenance] was edited since it was exported; export it again"
         )
     try:
-        objectives = choose(str(facts.get("cost", "train-flops")))
+        objectives = choose(str(facts.get("cost", STANDARD.cost.choice)))
         names = (objectives.score.metric, objectives.cost.absolute_key)
         lacking = [name for name in names if name not in facts]
         if lacking:
@@ -172,21 +172,21 @@ def read_exported(path: Path, storage: str | None = None) -> Exported:
 
 
 def _edits(tables: Mapping[str, Any], facts: Mapping[str, Any], storage: str | None) -> str:
-    """Which fields were edited, where the search is at hand."""
+    """Return the edited fields in words; nothing if the search is not in the storage."""
     recorded = _recorded(facts, storage)
     if recorded is None:
         return ""
-    found, told = flatten(tables), flatten(recorded)
+    here, there = flatten(tables), flatten(recorded)
     edits = [
-        f"{name} is {found.get(name, 'missing')}, was {told.get(name, 'not there')}"
-        for name in told | found
-        if found.get(name) != told.get(name)
+        f"{name} is {here.get(name, 'missing')}, was {there.get(name, 'not there')}"
+        for name in there | here
+        if here.get(name) != there.get(name)
     ]
     return f" ({', '.join(edits)})" if edits else ""
 
 
 def _recorded(facts: Mapping[str, Any], storage: str | None) -> dict[str, Any] | None:
-    """The configuration of a file's trial as the storage has it; None where that is not known."""
+    """Return the configuration of a file's trial from the storage; None if it is not there."""
     if storage is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Configurations trained again in this process, outside any search."""
+"""Repeated trainings of configurations, in this process and outside of any search."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from swast.training import train
 
 
 class Retraining:
-    """Trains configurations; a data set is loaded once.
+    """Trainer of configurations that loads each data set once.
 
     Args:
-        places: where data sets are looked for.
-        quiet: no progress bar, which is on terminals alone anyway.
+        places: folders of data sets.
+        quiet: show no progress bar; off a terminal there is none anyway.
     """
 
     def __init__(self, places: Places, *, quiet: bool = False) -> None:
@@ -22,7 +22,7 @@ class Retraining:
         self._loaded: dict[object, ArrayData] = {}
 
     def data(self, config: TrainConfig) -> ArrayData:
-        """The data set of a configuration, with clean labels.
+        """Return the data set of a configuration, with clean labels.
 
         Raises:
             DataError: it is missing or unusable.
@@ -33,7 +33,7 @@ class Retraining:
         return self._loaded[key]
 
     def train(self, config: TrainConfig, seed: int | None = None) -> TrainResult:
-        """Train a configuration to its end, with its own seed or another.
+        """Train a configuration to its end, with its own seed or another one.
 
         Raises:
             DataError: the data are missing or unusable.

@@ -1,8 +1,8 @@
-"""`verify`, and `export --verify`: exported configurations trained again, recorded against found.
+"""`verify` and `export --verify`: exported configurations are trained again and compared.
 
-With the same versions, on the same processor, a training on the CPU repeats to the last digit,
-and nothing less is taken. Elsewhere sums are rounded otherwise, and a training ends as one with
-another seed would; then the accuracy may differ by as much as is said.
+With the same versions on the same processor, a training on the CPU repeats to the last digit, and
+an exact match is required. Elsewhere sums are rounded in another way, and a training ends like one
+with another seed; then the score may differ within a tolerance, which is printed.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from swast.data import Places
 from swast.result import TrainResult
 
 DECIDING = ("swast", "torch", "numpy", "processor", "vectors", "device")
-"""What a training has to share with another to repeat it bit for bit."""
+"""Facts of the environment that two trainings must share to match bit for bit."""
 DEVIATIONS = 3
 COST_SHARE = 0.05
-"""Difference of costs allowed elsewhere if a global threshold splits the sparsity by weights."""
+"""Allowed relative difference of costs elsewhere, if a global threshold splits the sparsity."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Rule:
     Attributes:
         score: the largest difference of validation scores.
         cost: the largest difference of costs, as a share of the recorded one.
-        reason: for both, in words.
+        reason: for both tolerances, in words.
     """
 
     score: float
@@ -50,8 +50,8 @@ class Verdict:
     Attributes:
         exported: the file.
         again: the training with the recorded seed.
-        others: validation score of further seeds.
-        rule: what it takes to hold.
+        others: validation scores of further seeds, by seed.
+        rule: tolerance of the repetition.
     """
 
     exported: Exported
@@ -61,11 +61,11 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the repetition is as near to the record as the rule asks."""
+        """Return whether the repetition is within the tolerance."""
         recorded, axes = self.exported, self.exported.objectives
-        apart = abs(axes.score.measure(self.again) - recorded.score)
-        extra = abs(axes.cost.measure(self.again) - recorded.cost)
-        return apart <= self.rule.score and extra <= self.rule.cost * recorded.cost
+        score = abs(axes.score.measure(self.again) - recorded.score)
+        cost = abs(axes.cost.measure(self.again) - recorded.cost)
+        return score <= self.rule.score and cost <= self.rule.cost * recorded.cost
 
     def lines(self) -> list[str]:
         """Return the lines to print."""
@@ -102,7 +102,7 @@ def verify(options: Namespace) -> None:
 
 
 def storage_of(options: Namespace) -> str | None:
-    """URL of the storage that may know the files' searches; None where there is none."""
+    """Return the URL of the storage that may have the files' searches; None if there is none."""
     try:
         return open_home(options)
     except RequestError:
@@ -112,16 +112,16 @@ def storage_of(options: Namespace) -> str | None:
 
 
 def retraining_of(options: Namespace) -> Retraining:
-    """What trains again, with the data that the command line points to."""
+    """Return the trainer, with the folders of data sets that the command line names."""
     home = Home.find(options.home)
     return Retraining(Places.find(options.data_dir, home.path, download=options.download))
 
 
 def verify_all(files: Sequence[Exported], retraining: Retraining, seeds: int) -> list[TrainResult]:
-    """Train files again and print what became of each; returns the trainings.
+    """Train files again, print the verdict on each, and return the trainings.
 
     Raises:
-        MismatchError: one does not hold; all have been tried.
+        MismatchError: one does not hold; all have been trained.
     """
     for exported in files:
         retraining.data(exported.config)
@@ -137,7 +137,7 @@ def verify_all(files: Sequence[Exported], retraining: Retraining, seeds: int) ->
 
 
 def verify_one(exported: Exported, retraining: Retraining, seeds: int) -> Verdict:
-    """Train a file again, with its own seed and with those that follow it."""
+    """Train a file again, with its own seed and with the following ones."""
     config = exported.config
     again = retraining.train(config)
     measure = exported.objectives.score.measure
@@ -152,13 +152,13 @@ def verify_one(exported: Exported, retraining: Retraining, seeds: int) -> Verdic
 def choose_rule(
     exported: Exported, again: TrainResult, others: Mapping[int, float], images: int
 ) -> Rule:
-    """What it takes for a repetition to hold, by where it was made.
+    """Return the tolerance of a repetition, which depends on the machine that made it.
 
     Args:
         exported: the file.
         again: its repetition.
-        others: validation score of further seeds.
-        images: in the validation set.
+        others: validation scores of further seeds, by seed.
+        images: number of validation images.
     """
     cause = difference(exported.provenance.get("trained_on", {}), again.environment)
     if cause is None:
@@ -177,9 +177,9 @@ def choose_rule(
 
 
 def difference(recorded: Mapping[str, str], here: Mapping[str, str]) -> str | None:
-    """Why a training here need not repeat one recorded elsewhere bit for bit; None if it must."""
+    """Return why a training here may differ from the recorded one; None if it may not."""
     if not recorded:
-        return "it is not recorded where it was trained"
+        return "the machine that trained it is not recorded"
     for name in DECIDING:
         if recorded.get(name) != here.get(name):
             return f"it was trained with {name} {recorded.get(name)}, here it is {here.get(name)}"
@@ -189,10 +189,11 @@ def difference(recorded: Mapping[str, str], here: Mapping[str, str]) -> str | No
 def spread(
     exported: Exported, again: TrainResult, others: Mapping[int, float], images: int
 ) -> tuple[float, str]:
-    """How far apart two trainings that differ by chance alone may end, and what says so.
+    """Return the tolerance for trainings that differ by chance alone, and its source in words.
 
-    Three standard deviations of a difference: over the seeds that were recorded or trained now,
-    where there are three, else of an accuracy that is counted over so many validation images.
+    It is three standard deviations of a difference of two scores. If there are three seeds,
+    recorded or trained now, the deviation is theirs; else it is that of a share counted over the
+    validation images.
     """
     score = exported.objectives.score
     known = exported.provenance.get("confirmed", {}).get(plural(score.metric), [])

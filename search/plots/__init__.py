@@ -1,4 +1,4 @@
-"""The plots of a search: each composed once as a chart, drawn by Plotly and by matplotlib."""
+"""Plots of a search. Each is composed once as a chart; Plotly and matplotlib both draw it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ REPORT = "report.html"
 def charts(
     info: SearchInfo, trials: Sequence[TrialRecord], epochs: Mapping[int, Sequence[EpochRecord]]
 ) -> list[Chart]:
-    """All plots of a search.
+    """Return all plots of a search.
 
     Args:
         info: the search.
-        trials: of it.
-        epochs: that they made, by trial number.
+        trials: its trials.
+        epochs: their epochs, by trial number.
     """
     simple = (pareto_chart, hypervolume_chart, importance_chart, slices_chart, parallel_chart)
     made = [compose(info, trials) for compose in simple]
@@ -44,13 +44,13 @@ def charts(
 def report_of(
     info: SearchInfo, trials: Sequence[TrialRecord], epoch_log: EpochLog, tracking: str = ""
 ) -> Page:
-    """A search on one page, with all its plots.
+    """Return a page with the whole search and all its plots.
 
     Args:
         info: the search.
-        trials: of it.
-        epoch_log: the epochs that they made.
-        tracking: MLflow's URI; where it is a server, the page links to it.
+        trials: its trials.
+        epoch_log: their epochs.
+        tracking: MLflow's URI; if it is a server, the page links to it.
     """
     epochs = {trial.number: epoch_log.read(trial.number) for trial in trials}
     return report(info, trials, charts(info, trials, epochs), tracking)
@@ -59,7 +59,7 @@ def report_of(
 def write_pareto(
     folder: Path, info: SearchInfo, trials: Sequence[TrialRecord], tracking: str = ""
 ) -> list[Path]:
-    """Write the Pareto plot as a page and as a still image; returns the files.
+    """Write the Pareto plot as a page and as a still image, and return the files.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -78,7 +78,7 @@ def write_all(
     epoch_log: EpochLog,
     tracking: str = "",
 ) -> list[Path]:
-    """Write the report, and each of its plots as a still image; returns the files.
+    """Write the report and each of its plots as a still image, and return the files.
 
     Raises:
         OSError: the folder cannot be written to.

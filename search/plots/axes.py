@@ -1,4 +1,4 @@
-"""Where axes end and are labelled, and where labels stand beside markers."""
+"""Ends and ticks of axes, SI units, and positions of labels beside markers."""
 
 from __future__ import annotations
 
@@ -8,41 +8,57 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.objectives import Objective
+from search.objectives import Cost, Objective
 from search.plots.chart import SIDES, Range
 
 PLACES = [f"{row} {column}" for row in ("top", "bottom", "middle") for column in ("left", "right")]
 PLACES += ["top center", "bottom center"]
-"""Of a label around its marker, the best first: nothing is to the top left of a front."""
-UNITS = ((1e18, "EFLOPs"), (1e15, "PFLOPs"), (1e12, "TFLOPs"), (1e9, "GFLOPs"), (1e6, "MFLOPs"))
+"""Positions of a label around its marker, best first: the area to the top left of a front is
+empty."""
+PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"))
 
 Array = NDArray[np.float64]
 
 
-def x_bounds(values: Sequence[float]) -> Range:
-    """Ends of a log axis around values (log10): at least 0.6 decades, and a margin."""
-    low, high = (min(values), max(values)) if values else (-2.0, 0.0)
-    margin = max(0.07 * (high - low), (0.6 - (high - low)) / 2)
+def cost_bounds(cost: Cost, values: Sequence[float]) -> Range:
+    """Return the ends of the cost's axis, with a margin around values.
+
+    A logarithmic axis spans at least 0.6 decades.
+
+    Args:
+        cost: the objective on the axis.
+        values: coordinates of trials (see `Objective.place`).
+    """
+    if cost.log:
+        low, high = (min(values), max(values)) if values else (-2.0, 0.0)
+        margin = max(0.07 * (high - low), (0.6 - (high - low)) / 2)
+    else:
+        low, high = (min(values), max(values)) if values else (0.0, 1.0)
+        margin = max(0.07 * (high - low), 0.05 * max(abs(low), abs(high))) or 0.5
     return low - margin, high + margin
 
 
-def y_bounds(values: Sequence[float], kept: Sequence[float] = ()) -> Range:
-    """Ends of the y axis around values in per cent, without what is far below the others.
+def score_bounds(values: Sequence[float], always: Sequence[float] = ()) -> Range:
+    """Return the ends of the score's axis, without values far below the others.
 
-    Far is three times the distance between the quartiles below the lower one, Tukey's outer
-    fence; the distance counts as at least one per cent. What is in ``kept`` stays in any case.
+    A value is far below if it is under Tukey's outer fence: the lower quartile minus three times
+    the interquartile range, which counts as at least one per cent.
+
+    Args:
+        values: coordinates of trials, in per cent.
+        always: coordinates that stay on the axis in any case.
     """
     if not values:
         return 0.0, 100.0
     lower, upper = np.percentile(values, [25, 75])
-    fence = min([lower - 3 * max(upper - lower, 1.0), *kept])
+    fence = min([lower - 3 * max(upper - lower, 1.0), *always])
     low, high = min(value for value in values if value >= fence), max(values)
     margin = max(0.07 * (high - low), 0.3)
     return low - margin, high + 1.5 * margin
 
 
 def log_ticks(bounds: Range) -> dict[float, str]:
-    """Where a log axis is labelled, by value, and how: 1, 0.3, 0.1, never 1e-05."""
+    """Return tick values of a log axis and their texts: 1, 0.3, 0.1, never 1e-05."""
     decades = bounds[1] - bounds[0]
     digits = [1] if decades > 4.5 else [1, 3] if decades > 1.5 else [1, 1.5, 2, 3, 5, 7]
     powers = range(math.floor(bounds[0]), math.ceil(bounds[1]))
@@ -62,7 +78,7 @@ def ticks_of(objective: Objective, bounds: Range) -> dict[float, str]:
 
 
 def even_ticks(low: float, high: float, most: int = 5) -> dict[float, str]:
-    """Round numbers from one to the other, both at most apart, and their texts."""
+    """Return round numbers between two ends, about ``most`` of them, and their texts."""
     if high <= low:
         return {low: f"{low:g}"}
     rough = (high - low) / most
@@ -72,21 +88,22 @@ def even_ticks(low: float, high: float, most: int = 5) -> dict[float, str]:
     return {place * step: f"{place * step:g}" for place in range(first, last + 1)}
 
 
-def flops_unit(most: float) -> tuple[float, str]:
-    """The unit in which FLOPs up to some number are told."""
-    return next((unit for unit in UNITS if most >= unit[0]), (1.0, "FLOPs"))
+def si_unit(most: float, unit: str) -> tuple[float, str]:
+    """Return a factor and a unit with an SI prefix that suit values up to some number."""
+    factor, prefix = next((each for each in PREFIXES if most >= each[0]), (1.0, ""))
+    return factor, f"{prefix}{unit}"
 
 
 def place_labels(
     names: Mapping[int, str], at: Mapping[int, Array], sizes: Mapping[int, float], line: Array
 ) -> dict[int, tuple[str, str]]:
-    """Put each label, in turn, where it hides the least.
+    """Return each label with a position at which it hides as little as possible.
 
     Args:
         names: texts by trial number.
-        at: positions of all markers in shares of the axes, by trial number.
-        sizes: their diameters in pixels.
-        line: positions that labels should not hide either, n × 2.
+        at: positions of all markers, as shares of the axes, by trial number.
+        sizes: diameters of the markers in pixels.
+        line: further positions that labels should not hide, n × 2.
     """
     labels: dict[int, tuple[str, str]] = {}
     taken: list[tuple[Array, Array]] = []

@@ -1,10 +1,10 @@
-"""What the FLOPs of the front's members and of the references went into."""
+"""FLOPs of the front's members and of the references, by the terms of their bills."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.plots.axes import flops_unit
+from search.plots.axes import si_unit
 from search.plots.chart import Axis, Bars, Chart, Panel
 from search.plots.theme import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, VERMILLION
 from search.plots.words import escape, heading, short
@@ -20,19 +20,19 @@ TERMS = {
     "saliency": ("Pruning: saliency", PURPLE),
     "dense_gradients": ("Pruning: dense gradients", INK),
 }
-"""The ledger's terms in the bill (evaluation is not): what they are called, and colours."""
+"""Names and colours of the ledger's terms that count as cost; evaluation does not."""
 MOST = 30
-"""Bills that are shown."""
+"""The number of bills that fit in the chart."""
 
 
 def bill_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
-    """The bill by term: in FLOPs, and as shares."""
+    """Return the chart of bills by term, in FLOPs and as shares."""
     members = front_of(trials, info.objectives)
     numbers = {member.number for member in members}
     others = [t for t in finished(trials) if t.reference and t.number not in numbers]
     billed = [t for t in [*members, *others] if _total(t)]
     shown = sorted(billed[:MOST], key=_total)
-    factor, unit = flops_unit(max(map(_total, shown), default=0))
+    factor, unit = si_unit(max(map(_total, shown), default=0), "FLOPs")
     ticks = _ticks(shown, knee_of(members, info.objectives).number if members else None)
     terms = [term for term in TERMS if any(trial.bill.get(term) for trial in shown)]
     left = f" · {len(billed) - MOST} more not shown" if len(billed) > MOST else ""
@@ -65,7 +65,7 @@ def _total(trial: TrialRecord) -> int:
 
 
 def _ticks(shown: Sequence[TrialRecord], knee: int | None) -> dict[float, str]:
-    """The trials along the axis."""
+    """Return the labels of the trials along the axis."""
     return {
         float(at): short(trial.label) + (" (knee)" if trial.number == knee else "")
         for at, trial in enumerate(shown)
@@ -73,7 +73,7 @@ def _ticks(shown: Sequence[TrialRecord], knee: int | None) -> dict[float, str]:
 
 
 def _bars(shown: Sequence[TrialRecord], term: str, factor: float, unit: str) -> Bars:
-    """A term of all bills, in a unit or, with a factor of 0, in per cent of each bill."""
+    """Return a term of all bills: in a unit or, with a factor of 0, in per cent of each bill."""
     name, colour = TERMS[term]
     lengths = [trial.bill.get(term, 0) / (factor or _total(trial) / 100) for trial in shown]
     return Bars(

@@ -1,7 +1,8 @@
-"""What a plot is made of: panels with axes, and marks in them.
+"""Parts of a plot: panels with axes, and marks in them.
 
-It is composed once as these, and drawn by Plotly (`search.plots.interactive`) and by matplotlib
-(`search.plots.still`) alike. Numbers that are not finite leave a gap in a line, and no point.
+A plot is composed of these once. Plotly (`search.plots.interactive`) and matplotlib
+(`search.plots.still`) both draw it. A number that is not finite leaves a gap in a line, and no
+point.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ from search.plots.theme import BLUE, PAPER
 Range = tuple[float, float]
 Symbol = Literal["circle", "x", "diamond", "star", "square", "triangle-up", "none"]
 SIDES = {"left": -1, "center": 0, "right": 1, "bottom": -1, "middle": 0, "top": 1}
-"""Where a label is, as ``top left`` or ``middle center``."""
+"""Words of a label's position, as ``top left`` or ``middle center``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """An axis.
+    """Axis of a panel.
 
     Attributes:
-        title: what is measured, with its unit.
-        bounds: its ends; of a log axis, their log10. None for those of the marks.
+        title: name of the quantity, with its unit.
+        bounds: the two ends, as log10 on a log axis; None for the range of the marks.
         ticks: labelled values and their texts; None leaves them to the renderer.
-        log: whether it is logarithmic.
-        grid: whether there is a line along it, and lines through its ticks.
-        tilted: whether the ticks' texts are, since they are long.
+        log: whether the axis is logarithmic.
+        grid: whether to draw a line along the axis and lines through its ticks.
+        tilted: whether to tilt the ticks' texts, for long ones.
     """
 
     title: str = ""
@@ -44,12 +45,12 @@ class Points:
     """Markers that share a look.
 
     Attributes:
-        x, y: where they are.
+        x, y: coordinates.
         name: in the legend; empty for none.
         sizes: diameters in pixels, one for all or one each.
-        labels: texts beside them and where, as ``("dense", "top left")``.
-        hover: what each says under the pointer, in HTML.
-        trials: which trial each is, by number, where it is one.
+        labels: texts beside the markers and their positions, as ``("dense", "top left")``.
+        hover: text of each marker under the pointer, in HTML.
+        trials: trial number of each marker, if the markers are trials.
     """
 
     x: Sequence[float]
@@ -67,14 +68,14 @@ class Points:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line, with gaps where its numbers are not finite.
+    """Line with gaps at numbers that are not finite.
 
     Attributes:
-        x, y: its corners.
+        x, y: coordinates of the corners.
         name: in the legend; empty for none.
-        dash: how it is stroked.
-        dotted: whether its markers are shown in the legend, for a line through points.
-        hover: what each corner says under the pointer, in HTML.
+        dash: style of the stroke.
+        dotted: whether the legend shows a marker on the line, for a line through points.
+        hover: text of each corner under the pointer, in HTML.
     """
 
     x: Sequence[float]
@@ -90,14 +91,14 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """Horizontal bars, each on those drawn before at its place.
+    """Horizontal bars, each stacked on the earlier bars at the same y.
 
     Attributes:
-        y: their places.
+        y: positions.
         lengths: along x.
         name: in the legend; empty for none.
-        texts: at their ends.
-        hover: what each says under the pointer, in HTML.
+        texts: at the ends of the bars.
+        hover: text of each bar under the pointer, in HTML.
     """
 
     y: Sequence[float]
@@ -113,7 +114,7 @@ Mark = Points | Line | Bars
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """Marks between two axes, the farthest first."""
+    """Marks between two axes, those at the back first."""
 
     marks: Sequence[Mark]
     x: Axis = field(default_factory=Axis)
@@ -122,7 +123,7 @@ class Panel:
 
 
 BLANK = Panel(marks=(), x=Axis(ticks={}, grid=False), y=Axis(ticks={}, grid=False))
-"""A panel of which nothing is seen."""
+"""Invisible panel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +131,10 @@ class Colouring:
     """Colours of trials by one searched setting.
 
     Attributes:
-        name: of the setting.
-        colours: by trial number, of those that have it.
-        bar: the colour bar from 0 to 1: places and colours.
-        ticks: places on it and their texts.
+        name: dotted path of the setting.
+        colours: by trial number, of the trials that have the setting.
+        bar: the colour bar from 0 to 1: positions and colours.
+        ticks: positions on the bar and their texts.
     """
 
     name: str
@@ -144,19 +145,19 @@ class Colouring:
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
-    """A plot.
+    """Plot of a search.
 
     Attributes:
-        key: its name among the plots of a search, and of its files.
-        title: what it shows.
-        note: what a reader needs to know besides.
-        advice: what can be done with the page, and not on paper.
+        key: name among the plots of a search, and stem of the plot's files.
+        title: heading of the plot.
+        note: line below the title.
+        advice: hint for readers of the interactive page; left out on paper.
         panels: row by row.
         columns: panels in a row.
         height: in pixels, at a width of 960.
-        empty: why there is nothing to see, if there is not.
+        empty: the reason to show instead of marks, if there are none.
         runs: MLflow runs of trials, by number.
-        colourings: by what its trials may be coloured besides.
+        colourings: further ways to colour the trials.
     """
 
     key: str
@@ -172,7 +173,7 @@ class Chart:
 
 
 def legend(chart: Chart) -> list[Mark]:
-    """The marks that name themselves, each name once: lines and bars first, then the nearest."""
+    """Return the named marks, each name once: lines and bars first, then points from the front."""
     marks = [mark for panel in chart.panels for mark in panel.marks if mark.name]
     points = [mark for mark in marks if isinstance(mark, Points)]
     others = [mark for mark in marks if not isinstance(mark, Points)]
@@ -180,7 +181,7 @@ def legend(chart: Chart) -> list[Mark]:
 
 
 def in_grid(chart: Chart) -> list[tuple[int, int, Panel]]:
-    """The panels with their rows and columns, from 1."""
+    """Return each panel with its row and column, from 1."""
     return [
         (place // chart.columns + 1, place % chart.columns + 1, panel)
         for place, panel in enumerate(chart.panels)
@@ -188,5 +189,5 @@ def in_grid(chart: Chart) -> list[tuple[int, int, Panel]]:
 
 
 def rows(chart: Chart) -> int:
-    """How many rows of panels there are."""
+    """Return the number of rows of panels."""
     return max(-(-len(chart.panels) // chart.columns), 1)

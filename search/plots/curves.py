@@ -1,4 +1,4 @@
-"""How trials learned, and where halving stopped them or let them go on."""
+"""Learning curves of trials, with the rungs at which halving stopped or continued them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ STOPPED = Line(x=(), y=(), name="Stopped at a rung", colour=FADED, width=1.0, op
 DOMINATED = Line(x=(), y=(), name="Dominated", colour=SKY, width=1.2, opacity=0.6)
 REFERENCE = Line(x=(), y=(), name="Reference", colour=GREEN, width=1.8)
 FRONT = Line(x=(), y=(), name="Pareto front", colour=BLUE, width=2.2)
-WENT_ON = Points(x=(), y=(), name="Went on", colour=PAPER, edge=BLUE)
+CONTINUED = Points(x=(), y=(), name="Went on", colour=PAPER, edge=BLUE)
 ENDED = Points(x=(), y=(), name="Stopped", colour=BLACK, symbol="x")
 
 MOST = 10_000
-"""Epochs of all trials together beyond which some are left out, so that the page stays small."""
+"""Epochs of all trials together that a page shows; beyond that, some are left out."""
 
 Curve = tuple[Sequence[float], Sequence[float]]
 
@@ -32,12 +32,12 @@ Curve = tuple[Sequence[float], Sequence[float]]
 def curves_chart(
     info: SearchInfo, trials: Sequence[TrialRecord], epochs: Mapping[int, Sequence[EpochRecord]]
 ) -> Chart:
-    """Validation accuracy by epoch of every trial, with what was decided at the rungs.
+    """Return the chart of every trial's score by epoch, with the decisions at the rungs.
 
     Args:
         info: the search.
-        trials: of it.
-        epochs: that they made, by trial number.
+        trials: its trials.
+        epochs: their epochs, by trial number.
     """
     stride = -(-sum(map(len, epochs.values())) // MOST) or 1
     score = info.objectives.score
@@ -76,7 +76,7 @@ def curves_chart(
 def _groups(
     shown: Sequence[TrialRecord], objectives: Objectives
 ) -> list[tuple[Line, list[TrialRecord]]]:
-    """The trials that share a look."""
+    """Return the trials in groups of one look."""
     members = {trial.number for trial in front_of(shown, objectives)}
     others = [trial for trial in shown if trial.number not in members]
     searched = [trial for trial in others if not trial.reference]
@@ -90,8 +90,8 @@ def _groups(
 
 def _curve(epochs: Sequence[EpochRecord], stride: int, score: Score) -> Curve:
     """Return epochs and the score after each: the first, some between, and the last."""
-    kept = [*epochs[:-1:stride], *epochs[-1:]]
-    known = [(each.epoch, score.place(score.measure(each))) for each in kept]
+    shown = [*epochs[:-1:stride], *epochs[-1:]]
+    known = [(each.epoch, score.place(score.measure(each))) for each in shown]
     known = [(at, value) for at, value in known if math.isfinite(value)]
     return [at for at, _ in known], [value for _, value in known]
 
@@ -99,27 +99,27 @@ def _curve(epochs: Sequence[EpochRecord], stride: int, score: Score) -> Curve:
 def _drawn(
     info: SearchInfo, curves: Mapping[int, Curve], trials: Sequence[TrialRecord], look: Line
 ) -> Line:
-    """The curves of trials of one look."""
+    """Return the curves of trials of one look, as one line with gaps."""
     x: list[float] = []
     y: list[float] = []
-    told: list[str] = []
+    hovers: list[str] = []
     for trial in trials:
         at, values = curves[trial.number]
         x += [*at, math.nan]
         y += [*values, math.nan]
-        told += [*(_hover(info, trial, *spot) for spot in zip(at, values, strict=True)), ""]
-    return replace(look, x=x, y=y, hover=told)
+        hovers += [*(_hover(info, trial, *spot) for spot in zip(at, values, strict=True)), ""]
+    return replace(look, x=x, y=y, hover=hovers)
 
 
 def _post(rung: int, bounds: tuple[float, float]) -> Line:
-    """A rung."""
+    """Return the vertical line of a rung."""
     return Line(x=[rung, rung], y=bounds, name="Rung", colour=FADED, width=1.0, dash="dot")
 
 
 def _decisions(info: SearchInfo, trials: Sequence[TrialRecord]) -> list[Points]:
-    """Where trials went on at a rung, and where they were stopped."""
+    """Return the markers of trials that continued at a rung, and of those stopped there."""
     reached = [(t, epoch) for t in trials for epoch in t.rungs]
-    went_on = [(t, epoch) for t, epoch in reached if epoch != t.stopped_at]
+    continued = [(t, epoch) for t, epoch in reached if epoch != t.stopped_at]
     ended = [(t, epoch) for t, epoch in reached if epoch == t.stopped_at]
     return [
         replace(
@@ -129,13 +129,13 @@ def _decisions(info: SearchInfo, trials: Sequence[TrialRecord]) -> list[Points]:
             hover=[_verdict(info, t, epoch) for t, epoch in group],
             trials=[t.number for t, _ in group],
         )
-        for look, group in ((WENT_ON, went_on), (ENDED, ended))
+        for look, group in ((CONTINUED, continued), (ENDED, ended))
         if group
     ]
 
 
 def _verdict(info: SearchInfo, trial: TrialRecord, epoch: int) -> str:
-    """What a rung said of a trial."""
+    """Return the hover text of a trial at a rung, with the reason if it was stopped there."""
     reason = f"<br>{escape(trial.reason)}" if epoch == trial.stopped_at and trial.reason else ""
     return _hover(info, trial, epoch, info.objectives.score.place(trial.rungs[epoch])) + reason
 
@@ -148,7 +148,7 @@ def _hover(info: SearchInfo, trial: TrialRecord, epoch: float, value: float) -> 
 
 def _note(rungs: Sequence[int], shown: Sequence[TrialRecord]) -> str:
     if not rungs:
-        return f"{len(shown)} trials · no trial was compared on the way"
+        return f"{len(shown)} trials · no trial was compared at a rung"
     listed = ", ".join(map(str, rungs))
     word = "rung at epoch" if len(rungs) == 1 else "rungs at epochs"
     return f"{len(shown)} trials, {len(stopped(shown))} stopped early · {word} {listed}"

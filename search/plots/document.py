@@ -1,4 +1,4 @@
-"""The report: a search on one page, with its summary, front, plots and every trial."""
+"""Report of a search on one page: summary, front, plots and every trial."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from search.objectives import Objectives, Score
+from search.objectives import Cost, Objectives, Score
 from search.plots.chart import Chart
 from search.plots.page import Page, figure_of
 from search.trials.search_info import SearchInfo
@@ -28,7 +28,7 @@ BODY = """<h1>{name}</h1>
 </dl>
 <h2 id="front">The front</h2>
 {front}
-<p>Take one home: <code>swast-search export {name} --pick knee --out best</code></p>
+<p>Export the knee: <code>swast-search export {name} --pick knee --out best</code></p>
 <h2 id="plots">Plots</h2>
 {plots}
 <h2 id="trials">All trials</h2>
@@ -44,18 +44,18 @@ TABLE = """<div class="scroll" tabindex="0" role="region" aria-label="{label}">
 </div>"""
 
 THE_SAME = frozenset({"state", "front", "epochs"})
-"""Columns in which the front's members do not differ, or hardly."""
+"""Columns in which the front's members hardly differ."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value of a table: as it is shown, and as it is sorted by."""
+    """Cell of a table: the text shown and the value to sort by."""
 
     text: str
     value: float | str | None
 
     def __str__(self) -> str:
-        """Its HTML."""
+        """Return the cell's HTML."""
         kind = ' class="number"' if isinstance(self.value, int | float) else ""
         value = "" if self.value is None else html.escape(f"{self.value}")
         return f'<td{kind} data-value="{value}">{html.escape(self.text)}</td>'
@@ -67,13 +67,13 @@ def report(
     charts: Sequence[Chart],
     tracking: str = "",
 ) -> Page:
-    """A search on one page.
+    """Return the report of a search.
 
     Args:
         info: the search.
-        trials: of it.
+        trials: its trials.
         charts: its plots.
-        tracking: MLflow's URI; where it is a server, the page links to it.
+        tracking: MLflow's URI; if it is a server, the page links to it.
     """
     members = front_of(trials, info.objectives)
     begun = [trial for trial in trials if not trial.rejected]
@@ -106,14 +106,15 @@ def report(
 
 
 def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
-    """A search in a few figures."""
+    """Return key figures of a search, by name."""
     done, times = finished(trials), sorted(trial.ended for trial in trials if trial.ended)
     score, cost = info.objectives.score, info.objectives.cost
     begun = [trial for trial in trials if not trial.rejected]
-    told = {
+    members = front_of(trials, info.objectives)
+    found = {
         "Study": info.study.name,
         "Trials": f"{len(begun)} of {info.budget}",
-        "Finished": f"{len(done)}, {len(front_of(trials, info.objectives))} on the front",
+        "Finished": f"{len(done)}, {len(members)} on the front",
         "Stopped early": f"{len(stopped(trials))}",
         "Failed": f"{sum(trial.state == 'failed' for trial in begun)}",
         "Hypervolume": f"{hypervolume_of(trials, info.objectives):.4f}",
@@ -122,15 +123,22 @@ def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
         "Sampler": f"{info.sampler}, seed {info.seed}",
         "Device": info.device,
     }
-    if info.unit is not None:
-        told["Unit of cost"] = f"{cost.absolute_text(info.unit)}: {cost.unit_text}"
-    if done:
+    if info.unit is not None and cost.known:
+        found["Unit of cost"] = f"{cost.absolute_text(info.unit)}: {cost.unit_text}"
+    if members:
         knee = knee_of(trials, info.objectives)
-        value, relative = score.text(knee.score or 0), knee.relative_cost
-        told["Knee"] = f"{knee.label}: {value} at {relative:.4g} of dense"
+        value, price = score.text(knee.score or 0), _price(knee, cost)
+        found["Knee"] = f"{knee.label}: {value} at {price}"
     if times:
-        told["First trial ended"], told["Last trial ended"] = map(_moment, (times[0], times[-1]))
-    return told
+        found["First trial ended"] = _moment(times[0])
+        found["Last trial ended"] = _moment(times[-1])
+    return found
+
+
+def _price(trial: TrialRecord, cost: Cost) -> str:
+    """Return the cost of a finished trial: relative to dense training, if it has a unit."""
+    relative = trial.relative_cost or 0.0
+    return f"{relative:.4g} of dense" if cost.known else cost.text(relative, " ")
 
 
 def _table(
@@ -140,7 +148,7 @@ def _table(
     objectives: Objectives,
     left_out: Set[str] = frozenset(),
 ) -> str:
-    """Trials as a table that sorts by any column, some columns left out."""
+    """Return trials as a table that sorts by any column, without some columns."""
     on_front = {member.number for member in members}
     names = list(dict.fromkeys(name for trial in rows for name in trial.params))
     cells = {
@@ -163,20 +171,21 @@ def _table(
 
 
 def _sorter(head: str) -> str:
-    """A column's head, a button that sorts by it."""
+    """Return the head of a column: a button that sorts by it."""
     return f'<th><button type="button">{html.escape(head)}</button></th>'
 
 
 def _row(trial: TrialRecord, on_front: set[int], objectives: Objectives) -> dict[str, Cell]:
     """Return the values of a trial other than its settings, by column."""
     score, cost = objectives.score, objectives.cost
+    relative = {f"{cost.name} / dense": _number(trial.relative_cost, "#.4g")}
     return {
         "trial": Cell(trial.label, trial.number),
         "state": Cell(trial.state, trial.state),
         "front": Cell("yes", 1) if trial.number in on_front else Cell("", None),
         score.name: _scored(trial.score, score),
         "test": _scored(trial.test_score, score),
-        f"{cost.name} / dense": _number(trial.relative_cost, "#.4g"),
+        **(relative if cost.known else {}),
         cost.noun: _number(trial.cost, ".4g"),
         "epochs": _number(trial.epochs, "d"),
         "seconds": _number(trial.seconds, ".1f"),
@@ -192,13 +201,13 @@ def _number(value: float | None, form: str) -> Cell:
 
 
 def _finite(cell: Cell) -> Cell:
-    """A number that is none is shown, and sorted as unknown."""
+    """Return the cell of a number; one that is not finite sorts as unknown."""
     known = isinstance(cell.value, int | float) and math.isfinite(cell.value)
     return cell if known else Cell(cell.text, None)
 
 
 def _settings(trial: TrialRecord, names: Sequence[str]) -> dict[str, Cell]:
-    """A trial's searched settings, by column."""
+    """Return a trial's searched settings, by column."""
     return {name: _setting(trial.params.get(name)) for name in names}
 
 
@@ -211,7 +220,7 @@ def _setting(value: object) -> Cell:
 
 
 def _copier(trial: TrialRecord) -> str:
-    """A button that copies a trial's configuration."""
+    """Return a button that copies a trial's configuration."""
     if trial.config is None:
         return ""
     label = html.escape(f"Copy the configuration of {trial.label} as TOML")
@@ -222,7 +231,7 @@ def _copier(trial: TrialRecord) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Seconds as a reader takes them."""
+    """Return seconds as text, in a readable unit."""
     minutes, hours = seconds / 60, seconds / 3600
     if hours >= 2:
         return f"{hours:.1f} hours"
@@ -230,5 +239,5 @@ def _duration(seconds: float) -> str:
 
 
 def _moment(ended: str) -> str:
-    """A time in ISO 8601 to the minute."""
+    """Return a time to the minute, from ISO 8601."""
     return ended[:16].replace("T", " ")

@@ -1,4 +1,4 @@
-"""What the front was worth at every FLOP that the search had spent."""
+"""Hypervolume of the front against the FLOPs spent so far."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from search.plots.axes import flops_unit
+from search.plots.axes import si_unit
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points
 from search.plots.theme import FADED
 from search.plots.words import escape, heading
@@ -16,15 +16,15 @@ from search.trials.trial_record import TrialRecord
 
 
 def hypervolume_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
-    """Hypervolume against training FLOPs of all trials, as they ended."""
-    told = progress(trials, info.objectives)
-    factor, unit = flops_unit(max((each.spent for each in told), default=0))
-    spent = [each.spent / factor for each in told]
-    volume = [each.hypervolume for each in told]
+    """Return the chart of hypervolume against training FLOPs of all trials, as they ended."""
+    stages = progress(trials, info.objectives)
+    factor, unit = si_unit(max((each.spent for each in stages), default=0), "FLOPs")
+    spent = [each.spent / factor for each in stages]
+    volume = [each.hypervolume for each in stages]
     steps_x = [0.0, *(x for x in spent for _ in (0, 1))]
     steps_y = [0.0, 0.0, *(y for y in volume for _ in (0, 1))][: len(steps_x)]
     rises = [now > before for before, now in pairwise([0.0, *volume])]
-    hovers = _hovers(info, trials, told, spent, unit)
+    hovers = _hovers(info, trials, stages, spent, unit)
 
     def dots(look: Points, *, grew: bool) -> Points:
         chosen = [place for place, rise in enumerate(rises) if rise is grew]
@@ -33,7 +33,7 @@ def hypervolume_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
             x=[spent[place] for place in chosen],
             y=[volume[place] for place in chosen],
             hover=[hovers[place] for place in chosen],
-            trials=[told[place].trial for place in chosen],
+            trials=[stages[place].trial for place in chosen],
         )
 
     ended = Points(x=(), y=(), name="Trial ended", colour=FADED, opacity=0.6, sizes=6)
@@ -43,20 +43,22 @@ def hypervolume_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
         dots(ended, grew=False),
         dots(raised, grew=True),
     ]
-    end = f"{volume[-1]:.4f} after {spent[-1]:.3g} {unit} and {len(told)} trials" if told else ""
+    note = (
+        f"{volume[-1]:.4f} after {spent[-1]:.3g} {unit} and {len(stages)} trials" if stages else ""
+    )
     return Chart(
         key="hypervolume",
         title=heading(info, "hypervolume against FLOPs spent"),
-        note=end,
+        note=note,
         panels=[
             Panel(
-                marks=marks if told else [],
+                marks=marks if stages else [],
                 x=Axis(title=f"Training FLOPs spent by all trials ({unit})"),
                 y=Axis(title="Hypervolume"),
             )
         ],
         height=480,
-        empty="" if told else "No trial has ended yet",
+        empty="" if stages else "No trial has ended yet",
         runs={trial.number: trial.run_id for trial in trials if trial.run_id},
     )
 
@@ -64,14 +66,14 @@ def hypervolume_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
 def _hovers(
     info: SearchInfo,
     trials: Sequence[TrialRecord],
-    told: Sequence[Progress],
+    stages: Sequence[Progress],
     spent: Sequence[float],
     unit: str,
 ) -> list[str]:
-    """What each end of a trial says under the pointer."""
+    """Return the hover text of each trial's end."""
     labels = {trial.number: trial.label for trial in trials}
     return [
         f"<b>{escape(info.run_name(labels[each.trial]))}</b>"
         f"<br>hypervolume: {each.hypervolume:.4f}<br>spent: {paid:.4g} {unit}"
-        for each, paid in zip(told, spent, strict=True)
+        for each, paid in zip(stages, spent, strict=True)
     ]

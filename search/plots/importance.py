@@ -1,4 +1,4 @@
-"""How much of an objective's variance each setting explains: functional ANOVA, by Optuna.
+"""Share of an objective's variance that each setting explains: functional ANOVA, by Optuna.
 
 Hutter et al., An Efficient Approach for Assessing Hyperparameter Importance, ICML 2014.
 """
@@ -17,20 +17,20 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
 FEWEST = 10
-"""Trials on which an importance may rest."""
+"""The least number of trials for an importance."""
 MOST_WORK = 6000
-"""Trees times trials: the time of an evaluation grows with it."""
+"""The most trees times trials of a forest, which bounds the time of an evaluation."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Importance:
-    """What a setting explains of an objective.
+    """Importance of a setting for an objective.
 
     Attributes:
-        share: of its variance among those trials, in [0, 1].
-        trials: how many it rests on: those that have the setting.
+        share: explained share of the objective's variance among the trials, in [0, 1].
+        trials: number of trials that have the setting.
     """
 
     share: float
@@ -40,15 +40,16 @@ class Importance:
 def importances(
     places: Mapping[str, Sequence[float]], choices: Set[str], objective: Sequence[float]
 ) -> dict[str, Importance]:
-    """The importance of every setting that enough trials have.
+    """Return the importance of every setting that enough trials have.
 
-    A setting that some trials lack is weighed among those that have it, against the other settings
-    that all of these have. One that never varies explains nothing.
+    If some trials lack a setting, its importance is computed among the trials that have it,
+    together with the other settings that all of these have. A setting that never varies has
+    importance 0.
 
     Args:
-        places: of n trials each, by setting; NaN where a trial has no such setting.
-        choices: the settings whose places have no order.
-        objective: of the same trials, finite.
+        places: positions of n trials, by setting; NaN if a trial has no such setting.
+        choices: the settings whose positions have no order.
+        objective: finite values of the same trials.
     """
     columns = {name: np.asarray(values, dtype=float) for name, values in places.items()}
     has = {name: np.isfinite(column) for name, column in columns.items()}
@@ -68,7 +69,7 @@ def importances(
 
 
 def _fanova(columns: Mapping[str, Array], choices: Set[str], goal: Array) -> dict[str, float]:
-    """The share of every setting, of which all trials have all."""
+    """Return the share of every setting; every trial has all of them."""
     varied = {name: column for name, column in columns.items() if np.ptp(column) > 0}
     shares = dict.fromkeys(columns, 0.0)
     if not varied or np.ptp(goal) == 0:
@@ -89,12 +90,12 @@ def _fanova(columns: Mapping[str, Array], choices: Set[str], goal: Array) -> dic
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         evaluator = FanovaImportanceEvaluator(n_trees=trees, seed=0)
-        told = get_param_importances(study, evaluator=evaluator, params=list(varied))
-    return shares | {name: float(share) for name, share in told.items()}
+        explained = get_param_importances(study, evaluator=evaluator, params=list(varied))
+    return shares | {name: float(share) for name, share in explained.items()}
 
 
 def _distribution(column: Array, is_choice: bool) -> BaseDistribution:
-    """The values of a setting in Optuna's terms."""
+    """Return the domain of a setting as Optuna's distribution."""
     if is_choice:
         return CategoricalDistribution(sorted({float(value) for value in column}))
     return FloatDistribution(float(column.min()), float(column.max()))

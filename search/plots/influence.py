@@ -1,4 +1,4 @@
-"""Which settings decide accuracy, and which decide FLOPs."""
+"""Importance of the searched settings for the score and for the cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from search.trials.trial_record import TrialRecord, finished
 
 
 def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
-    """The share of each objective's variance that each searched setting explains, by fANOVA."""
+    """Return the chart of each objective's variance explained by each setting (fANOVA)."""
     score, cost = info.objectives.score, info.objectives.cost
     spots = {trial.number: point(trial, info.objectives) for trial in finished(trials)}
     done = [trial for trial in finished(trials) if math.isfinite(spots[trial.number][1])]
@@ -25,14 +25,14 @@ def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     costs, scores = (
         zip(*(spots[trial.number] for trial in done), strict=True) if done else ((), ())
     )
-    told = [importances(places, choices, goal) for goal in (scores, costs)]
+    explained = [importances(places, choices, goal) for goal in (scores, costs)]
     log = "log " if cost.log else ""
     titles = ((score.label, BLUE), (f"{log}{cost.name}", ORANGE))
-    names = sorted(told[0], key=lambda name: sum(each[name].share for each in told))
+    names = sorted(explained[0], key=lambda name: sum(each[name].share for each in explained))
     return Chart(
         key="importance",
         title=heading(info, f"settings that decide {score.name} and {cost.name}"),
-        note=_note(done, told[0], len(axes)),
+        note=_note(done, explained[0], len(axes)),
         panels=[
             Panel(
                 title=title,
@@ -40,7 +40,7 @@ def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
                 x=Axis(title="Share of variance explained", bounds=(0.0, 1.12)),
                 y=Axis(ticks={float(at): names[at] for at in range(len(names))}, grid=False),
             )
-            for (title, colour), each in zip(titles, told, strict=True)
+            for (title, colour), each in zip(titles, explained, strict=True)
         ]
         if names
         else [BLANK],
@@ -50,24 +50,25 @@ def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     )
 
 
-def _bars(told: Mapping[str, Importance], names: Sequence[str], colour: str) -> Bars:
-    shares = [told[name].share for name in names]
-    counts = {each.trials for each in told.values()}
+def _bars(explained: Mapping[str, Importance], names: Sequence[str], colour: str) -> Bars:
+    shares = [explained[name].share for name in names]
+    counts = {each.trials for each in explained.values()}
     texts = [
-        f"{told[name].share:.2f}" + (f" ({told[name].trials})" if len(counts) > 1 else "")
+        f"{explained[name].share:.2f}"
+        + (f" ({explained[name].trials})" if len(counts) > 1 else "")
         for name in names
     ]
     return Bars(y=list(map(float, range(len(names)))), lengths=shares, colour=colour, texts=texts)
 
 
-def _note(done: Sequence[TrialRecord], told: Mapping[str, Importance], searched: int) -> str:
-    """On how many trials it rests."""
-    counts = {each.trials for each in told.values()}
+def _note(done: Sequence[TrialRecord], explained: Mapping[str, Importance], searched: int) -> str:
+    """Return the number of trials that the importances come from."""
+    counts = {each.trials for each in explained.values()}
     if not counts:
         return f"{len(done)} trials finished"
     if len(counts) == 1:
         note = f"fANOVA over {counts.pop()} finished trials"
     else:
         note = "fANOVA; in brackets: finished trials that have the setting"
-    left = searched - len(told)
+    left = searched - len(explained)
     return note + (f" · {left} settings in fewer than {FEWEST} left out" if left else "")

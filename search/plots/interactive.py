@@ -1,4 +1,4 @@
-"""Charts as interactive figures, by Plotly."""
+"""Renderer of charts as interactive figures, by Plotly."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from search.plots.words import escape
 
 FONT = "system-ui, sans-serif"
 WIDTH, TOP, BOTTOM, BETWEEN = 960, 84, 96, 84
-"""Of a figure in pixels, as it is composed: its width, margins, and what is between panels."""
+"""Sizes of a figure in pixels: width, margins at top and bottom, space between panels."""
 LEGEND = {"orientation": "h", "yref": "container", "y": 0.01, "yanchor": "bottom"}
 
 
 def figure(chart: Chart) -> go.Figure:
-    """A chart as Plotly draws it."""
+    """Return a chart as a Plotly figure."""
     count = rows(chart)
     inner = max(chart.height - _top(chart) - BOTTOM, 1)
     made = make_subplots(
@@ -44,7 +44,7 @@ def figure(chart: Chart) -> go.Figure:
 
 
 def _lay_out(made: go.Figure, chart: Chart) -> None:
-    """Set all of a figure that is not in its panels."""
+    """Set the title, legend, margins and colours of a figure."""
     note = f"{chart.note} ({chart.advice})" if chart.advice else chart.note
     text = {"family": FONT, "size": 13, "color": INK}
     made.update_annotations(font=text)
@@ -69,13 +69,13 @@ def _lay_out(made: go.Figure, chart: Chart) -> None:
 
 
 def _top(chart: Chart) -> int:
-    """The margin above the panels, with room for their titles."""
+    """Return the margin above the panels, with room for their titles."""
     return TOP + (26 if any(panel.title for panel in chart.panels) else 0)
 
 
 @singledispatch
 def trace(mark: Mark) -> go.Scatter | go.Bar:
-    """A mark as Plotly's trace, not in the legend."""
+    """Return a mark as a Plotly trace without a legend entry."""
     raise TypeError(mark)
 
 
@@ -123,7 +123,7 @@ def _(mark: Bars) -> go.Bar:
 
 
 def _common(mark: Mark) -> dict[str, Any]:
-    """What every trace has."""
+    """Return the properties that every trace has."""
     hovering = {"hovertext": list(mark.hover), "hoverinfo": "text"}
     name = {"name": escape(mark.name), "legendgroup": escape(mark.name)} if mark.name else {}
     return name | {"showlegend": False} | (hovering if mark.hover else {"hoverinfo": "skip"})
@@ -141,7 +141,7 @@ def _marker(mark: Points) -> dict[str, Any]:
 
 
 def _key(mark: Mark) -> go.Scatter:
-    """The entry of a mark in the legend, a trace of its own, so that it keeps its look."""
+    """Return the legend entry of a mark: a trace of its own, so that the look stays."""
     look: dict[str, Any]
     if isinstance(mark, Points):
         look = {"mode": "markers", "marker": _marker(mark) | {"size": 11}}
@@ -157,7 +157,7 @@ def _key(mark: Mark) -> go.Scatter:
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
-    """An axis as Plotly has it."""
+    """Return an axis as Plotly's properties."""
     made: dict[str, Any] = {
         "title": {"text": escape(axis.title), "standoff": 8, "font": {"size": 13}},
         "type": "log" if axis.log else "linear",

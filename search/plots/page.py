@@ -1,4 +1,4 @@
-"""Pages that need no network: charts, what they are drawn with, and anything else, in one file."""
+"""Self-contained HTML pages: charts, Plotly, styles and scripts in one file, without a network."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ FIGURE = """<figure data-plot="{key}" aria-label="{title}">
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A page of a search.
+    """HTML page of a search.
 
     Attributes:
         info: the search.
-        title: in the browser's tab.
-        body: its HTML, in which `figure_of` puts charts.
+        title: text of the browser's tab.
+        body: HTML, with a `figure_of` every chart.
         kind: ``single`` for one plot that fills the window, ``report`` for text and plots.
-        charts: those in its body.
-        configs: configurations that it copies, as TOML, by trial number.
-        tracking: where MLflow answers, if that is a server.
+        charts: charts in the body.
+        configs: configurations that the page can copy, as TOML, by trial number.
+        tracking: MLflow's URI; if it is a server, the page links to it.
     """
 
     info: SearchInfo
@@ -66,7 +66,7 @@ class Page:
     tracking: str = ""
 
     def render(self) -> str:
-        """The page's text."""
+        """Return the page's HTML."""
         data = {
             "plots": {chart.key: _drawn(chart) for chart in self.charts},
             "night": NIGHT,
@@ -86,10 +86,10 @@ class Page:
         )
 
     def write(self, path: Path) -> None:
-        """Write the page in place of what was there.
+        """Write the page, and replace an earlier file.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         text = self.render().encode()
         with replacing(path) as file:
@@ -106,7 +106,7 @@ def write_single(info: SearchInfo, chart: Chart, path: Path, tracking: str = "")
 
 
 def figure_of(chart: Chart) -> str:
-    """Where a chart goes in a page."""
+    """Return the HTML element that holds a chart in a page."""
     choices = "".join(
         f'<option value="{place}">{html.escape(each.name)}</option>'
         for place, each in enumerate(chart.colourings)
@@ -121,12 +121,12 @@ def figure_of(chart: Chart) -> str:
 
 
 def in_script(data: object) -> str:
-    """JSON that cannot end the script that it stands in, whatever its texts hold."""
+    """Return JSON that is safe inside a script element: no text in it can end the element."""
     return json.dumps(data, allow_nan=False).replace("<", "\\u003c")
 
 
 def _drawn(chart: Chart) -> dict[str, Any]:
-    """What the page needs to draw a chart."""
+    """Return the data from which the page draws a chart."""
     return {
         "figure": json.loads(figure(chart).to_json(engine="json"), parse_float=_rounded),
         "runs": chart.runs,
@@ -143,12 +143,12 @@ def _drawn(chart: Chart) -> dict[str, Any]:
 
 
 def _rounded(number: str) -> float:
-    """A number to the six digits that a screen can show."""
+    """Return a number with six digits, which suffice on a screen."""
     return float(f"{float(number):.6g}")
 
 
 def _address(tracking: str) -> str:
-    """A server's address as a browser may be sent to it: without a password."""
+    """Return a server's address for links; empty if there is no server or it has a password."""
     return tracking.rstrip("/") if tracking.startswith("http") and "@" not in tracking else ""
 
 

@@ -1,4 +1,4 @@
-"""Every trial as a line through its settings and what they gave."""
+"""Parallel coordinates: every trial as a line through its settings and results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from search.objectives import Objectives
-from search.plots.axes import even_ticks, ticks_of, y_bounds
+from search.plots.axes import even_ticks, score_bounds, ticks_of
 from search.plots.chart import Axis, Chart, Line, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, FADED, SKY, VERMILLION
@@ -16,17 +16,17 @@ from search.trials.search_info import SearchInfo
 from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
 
 MISSING = -0.13
-"""Height at which lines pass the axes of settings that their trials do not have."""
+"""Height at which a line passes the axis of a setting that its trial does not have."""
 
 DOMINATED = Line(x=(), y=(), name="Dominated", colour=SKY, width=1.0, opacity=0.45)
 FRONT = Line(x=(), y=(), name="Pareto front", colour=BLUE, width=2.2)
 KNEE = Line(x=(), y=(), name="Knee", colour=VERMILLION, width=3.0)
 LONGEST = 10
-"""Letters of a name that stand side by side."""
+"""The most letters of a name on one line."""
 
 
 def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
-    """Parallel coordinates: searched settings and both objectives, the front before the rest."""
+    """Return the chart of settings and objectives, with the front drawn over other trials."""
     objectives = info.objectives
     done = [each for each in finished(trials) if math.isfinite(point(each, objectives)[1])]
     axes = [*scales(info.study, done), *_objectives(done, objectives)]
@@ -44,7 +44,7 @@ def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     ends = (-0.45, len(axes) - 0.4)
     return Chart(
         key="parallel",
-        title=heading(info, "settings and what they gave"),
+        title=heading(info, "settings and results"),
         note=count_words(trials) + " · log axes where the search was on a log scale",
         panels=[
             Panel(
@@ -59,19 +59,19 @@ def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
 
 
 def _objectives(done: Sequence[TrialRecord], objectives: Objectives) -> list[Scale]:
-    """Return the axes of the objectives, as if they were settings."""
+    """Return the axes of both objectives."""
     if not done:
         return []
     score, cost = objectives.score, objectives.cost
     costs, scores = zip(*(point(trial, objectives) for trial in done), strict=True)
-    low, high = max(y_bounds(scores)[0], min(scores)), max(scores)
+    low, high = max(score_bounds(scores)[0], min(scores)), max(scores)
     marks = even_ticks(low, high)
     if low > min(scores):
         marks = {at: text for at, text in marks.items() if at > low + 0.08 * (high - low)}
         marks[low] = f"≤ {low:.1f}"
     return [
         _Objective(
-            path=f"{cost.name}\n(relative)",
+            path=_named(cost.name, "relative" if cost.known else cost.unit),
             places={},
             low=min(costs),
             high=max(costs),
@@ -80,7 +80,7 @@ def _objectives(done: Sequence[TrialRecord], objectives: Objectives) -> list[Sca
             index=0,
         ),
         _Objective(
-            path=f"{score.name}\n({score.unit})" if score.unit else score.name,
+            path=_named(score.name, score.unit),
             places={},
             low=low,
             high=high,
@@ -91,9 +91,14 @@ def _objectives(done: Sequence[TrialRecord], objectives: Objectives) -> list[Sca
     ]
 
 
+def _named(name: str, unit: str) -> str:
+    """Return a name and its unit on two lines."""
+    return f"{name}\n({unit})" if unit else name
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Objective(Scale):
-    """Axis of an objective; values far below the others are placed at its end.
+    """Axis of an objective; values far below the others are placed at the lower end.
 
     Attributes:
         objectives: of the study.
@@ -104,32 +109,32 @@ class _Objective(Scale):
     index: int
 
     def place(self, trial: TrialRecord) -> float:
-        """Return the place of a trial on the axis."""
+        """Return the position of a trial on the axis."""
         return max(point(trial, self.objectives)[self.index], self.low)
 
 
 def _through(
     info: SearchInfo, axes: Sequence[Scale], trials: Sequence[TrialRecord], look: Line
 ) -> Line:
-    """Trials of one look, each a line of its own."""
+    """Return the lines of trials of one look, as one line with gaps."""
     x: list[float] = []
     y: list[float] = []
-    told: list[str] = []
+    hovers: list[str] = []
     for trial in trials:
         shares = [axis.share(trial) for axis in axes]
         x += [*map(float, range(len(axes))), math.nan]
         y += [share if math.isfinite(share) else MISSING for share in shares] + [math.nan]
-        told += [*(brief(info, trial, axis.path) for axis in axes), ""]
-    return replace(look, x=x, y=y, hover=told)
+        hovers += [*(brief(info, trial, axis.path) for axis in axes), ""]
+    return replace(look, x=x, y=y, hover=hovers)
 
 
 def _spine(place: int) -> Line:
-    """An axis itself."""
+    """Return the vertical line of an axis."""
     return Line(x=[place, place], y=[0.0, 1.0], colour=FADED, width=1.0)
 
 
 def _ticks(axes: Sequence[Scale], trials: Sequence[TrialRecord]) -> Points:
-    """The labels along all axes."""
+    """Return the labels along all axes."""
     spots = [
         (float(place), axis.share_of(at), text)
         for place, axis in enumerate(axes)
@@ -149,7 +154,7 @@ def _ticks(axes: Sequence[Scale], trials: Sequence[TrialRecord]) -> Points:
 
 
 def _wrapped(path: str) -> str:
-    """A dotted path on two lines, or a long name of words."""
+    """Return a dotted path, or a long name of several words, on two lines."""
     if "." in path:
         return path.replace(".", ".\n", 1)
     return path.replace("_", "_\n", 1) if len(path) > LONGEST else path

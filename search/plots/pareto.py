@@ -1,4 +1,4 @@
-"""The Pareto plot: score against cost, of every trial."""
+"""Pareto plot: score against cost of every trial."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from search.objectives import Cost, Objectives
-from search.plots.axes import Array, even_ticks, log_ticks, place_labels, x_bounds, y_bounds
+from search.plots.axes import (
+    Array,
+    cost_bounds,
+    even_ticks,
+    log_ticks,
+    place_labels,
+    score_bounds,
+)
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points, Range, Symbol
 from search.plots.scales import colouring, scales
 from search.plots.theme import (
@@ -41,7 +48,7 @@ EMPTY = "No trial has finished yet"
 
 @dataclass(frozen=True)
 class Series:
-    """Trials that share a look. Without a diameter (pixels), areas show their wall time."""
+    """Trials of one look. Without a diameter (pixels), the markers' areas show wall time."""
 
     name: str
     trials: list[TrialRecord]
@@ -54,13 +61,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Frame:
-    """Ends of the axes, in the coordinates of `Objective.place`: x is the cost, y the score."""
+    """Ends of both axes, in the coordinates of `Objective.place`: x is the cost, y the score."""
 
     x: Range
     y: Range
 
     def shares(self, points: ArrayLike) -> Array:
-        """Where points are between the ends (0 to 1), n × 2."""
+        """Return points as shares of the axes, from 0 to 1, n × 2."""
         low, span = np.array([self.x[0], self.y[0]]), np.ptp([self.x, self.y], axis=1)
         shares: Array = (np.reshape(np.asarray(points, dtype=float), (-1, 2)) - low) / span
         return shares
@@ -68,16 +75,16 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """All that the plot shows.
+    """Contents of the plot.
 
     Attributes:
-        series: the markers, the nearest first; a trial is in one series at most.
-        sizes: the markers' diameters in pixels, by trial number.
-        line: the corners of the front's steps, n × 2.
-        labels: of the references and the knee: text and place, by trial number.
-        frame: the axes.
-        note: what a reader needs to know besides.
-        hidden: how many trials are below the y axis.
+        series: markers, those in front first; a trial is in one series at most.
+        sizes: diameters of the markers in pixels, by trial number.
+        line: corners of the front's steps, n × 2.
+        labels: text and position of the labels of references and knee, by trial number.
+        frame: ends of the axes.
+        note: line below the title.
+        hidden: number of trials below the y axis.
     """
 
     series: list[Series]
@@ -90,7 +97,7 @@ class Picture:
 
 
 def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
-    """The plot; its trials tell their settings under the pointer and can be coloured by them."""
+    """Return the plot, with settings under the pointer and colours by setting."""
     score, cost = info.objectives.score, info.objectives.cost
     picture = compose(trials, info.objectives)
     marks: list[Mark] = []
@@ -124,11 +131,11 @@ def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
 
 
 def _points(info: SearchInfo, series: Series, picture: Picture) -> Points:
-    """A series as markers; the front's name in the legend is with its line."""
+    """Return the markers of a series; the legend names the front by its line."""
     trials = series.trials
     objectives = info.objectives
     return Points(
-        x=[objectives.cost.factor * (trial.relative_prediction or math.nan) for trial in trials],
+        x=[_value(trial, objectives.cost) for trial in trials],
         y=[point(trial, objectives)[1] for trial in trials],
         name="" if series.name == FRONT else series.name,
         colour=series.colour,
@@ -142,8 +149,14 @@ def _points(info: SearchInfo, series: Series, picture: Picture) -> Points:
     )
 
 
+def _value(trial: TrialRecord, cost: Cost) -> float:
+    """Return the cost of a trial as the axis prints it."""
+    value = trial.relative_prediction
+    return math.nan if value is None else cost.factor * value
+
+
 def _drawn(places: Iterable[float], cost: Cost) -> list[float]:
-    """Return coordinates of the cost as the axis takes them: it computes logarithms itself."""
+    """Return coordinates of the cost as numbers; a log axis computes logarithms itself."""
     return [float(10**place if cost.log else place) for place in places]
 
 
@@ -151,7 +164,7 @@ def compose(trials: Sequence[TrialRecord], objectives: Objectives) -> Picture:
     """Return the contents of the plot."""
     spots = {trial.number: point(trial, objectives) for trial in trials}
     placed = [trial for trial in trials if math.isfinite(spots[trial.number][0])]
-    series, shown = sort_out(placed, objectives), finished(placed)
+    series, shown = series_of(placed, objectives), finished(placed)
     drawn = [trial for each in series for trial in each.trials]
     names = {trial.number: short(trial.reference) for trial in shown if trial.reference}
     if shown:
@@ -159,8 +172,8 @@ def compose(trials: Sequence[TrialRecord], objectives: Objectives) -> Picture:
         names[knee.number] = f"{short(knee.reference or knee.label)} (knee)"
     named = [spots[trial.number][1] for trial in shown if trial.number in names]
     frame = Frame(
-        x_bounds([spots[trial.number][0] for trial in drawn]),
-        y_bounds([spots[trial.number][1] for trial in shown], named),
+        cost_bounds(objectives.cost, [spots[trial.number][0] for trial in drawn]),
+        score_bounds([spots[trial.number][1] for trial in shown], named),
     )
     members = front_of(shown, objectives)
     sizes, line = diameters(series), steps([spots[trial.number] for trial in members])
@@ -177,8 +190,8 @@ def compose(trials: Sequence[TrialRecord], objectives: Objectives) -> Picture:
     )
 
 
-def sort_out(trials: Sequence[TrialRecord], objectives: Objectives) -> list[Series]:
-    """Return the series: every finished trial in one, stopped ones in one of their own."""
+def series_of(trials: Sequence[TrialRecord], objectives: Objectives) -> list[Series]:
+    """Return the trials by look: every finished trial in one series, stopped ones in another."""
     done = finished(trials)
     best = {trial.number for trial in front_of(done, objectives)}
     knee = {knee_of(done, objectives).number} if done else set()
@@ -202,13 +215,13 @@ def sort_out(trials: Sequence[TrialRecord], objectives: Objectives) -> list[Seri
 
 
 def steps(points: Sequence[Range]) -> Array:
-    """The corners of a front's steps: across to the next point's FLOPs, then up to it."""
+    """Return the corners of a front's steps: across to the next point's cost, then up to it."""
     twice = np.repeat(np.reshape(np.array(points, dtype=float), (-1, 2)), 2, axis=0)
     return np.column_stack([twice[1:, 0], twice[:-1, 1]])
 
 
 def diameters(series: Sequence[Series]) -> dict[int, float]:
-    """Marker diameters in pixels: areas in proportion to wall time, 12 across at the median."""
+    """Return marker diameters in pixels: areas proportional to wall time, 12 at the median."""
     timed = [trial for each in series if each.diameter is None for trial in each.trials]
     usual = float(np.median([trial.seconds for trial in timed if trial.seconds] or [1.0]))
     sizes = {trial.number: each.diameter or 12 for each in series for trial in each.trials}
@@ -218,7 +231,7 @@ def diameters(series: Sequence[Series]) -> dict[int, float]:
 
 
 def _along(line: Array) -> Array:
-    """Many positions on a line, from its corners."""
+    """Return many positions on a line with these corners."""
     if len(line) == 0:
         return line
     where = np.linspace(0, len(line) - 1, 20 * len(line))
@@ -226,7 +239,7 @@ def _along(line: Array) -> Array:
 
 
 def _note(trials: Sequence[TrialRecord], series: Sequence[Series], hidden: int, low: float) -> str:
-    """The line below the title."""
+    """Return the line below the title."""
     times = [
         t.seconds for each in series if each.diameter is None for t in each.trials if t.seconds
     ]

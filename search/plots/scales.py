@@ -1,7 +1,7 @@
-"""Searched settings as numbers on an axis.
+"""Axes of searched settings.
 
-Logarithmic where they were searched so, choices in their order, and values beside a log range a
-step below it.
+An axis is logarithmic if the setting was searched on a log scale. Choices are in their order.
+Values outside a log range are a step below it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from search.study.study_file import Study
 from search.trials.trial_record import TrialRecord
 
 LONGEST = 18
-"""Letters of a choice's name on an axis."""
+"""The most letters of a choice's name on an axis."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """The axis of one setting.
+    """Axis of one setting.
 
     Attributes:
-        path: of the setting, dotted.
-        places: of the choices, by name; empty for a setting that is a number.
+        path: dotted path of the setting.
+        places: positions of the choices, by name; empty for a setting that is a number.
         low, high: ends of the axis.
-        log: whether a place is the log10 of a number.
-        aside: place of numbers that have no logarithm.
-        ticks: places that are labelled, and their texts.
+        log: whether a position is the log10 of a number.
+        aside: position of numbers that have no logarithm.
+        ticks: labelled positions and their texts.
     """
 
     path: str
@@ -45,7 +45,7 @@ class Scale:
     ticks: Mapping[float, str]
 
     def place(self, trial: TrialRecord) -> float:
-        """Where a trial is on the axis; NaN if it has no such setting."""
+        """Return the position of a trial on the axis; NaN if it has no such setting."""
         if self.path not in trial.params:
             return math.nan
         value = trial.params[self.path]
@@ -56,17 +56,17 @@ class Scale:
         return math.log10(value) if value > 0 else self.aside
 
     def share(self, trial: TrialRecord) -> float:
-        """The same between 0 (the lower end) and 1."""
+        """Return the position of a trial as a share of the axis, from 0 to 1."""
         return self.share_of(self.place(trial))
 
     def share_of(self, place: float) -> float:
-        """Where a place is between the ends; in the middle where they are one."""
+        """Return a position as a share of the axis; 0.5 if both ends are equal."""
         span = self.high - self.low
         return (place - self.low) / (span or 1.0) if span or math.isnan(place) else 0.5
 
 
 def scales(study: Study, trials: Sequence[TrialRecord]) -> list[Scale]:
-    """The axes of all settings that some trials were searched over, in the study's order."""
+    """Return the axes of all settings that any trial has, in the study's order."""
     domains: dict[str, list[Domain]] = {}
     for domain in study.space.domains:
         domains.setdefault(domain.path, []).append(domain)
@@ -75,7 +75,7 @@ def scales(study: Study, trials: Sequence[TrialRecord]) -> list[Scale]:
 
 
 def _scale(path: str, domains: Iterable[Domain], values: Sequence[Any]) -> Scale:
-    """The axis of a setting that took some values."""
+    """Return the axis of a setting with these values."""
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return _choices(path, domains, values)
     if not any(getattr(domain.values, "log", False) for domain in domains):
@@ -93,7 +93,7 @@ def _scale(path: str, domains: Iterable[Domain], values: Sequence[Any]) -> Scale
 
 
 def _choices(path: str, domains: Iterable[Domain], values: Sequence[Any]) -> Scale:
-    """The axis of choices: those of the study in its order, then what references have besides."""
+    """Return an axis of choices: in the study's order, then further values of references."""
     known = [
         value
         for domain in domains
@@ -108,7 +108,7 @@ def _choices(path: str, domains: Iterable[Domain], values: Sequence[Any]) -> Sca
 
 
 def colouring(scale: Scale, trials: Sequence[TrialRecord]) -> Colouring:
-    """Colours of trials by a setting: even steps of one scale, or a colour a choice."""
+    """Return the colours of trials by a setting: shades for numbers, a colour for each choice."""
     shares = {trial.number: scale.share(trial) for trial in trials if scale.path in trial.params}
     if not scale.places:
         steps = [place / 10 for place in range(11)]
@@ -134,5 +134,5 @@ def colouring(scale: Scale, trials: Sequence[TrialRecord]) -> Colouring:
 
 
 def _name(value: object) -> str:
-    """A choice as text."""
+    """Return a choice as text."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""What each setting did to accuracy, and to FLOPs."""
+"""Slices: score and cost against each setting."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import math
 from collections.abc import Sequence
 
 from search.objectives import Objectives
-from search.plots.axes import ticks_of, x_bounds, y_bounds
+from search.plots.axes import cost_bounds, score_bounds, ticks_of
 from search.plots.chart import BLANK, Axis, Chart, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, INK, SKY, VERMILLION
-from search.plots.words import brief, count_words, heading, point
+from search.plots.words import brief, capital, cost_name, count_words, heading, point
 from search.trials.search_info import SearchInfo
 from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
 
 COLUMNS = 3
 ROW = 220
-"""Pixels that a row of panels takes."""
+"""Height of a row of panels in pixels."""
 LETTERS = 26
-"""How many letters stand side by side below a panel."""
+"""The most letters of tick labels that fit below a panel untilted."""
 
 
 def slices_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
-    """Each searched setting against accuracy and, below that, against log FLOPs."""
+    """Return the chart of each setting against the score and, below that, against the cost."""
     objectives = info.objectives
     done = [each for each in finished(trials) if math.isfinite(point(each, objectives)[1])]
     axes = scales(info.study, done)
@@ -89,11 +89,9 @@ def _panel(
 def _upright(values: Sequence[float], objectives: Objectives, index: int, *, first: bool) -> Axis:
     """Return the axis of an objective; only the first panel of a row has its title."""
     score, cost = objectives.score, objectives.cost
+    name, unit = (score.name, score.unit) if index else (cost_name(cost), cost.unit)
+    title = capital(name) + (f" ({unit})" if unit else "") if first else ""
     if index:
-        unit = f" ({score.unit})" if score.unit else ""
-        return Axis(
-            title=f"{score.name.capitalize()}{unit}" if first else "", bounds=y_bounds(values)
-        )
-    bounds = x_bounds(values)
-    title = f"Relative {cost.name}" if first else ""
+        return Axis(title=title, bounds=score_bounds(values))
+    bounds = cost_bounds(cost, values)
     return Axis(title=title, bounds=bounds, ticks=ticks_of(cost, bounds))

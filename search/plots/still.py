@@ -1,4 +1,4 @@
-"""Charts as PNGs, by matplotlib: Plotly's would need a browser."""
+"""Renderer of charts as PNGs, by matplotlib. Plotly would need a browser for that."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from swast.files import replacing
 
 MARKERS = {"circle": "o", "x": "X", "diamond": "D"}
 MARKERS |= {"star": "*", "square": "s", "triangle-up": "^", "none": ""}
-"""Symbols: Plotly's names, and matplotlib's."""
+"""Matplotlib's symbols by Plotly's names."""
 DASHES = {"solid": "-", "dot": ":"}
 WIDTH, INCH, DPI = 8, 120, 150
 """Width in inches; pixels of a chart to an inch; pixels of the image to an inch."""
 POINT = 0.7
-"""Makes points of a chart's pixels."""
+"""Points per pixel of a chart."""
 
 
 def write_png(chart: Chart, path: Path) -> None:
-    """Write a chart as a still image 1200 pixels wide, in place of what was there."""
+    """Write a chart as a PNG 1200 pixels wide, and replace an earlier file."""
     figure = Figure(
         figsize=(WIDTH, chart.height / INCH),
         dpi=DPI,
@@ -56,7 +56,7 @@ def write_png(chart: Chart, path: Path) -> None:
         figure.text(0.5, 0.5, chart.empty, ha="center")
     _title(figure, chart)
     with replacing(path) as file, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # boxes take the place of what no font has
+        warnings.filterwarnings("ignore", "Glyph")  # a box replaces a missing glyph
         figure.savefig(file, format="png")
 
 
@@ -80,7 +80,7 @@ def _fill(axes: Axes, panel: Panel) -> None:
 
 @singledispatch
 def draw(mark: Mark, axes: Axes, depth: int) -> None:
-    """Draw a mark, the nearer the greater its depth."""
+    """Draw a mark; one of greater depth is drawn over the others."""
     raise TypeError(mark, axes, depth)
 
 
@@ -129,7 +129,7 @@ def _label(axes: Axes, at: tuple[float, float], text: str, place: str, size: flo
 
 
 def _stack(axes: Axes, mark: Bars, lefts: dict[float, float]) -> None:
-    """Draw bars on those before, whose ends are in ``lefts``."""
+    """Draw bars stacked on earlier bars, whose ends are in ``lefts``."""
     starts = [lefts.get(y, 0.0) for y in mark.y]
     bars = axes.barh(mark.y, mark.lengths, left=starts, height=0.7, color=mark.colour)
     for bar in bars:
@@ -178,7 +178,7 @@ def _title(figure: Figure, chart: Chart) -> None:
 
 
 def _handle(mark: Mark) -> Line2D | Patch:
-    """A mark in the legend."""
+    """Return a mark's entry in the legend."""
     name = plain(mark.name)
     if isinstance(mark, Bars):
         return Patch(facecolor=mark.colour, label=name)
@@ -192,5 +192,5 @@ def _handle(mark: Mark) -> Line2D | Patch:
 
 
 def plain(text: str) -> str:
-    """Text in which matplotlib sees no formula."""
+    """Return text that matplotlib does not read as a formula."""
     return text.replace("$", r"\$")

@@ -1,6 +1,6 @@
-"""How every plot looks, by day and by night: colours that the colour-blind tell apart.
+"""Colours of every plot in the light and the dark scheme, distinct for the colour-blind.
 
-Plots are composed in the colours of the day. `NIGHT` has what takes their place on dark paper.
+Plots are composed in the light scheme's colours. `NIGHT` maps them to the dark scheme's.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ BLUE, SKY, VERMILLION, BLACK = "#0072B2", "#56B4E9", "#D55E00", "#000000"
 GREEN, ORANGE, PURPLE, YELLOW = "#009E73", "#E69F00", "#CC79A7", "#F0E442"
 INK, FADED, GRID, PAPER = "#222222", "#5F5F5F", "#E8E8E8", "#FFFFFF"
 HALO = f"0 0 3px {PAPER}, 0 0 3px {PAPER}"
-"""Shadow that lifts text off what it stands on."""
+"""Shadow around text, for contrast with marks behind it."""
 KINDS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, YELLOW, BLACK)
-"""Colours of things without an order."""
+"""Colours of categories without an order."""
 STEPS = 32
 
 
 def _shades(low: float, high: float) -> tuple[str, ...]:
-    """Equal steps of viridis, which brightens evenly, between two shares of it."""
+    """Return equal steps of viridis between two shares of it; its brightness rises evenly."""
     viridis = colormaps["viridis"]
     return tuple(
         to_hex(viridis(low + (high - low) * step / (STEPS - 1))).upper() for step in range(STEPS)
@@ -42,16 +42,16 @@ NIGHT = {
     VERMILLION: "#FF7B2E",
     GREEN: "#22BF93",
 } | dict(zip(SHADES, NIGHT_SHADES, strict=True))
-"""What colours become on dark paper."""
+"""Colours of the dark scheme by those of the light scheme."""
 
 
 def shade(share: float) -> str:
-    """The colour of a number by where it lies between the lowest (0) and the highest (1)."""
+    """Return the colour of a number, given as a share from the lowest (0) to the highest (1)."""
     return SHADES[min(max(round(share * (STEPS - 1)), 0), STEPS - 1)]
 
 
 def kinds(count: int) -> list[str]:
-    """Colours of so many things without an order; shades where there are more than colours."""
+    """Return colours of so many categories; shades if there are more categories than colours."""
     if count <= len(KINDS):
         return list(KINDS[:count])
     return [shade(place / (count - 1)) for place in range(count)]

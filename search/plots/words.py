@@ -1,4 +1,4 @@
-"""What plots say in words."""
+"""Texts in plots: hover texts, titles, names of axes; and coordinates of trials."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import html
 import math
 from collections.abc import Sequence
 
-from search.objectives import Objectives
+from search.objectives import Cost, Objectives
 from search.plots.chart import Range
 from search.trials.search_info import SearchInfo
 from search.trials.trial_record import TrialRecord, finished
 
 
 def hover(info: SearchInfo, trial: TrialRecord) -> str:
-    """What a plot says of a trial under the pointer, in HTML: its run, results and settings."""
+    """Return the hover text of a trial, in HTML: its run, results and settings."""
     score, cost = info.objectives.score, info.objectives.cost
     rows = {
         score.name: None if trial.score is None else score.text(trial.score, " "),
-        f"relative {cost.name}": trial.relative_prediction,
+        cost_name(cost): trial.relative_prediction if cost.known else None,
         cost.noun: None if trial.cost is None else float(trial.cost),
         "seconds": trial.seconds,
         "stopped": (trial.reason or f"epoch {trial.epochs}") if trial.state == "pruned" else None,
@@ -29,20 +29,31 @@ def hover(info: SearchInfo, trial: TrialRecord) -> str:
 
 
 def brief(info: SearchInfo, trial: TrialRecord, path: str) -> str:
-    """The same in short: its run, one setting, and what it gave."""
+    """Return a short hover text of a trial, in HTML: its run, one setting and its results."""
     lines = [f"<b>{escape(info.run_name(trial.label))}</b>"]
     if path in trial.params:
         lines.append(f"{escape(path)} = {escape(trial.params[path])}")
     score, cost = info.objectives.score, info.objectives.cost
+    unit = f" {cost.unit}" if cost.unit else ""
     lines += [
         f"{score.name}: {score.text(trial.score or 0, ' ')}",
-        f"relative {cost.name}: {trial.relative_cost:.4g}",
+        f"{cost_name(cost)}: {trial.relative_cost:.4g}{unit}",
     ]
     return "<br>".join(lines)
 
 
+def cost_name(cost: Cost) -> str:
+    """Return the name of the cost on an axis; a cost that is only measured is not relative."""
+    return f"relative {cost.name}" if cost.known else cost.name
+
+
+def capital(text: str) -> str:
+    """Return a text whose first letter is a capital, as the title of an axis."""
+    return text[:1].upper() + text[1:]
+
+
 def escape(value: object) -> str:
-    """A value as text without markup; Plotly would show an escaped quote as it is."""
+    """Return a value as text without markup; Plotly would print an escaped quote as is."""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return html.escape(text, quote=False)
 
@@ -58,17 +69,17 @@ def point(trial: TrialRecord, objectives: Objectives) -> Range:
 
 
 def count_words(trials: Sequence[TrialRecord]) -> str:
-    """How many of the trials that were started finished."""
+    """Return the numbers of finished and of started trials, in words."""
     started = sum(not trial.rejected for trial in trials)
     return f"{len(finished(trials))} of {started} trials finished"
 
 
 def heading(info: SearchInfo, text: str) -> str:
-    """The title of a plot of a search."""
+    """Return the title of a plot of a search."""
     return f"{short(info.name, 60)}: {text}"
 
 
 def short(text: str, most: int = 32) -> str:
-    """A text on one line, without what is beyond some letters."""
+    """Return a text on one line, cut to some letters."""
     line = " ".join(text.split())
     return line if len(line) <= most else f"{line[: most - 1]}…"

@@ -1,1 +1,1 @@
-"""Figures and tables of the paper, trained by Ray's workers and logged to MLflow."""
+"""Reproduction of the paper's figures and tables: trained by Ray's workers, logged to MLflow."""

@@ -1,4 +1,4 @@
-"""The trainings of a study of the paper, as work for Ray's workers."""
+"""Trainings of a study of the paper, as work for Ray's workers."""
 
 from __future__ import annotations
 
@@ -22,36 +22,41 @@ if TYPE_CHECKING:
     from search.reproduce.tracking import StudyRuns
 
 RETRIES = 1
-"""Times that a training is tried again after its process died."""
-TOLD_SECONDS = 30.0
-"""Between two words about how far the study is."""
+"""Number of retries of a training whose process died."""
+PRINT_SECONDS = 30.0
+"""Time between two lines about the progress."""
 
 
 class Progress:
-    """Says on the error stream how far a study is, now and then.
+    """Progress of a study, printed to the error stream now and then.
 
     Args:
-        quiet: say nothing.
-        clock: seconds.
+        quiet: print nothing.
+        clock: returns seconds.
     """
 
     def __init__(self, *, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet, self._clock = quiet, clock
-        self._first = self._told = clock()
+        self._first = self._printed = clock()
 
     def begin(self, total: int, known: int) -> None:
-        """Say what there is to do."""
+        """Print the number of trainings.
+
+        Args:
+            total: trainings to do.
+            known: trainings done before.
+        """
         self._total, self._done = total, 0
         self.say(f"trainings: {total + known}, of which known: {known}")
 
     def step(self) -> None:
-        """Take note of one more that is done."""
+        """Count a training that is done."""
         self._done += 1
         now = self._clock()
-        if self._done == 1:  # before it, workers had to start
+        if self._done == 1:  # the time before it includes the start of the workers
             self._first = now
-        elif now - self._told >= TOLD_SECONDS or self._done == self._total:
-            self._told = now
+        elif now - self._printed >= PRINT_SECONDS or self._done == self._total:
+            self._printed = now
             pace = (now - self._first) / (self._done - 1)
             left = pace * (self._total - self._done) / 60
             self.say(f"{self._done}/{self._total}; about {left:.0f} minutes left")
@@ -64,19 +69,21 @@ class Progress:
 
 
 class CellWork:
-    """Trainings on one data set that are not known yet. It is `search.engine.jobs.Work`.
+    """Trainings on one data set whose outcome is not known.
+
+    It implements `search.engine.jobs.Work`.
 
     Args:
-        cells: what to train.
-        data: that all of them train on.
-        results: where outcomes are written down, each as it comes.
+        cells: trainings to do.
+        data: their data set.
+        results: file of outcomes; each is written when its training ends.
         runs: the study in MLflow.
-        folder: for checkpoints of what runs.
-        progress: is told of every training.
+        folder: of the checkpoints.
+        progress: counts the trainings that are done.
 
     Attributes:
-        failed: why trainings gave nothing, by the training.
-        paused: the user has interrupted it.
+        failed: reasons of failures, by the training.
+        paused: whether the user has interrupted it.
     """
 
     def __init__(
@@ -95,7 +102,7 @@ class CellWork:
         self._running: dict[int, Cell] = {}
         self._seen: dict[int, dict[int, EpochRecord]] = {}
         self._bills: dict[int, Mapping[str, int]] = {}
-        self._tried: dict[Cell, int] = {}
+        self._failures: dict[Cell, int] = {}
         self._count = 0
         self.failed: dict[Cell, str] = {}
         self.paused = False
@@ -103,11 +110,11 @@ class CellWork:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will be proposed."""
+        """Return whether no more trainings will be proposed."""
         return self.paused or not (self._waiting or self._running)
 
     def propose(self) -> Job | None:
-        """The next training, or None if there is none now."""
+        """Return the next training; None if there is none now."""
         if self.paused or not self._waiting:
             return None
         cell, number = self._waiting.popleft(), self._count
@@ -117,34 +124,34 @@ class CellWork:
         return Job(number, cell.config, self._checkpoint(cell), test=True)
 
     def on_report(self, number: int, report: Report) -> bool:
-        """Pass on epochs; goes on, unless paused."""
+        """Log new epochs; return whether the training continues, as it does unless paused."""
         self._seen[number] |= {each.epoch: each for each in report.epochs}
         self._bills[number] = report.bill
         self._runs.log_epochs(self._running[number], report.epochs)
         return not self.paused
 
     def on_end(self, number: int, outcome: JobOutcome) -> None:
-        """Write an outcome down; what was stopped on the way goes on from its checkpoint."""
+        """Store the outcome of a training; a stopped one can be resumed from its checkpoint."""
         cell, seen = self._running.pop(number), self._seen.pop(number)
         bill = dict(self._bills.pop(number, {}))
         if isinstance(outcome, Failure) and outcome.kind is FailureKind.DIVERGED:
             history = [seen[epoch] for epoch in sorted(seen)]
-            self._keep(cell, guessing(cell.config, self._data, bill, history))
+            self._store(cell, guessing(cell.config, self._data, bill, history))
         elif isinstance(outcome, Failure):
             self._fail(cell, outcome)
         elif outcome is not None:
-            self._keep(cell, Outcome.of(outcome.to_dict(), dense_flops(cell.config, self._data)))
+            self._store(cell, Outcome.of(outcome.to_dict(), dense_flops(cell.config, self._data)))
 
-    def _keep(self, cell: Cell, outcome: Outcome) -> None:
+    def _store(self, cell: Cell, outcome: Outcome) -> None:
         self._results.add(cell, outcome)
         self._runs.end(cell, outcome)
         shutil.rmtree(self._checkpoint(cell), ignore_errors=True)
         self._progress.step()
 
     def _fail(self, cell: Cell, failure: Failure) -> None:
-        """Let a training be tried again, or give it up."""
-        self._tried[cell] = self._tried.get(cell, 0) + 1
-        if not failure.kind.is_lasting and self._tried[cell] <= RETRIES:
+        """Retry a failed training, or record its failure."""
+        self._failures[cell] = self._failures.get(cell, 0) + 1
+        if not failure.kind.is_lasting and self._failures[cell] <= RETRIES:
             self._waiting.append(cell)
             return
         self.failed[cell] = failure.reason
@@ -155,9 +162,9 @@ class CellWork:
         return self._folder / cell.key
 
     def rest(self) -> None:
-        """Send MLflow what waits."""
+        """Send queued calls to MLflow."""
         self._runs.turn()
 
     def pause(self) -> None:
-        """Start nothing more, and stop what runs at the end of its epoch."""
+        """Start no more trainings, and stop running ones at the end of their epoch."""
         self.paused = True

@@ -1,7 +1,7 @@
-"""`swast-search reproduce`: a figure or table of the paper, trained by Ray, told to MLflow, drawn.
+"""`swast-search reproduce`: a figure or table of the paper is trained by Ray, logged and drawn.
 
-Outcomes are written to OUT/runs.jsonl as they come, and what is there is not trained again: a
-study that was killed goes on with the same command.
+Each outcome is written to OUT/runs.jsonl when its training ends, and is not trained again. So the
+same command resumes a study that was killed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from search.driver.prepare import choose_gpus
 from search.engine.resources import Resources
 from search.errors import RequestError, SearchFailedError, say
 from search.reproduce.datasets import DataSets
-from search.reproduce.trainer import CHECKPOINTS, GOES_ON, RUNS, Asked, Trainer
+from search.reproduce.trainer import CHECKPOINTS, RESUMES, RUNS, ReproductionRequest, Trainer
 from search.store.home import Home
 from search.store.lock import file_held
 from search.store.urls import check_store
@@ -41,27 +41,33 @@ from swast.files import replacing, writable
 
 
 def reproduce(options: argparse.Namespace) -> None:
-    """Conduct the study that the command line asks for.
+    """Reproduce the figure or table that the command line names.
 
     Raises:
         RequestError: the request was wrong; nothing was written.
         DataError: a data set is missing; nothing was written.
         SearchFailedError: trainings failed, or the user interrupted them.
     """
-    asked = read(options)
-    cells = asked.study.cells(asked.study.setting(asked.scale, asked.seeds, asked.device))
-    data = DataSets(asked.places)
-    known = Results(asked.out / RUNS) if (asked.out / RUNS).exists() else None
+    request = read(options)
+    cells = request.study.cells(
+        request.study.setting(request.scale, request.seeds, request.device)
+    )
+    data = DataSets(request.places)
+    known = Results(request.out / RUNS) if (request.out / RUNS).exists() else None
     data.check(cell for cell in cells if known is None or known.get(cell) is None)
     try:
-        with alone(asked.out), ExitStack() as stack:
-            conduct(asked, data, stack)
+        with alone(request.out), ExitStack() as stack:
+            conduct(request, data, stack)
     except KeyboardInterrupt:
-        raise SearchFailedError(f"stopped; {GOES_ON}") from None
+        raise SearchFailedError(f"stopped; {RESUMES}") from None
 
 
-def read(options: argparse.Namespace) -> Asked:
-    """What the options ask for, all that can be refused refused."""
+def read(options: argparse.Namespace) -> ReproductionRequest:
+    """Return the request of the command line, checked.
+
+    Raises:
+        RequestError: it is wrong.
+    """
     study = find(options.name)
     home = Home.find(options.home)
     home.check_writable()
@@ -74,7 +80,7 @@ def read(options: argparse.Namespace) -> Asked:
     wanted = usual if options.gpus is None else options.gpus
     present = 0 if wanted == 0 else torch.cuda.device_count()
     gpus = wanted or 0 if options.address else choose_gpus(wanted, present, "this machine")
-    return Asked(
+    return ReproductionRequest(
         study=study,
         scale=options.scale,
         seeds=options.seeds,
@@ -94,10 +100,10 @@ def read(options: argparse.Namespace) -> Asked:
 
 
 def find(name: str | None) -> Study:
-    """The study of a name.
+    """Return the study of a name.
 
     Raises:
-        RequestError: there is none, with the names that there are.
+        RequestError: there is none; the message has the valid names.
     """
     there = ", ".join(sorted(STUDIES))
     if name is None:
@@ -109,42 +115,42 @@ def find(name: str | None) -> Study:
 
 
 def alone(out: Path) -> AbstractContextManager[None]:
-    """A block in which no other process conducts a study into a folder.
+    """Return a context that locks the folder of a reproduction.
 
     Raises:
-        RequestError: another one does.
+        RequestError: another process has the lock.
     """
     return file_held(out / ".lock", RequestError(f"--out {out}: another process is at work there"))
 
 
-def conduct(asked: Asked, data: DataSets, stack: ExitStack) -> None:
-    """Train what is not known, report, draw, and tell MLflow."""
+def conduct(request: ReproductionRequest, data: DataSets, stack: ExitStack) -> None:
+    """Do the trainings whose outcome is not known, write the report, and log it to MLflow."""
     from search.reproduce.tracking import StudyRuns
 
-    setting = asked.study.setting(asked.scale, asked.seeds, asked.device)
-    runs = StudyRuns(asked.tracking, asked.home.artifacts, say)
-    facts = {"scale": asked.scale, "seeds": f"{len(setting.seeds)}", "device": asked.device}
-    runs.begin(asked.study.name, f"{asked.study.name}-{asked.scale}-{asked.uid}", facts)
-    trainer, how = Trainer(asked, data, runs, stack), made(asked)
+    setting = request.study.setting(request.scale, request.seeds, request.device)
+    runs = StudyRuns(request.tracking, request.home.artifacts, say)
+    facts = {"scale": request.scale, "seeds": f"{len(setting.seeds)}", "device": request.device}
+    runs.begin(request.study.name, f"{request.study.name}-{request.scale}-{request.uid}", facts)
+    trainer, how = Trainer(request, data, runs, stack), made(request)
     try:
-        report = replace(asked.study.conduct(setting, trainer).cautious(), made=how)
-        files = write(report, asked.study, asked.out)
+        report = replace(request.study.conduct(setting, trainer).cautious(), made=how)
+        files = write(report, request.study, request.out)
     except BaseException:
         runs.finish("paused" if trainer.paused else "failed")
         raise
-    shutil.rmtree(asked.out / CHECKPOINTS, ignore_errors=True)
-    told = runs.finish("finished", files, markdown(report))
-    if not asked.quiet:
-        show(report, asked.out)
-    if not told:
-        say(f"MLflow lags behind; {GOES_ON}, and brings it up to date")
+    shutil.rmtree(request.out / CHECKPOINTS, ignore_errors=True)
+    is_complete = runs.finish("finished", files, markdown(report))
+    if not request.quiet:
+        show(report, request.out)
+    if not is_complete:
+        say(f"MLflow is behind; {RESUMES} and brings it up to date")
 
 
-def made(asked: Asked) -> Made:
-    """How the report is made: the code is that of the start, whatever is edited meanwhile."""
-    gpu = f", {torch.cuda.get_device_name(0)}" if asked.device == "cuda" else ""
+def made(request: ReproductionRequest) -> Made:
+    """Return the origin of a report; call it at the start, since code may be edited meanwhile."""
+    gpu = f", {torch.cuda.get_device_name(0)}" if request.device == "cuda" else ""
     return Made(
-        command=asked.command,
+        command=request.command,
         date=datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
         machine=f"{processor()}, {os.cpu_count()} cores{gpu}, "
         f"Python {platform.python_version()}, torch {torch.__version__}",
@@ -153,7 +159,7 @@ def made(asked: Asked) -> Made:
 
 
 def commit() -> str:
-    """The commit of this code, marked where it was edited since; its version outside of git."""
+    """Return the commit of this code and whether it was edited; outside of git its version."""
     from importlib.metadata import version
 
     here = Path(studies.__file__).parent
@@ -173,7 +179,7 @@ def commit() -> str:
 
 
 def write(report: Report, study: Study, out: Path) -> list[Path]:
-    """Write a report as JSON, PNG, page and Markdown; returns the files."""
+    """Write a report as JSON, PNG, HTML and Markdown; return the files."""
     data, still, page, text = (
         out / f"{report.study}.{kind}" for kind in ("json", "png", "html", "md")
     )
@@ -186,7 +192,7 @@ def write(report: Report, study: Study, out: Path) -> list[Path]:
 
 
 def show(report: Report, out: Path) -> None:
-    """Print the claims, and where the rest is."""
+    """Print the claims and the path of the page."""
     for each in report.claims:
         effect = measured(each).replace("**", "")
         sys.stdout.write(f"{each.text}: {VERDICTS[each.verdict]}, {effect}\n")

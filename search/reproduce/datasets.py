@@ -1,4 +1,4 @@
-"""Data sets and parts of them, for studies that train on several."""
+"""Data sets and subsets of them, for studies that train on several."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from swast.run import check_coreset
 
 
 class DataSets:
-    """Data sets with their subsets, each loaded once.
+    """Data sets and their subsets, each loaded once.
 
     Args:
-        places: where they are looked for.
+        places: folders of data sets.
     """
 
     def __init__(self, places: Places) -> None:
         self._places = places
-        self._held: dict[tuple[str, LoadingConfig, Subset], ArrayData] = {}
+        self._loaded: dict[tuple[str, LoadingConfig, Subset], ArrayData] = {}
 
     def of(self, cell: Cell) -> ArrayData:
-        """What a cell trains on.
+        """Return the data of a cell.
 
         Raises:
             DataError: it is missing or unusable, or smaller than the subset.
         """
         config = cell.config
         key = config.data, config.loading, cell.subset
-        if key not in self._held:
+        if key not in self._loaded:
             whole = load_data(config.data, config.loading, self._places)
             try:
-                self._held[key] = take(whole, cell.subset)
+                self._loaded[key] = take(whole, cell.subset)
             except ValueError as error:
                 raise DataError(f"data {config.data!r}: {error}") from None
-        return self._held[key]
+        return self._loaded[key]
 
     def check(self, cells: Iterable[Cell]) -> None:
-        """Try whatever can be tried of trainings before any of them begins.
+        """Check trainings as far as possible before the first of them starts.
 
         Raises:
             DataError: data are missing or unusable.
-            ConfigError: a network cannot be built, a coreset not hold every class, or what removes
-                channels is not installed.
+            ConfigError: a network cannot be built, a coreset is too small to hold every class, or
+                the package that removes channels is not installed.
         """
         seen: set[tuple[TrainConfig, Subset]] = set()
         for cell in cells:
@@ -63,7 +63,7 @@ class DataSets:
 
 
 def groups(cells: Iterable[Cell]) -> list[list[Cell]]:
-    """Cells by the data that they train on, in their order."""
+    """Return cells grouped by their data, in their order."""
     found: dict[tuple[str, LoadingConfig, Subset], list[Cell]] = {}
     for cell in cells:
         key = cell.config.data, cell.config.loading, cell.subset

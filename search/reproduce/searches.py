@@ -1,4 +1,4 @@
-"""Searches that a study of the paper asks for: run in its process, kept among its results."""
+"""Searches that are part of a study of the paper: run in its process, stored with its results."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from search.engine.tune import Workers
 
 MANY = 100_000
-"""Trials: what ends such a search is its budget of FLOPs."""
+"""Budget in trials; such a search ends by its budget of FLOPs."""
 
 
-class KeptSearches:
-    """Searches of a study of the paper in a file of JSON lines, and the fronts they found."""
+class KnownSearches:
+    """Fronts of the searches of a study of the paper, in a file of JSON lines."""
 
     def __init__(self, path: Path) -> None:
         self._file = JsonLines(path)
@@ -39,11 +39,11 @@ class KeptSearches:
             self._known[wanted] = Found(front, **values)
 
     def get(self, wanted: Search) -> Found | None:
-        """What a search found, if that is known."""
+        """Return the result of a search; None if it is not known."""
         return self._known.get(wanted)
 
     def add(self, wanted: Search, found: Found) -> None:
-        """Write down what a search found, for good."""
+        """Store the result of a search."""
         values = {
             "search": dataclasses.asdict(wanted),
             "front": [config.to_dict() for config in found.front],
@@ -58,18 +58,18 @@ class KeptSearches:
 def find(
     wanted: Search, request: Request, name: str, start: Callable[[TrainConfig], Workers]
 ) -> Found:
-    """Run a search on a Ray that runs, or go on with the one of its name.
+    """Run a search, or resume the one of its name, and return its result.
 
     Args:
         wanted: the search.
-        request: where it is made and told, and with how many GPUs.
+        request: its home, MLflow and GPUs.
         name: its name in the home.
-        start: gives the workers for what all its trials are built on.
+        start: returns workers for the data of a configuration; Ray must be running.
 
     Raises:
-        SearchFailedError: it gave nothing, or was stopped.
+        SearchFailedError: it was stopped, or no trial finished.
     """
-    request = asked(wanted, request, name)
+    request = request_of(wanted, request, name)
     home = Home.find(request.home)
     info = prepare.choose_search(request, home, request.gpus or 0)
     with held(home.storage, name, home.search(name)):
@@ -84,8 +84,8 @@ def find(
     return Found(front, spent(result.trials), len(trained), info.sampler)
 
 
-def asked(wanted: Search, request: Request, name: str) -> Request:
-    """The request for a search: to begin it, or to resume it where its home has it."""
+def request_of(wanted: Search, request: Request, name: str) -> Request:
+    """Return the request to start a search, or to resume it if it is in the home."""
     home = Home.find(request.home)
     file = sqlite_file(home.storage)
     begun = file is not None and file.exists() and name in search_names(home.storage)

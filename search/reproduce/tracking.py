@@ -1,7 +1,7 @@
-"""A study of the paper in MLflow: a parent run, and a child run for each of its trainings.
+"""A study of the paper in MLflow: a parent run, and a child run for each training.
 
-The study's own file of outcomes is the source of truth. What MLflow misses while it is away, or of
-a driver that was killed, it is told later.
+The study's own file of outcomes is the source of truth. Values that MLflow misses, in an outage or
+because the driver was killed, are sent later.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from pathlib import Path
 
 from search.tracking.client import UNUSABLE, Run, is_outage, open_store, outage
 from search.tracking.client import unusable as cannot_be_used
-from search.tracking.reconcile import bring, experiment_of, is_deleted
-from search.tracking.retry_queue import REAL, Backlog, Clock
+from search.tracking.reconcile import experiment_of, is_deleted, sync_existing
+from search.tracking.retry_queue import REAL, Clock, RetryQueue
 from search.tracking.run_sync import (
     CLOSED,
     NOTE,
     PARENT,
     SOURCE,
     Fixed,
-    Mirror,
+    RunSync,
     children,
     find_runs,
 )
@@ -31,16 +31,16 @@ from swast.config import flatten
 from swast.result import EpochRecord
 
 FLUSH_SECONDS = 2.0
-"""What a training says within so many seconds is sent together."""
+"""Time for which the values of a training are collected before they are sent."""
 
 
 class StudyRuns:
-    """Writes one study to MLflow.
+    """Runs of one study in MLflow.
 
     Args:
         uri: MLflow's tracking URI.
-        artifacts: folder for artifacts where the store is local.
-        say: tells the user a line.
+        artifacts: folder of the artifacts, for a local store.
+        say: prints a line to the user.
         clock: the time.
 
     Raises:
@@ -53,32 +53,32 @@ class StudyRuns:
         self._uri, self._artifacts = uri, None if uri.startswith("http") else artifacts
         self._say = say
         self._client = open_store(uri)
-        self._backlog = Backlog(is_outage, self._tell, clock)
-        self._runs: dict[str, Mirror] = {}
+        self._queue = RetryQueue(is_outage, self._report, clock)
+        self._runs: dict[str, RunSync] = {}
         self._found: dict[str, Run] = {}
 
     def begin(self, study: str, uid: str, facts: Mapping[str, str]) -> None:
-        """Find or make the study's run, and see which of its trainings' runs are there.
+        """Find or create the run of the study, and find the runs of its trainings.
 
         Args:
             study: its name.
-            uid: what tells this conduct of it from others; the same when it goes on.
-            facts: what it was asked for, as parameters.
+            uid: unique for this reproduction; the same when it is resumed.
+            facts: settings of the reproduction, logged as parameters.
 
         Raises:
-            RequestError: MLflow does not answer, or not as it should.
+            RequestError: MLflow does not answer, or refuses.
         """
         try:
             name = f"reproduce {study}"
             self._place = experiment_of(self._client, name, self._artifacts, None)
             fixed = Fixed(experiment_id=self._place, name=study, params=facts)
             tags = {SOURCE: TOOL, "study": study, "reproduction": uid, "state": "running"}
-            self._parent = Mirror(self._client, fixed, tags)
+            self._parent = RunSync(self._client, fixed, tags)
             there = find_runs(self._client, self._place, f"tags.reproduction = '{uid}'")
             living = [run for run in there if not is_deleted(run) and PARENT not in run.data.tags]
             if living:
                 self._parent.adopt(living[0])
-            self._parent.bring()
+            self._parent.sync()
             self._id = str(self._parent.run_id)
             for run in children(self._client, self._place, self._id):
                 self._found.setdefault(run.data.tags.get("trial", ""), run)
@@ -86,23 +86,23 @@ class StudyRuns:
             raise cannot_be_used(self._uri, error) from None
 
     def has(self, cell: Cell) -> bool:
-        """Whether a training's run is there and closed, or a user deleted it."""
+        """Return whether the run of a training is closed, or was deleted by a user."""
         run = self._found.get(cell.key)
         return run is not None and (run.info.status in CLOSED or is_deleted(run))
 
     def start(self, cell: Cell) -> None:
-        """Make a training's run, or take up the one that there is."""
-        self._mirror(cell).status = "RUNNING"
+        """Create the run of a training, or reuse the existing one."""
+        self._run_of(cell).status = "RUNNING"
         self._put(cell, FLUSH_SECONDS)
 
     def log_epochs(self, cell: Cell, epochs: Iterable[EpochRecord]) -> None:
-        """Log epochs of a training; those that MLflow has are not sent again."""
-        self._mirror(cell).add_epochs(epochs)
+        """Log epochs of a training; skip those that MLflow has."""
+        self._run_of(cell).add_epochs(epochs)
         self._put(cell, FLUSH_SECONDS)
 
     def end(self, cell: Cell, outcome: Outcome) -> None:
-        """Close a training's run, with all that it came to."""
-        run = self._mirror(cell)
+        """Log the outcome of a training, and close its run."""
+        run = self._run_of(cell)
         run.add_epochs(outcome.history)
         values = {
             "test_accuracy": outcome.test_accuracy,
@@ -110,40 +110,40 @@ class StudyRuns:
             "seconds": outcome.seconds,
             "noisy_share": outcome.noisy_share,
         }
-        told = {name: value for name, value in values.items() if value is not None}
-        run.correct(told, len(outcome.history))
+        known = {name: value for name, value in values.items() if value is not None}
+        run.correct(known, len(outcome.history))
         run.tags["state"] = "diverged" if outcome.diverged else "complete"
         run.status = "FINISHED"
         self._put(cell)
 
     def fail(self, cell: Cell, reason: str) -> None:
-        """Close the run of a training that gave nothing."""
-        run = self._mirror(cell)
+        """Close the run of a training that failed."""
+        run = self._run_of(cell)
         run.tags |= {"state": "failed", "reason": reason}
         run.status = "FAILED"
         self._put(cell)
 
     def turn(self) -> None:
-        """Send what waits and is due."""
-        self._backlog.drain()
+        """Send the calls that are due."""
+        self._queue.drain()
 
     def finish(self, status: Ending, files: Iterable[Path] = (), note: str = "") -> bool:
-        """Put files among the study's artifacts, close its run, and send all that waits.
+        """Upload files as artifacts of the study, close its run, and send all queued calls.
 
         Returns:
-            Whether MLflow has everything; if not, the same study conducted again makes it good.
+            Whether MLflow has everything; if not, a repeated reproduction sends the rest.
         """
         for path in files:
-            self._backlog.put(path, partial(self._parent.upload, path, "result"))
+            self._queue.put(path, partial(self._parent.upload, path, "result"))
         self._parent.tags["state"] = status
         if note:
             self._parent.tags[NOTE] = note
         self._parent.status = ENDINGS[status]
-        self._backlog.put("study", partial(bring, self._parent))
-        return self._backlog.finish(patience=60.0)
+        self._queue.put("study", partial(sync_existing, self._parent))
+        return self._queue.finish(patience=60.0)
 
-    def _mirror(self, cell: Cell) -> Mirror:
-        """The run of a training, as it is known or will be made."""
+    def _run_of(self, cell: Cell) -> RunSync:
+        """Return the run of a training; it is created when it is first sent."""
         if cell.key not in self._runs:
             config = cell.config
             sizes = {
@@ -159,14 +159,14 @@ class StudyRuns:
                 data=config.data,
             )
             tags = {PARENT: self._id, SOURCE: TOOL, "trial": cell.key, "state": "running"}
-            self._runs[cell.key] = Mirror(self._client, fixed, tags)
+            self._runs[cell.key] = RunSync(self._client, fixed, tags)
             if cell.key in self._found:
                 self._runs[cell.key].adopt(self._found[cell.key])
         return self._runs[cell.key]
 
     def _put(self, cell: Cell, delay: float = 0.0) -> None:
-        """Let a training's run wait for its turn."""
-        self._backlog.put(cell.key, partial(bring, self._runs[cell.key]), delay)
+        """Queue the run of a training."""
+        self._queue.put(cell.key, partial(sync_existing, self._runs[cell.key]), delay)
 
-    def _tell(self, is_away: bool) -> None:
+    def _report(self, is_away: bool) -> None:
         self._say(outage(self._uri, is_away))

@@ -1,4 +1,4 @@
-"""A study of the paper as it was asked for, and who trains and searches what it wants."""
+"""Request to reproduce a study of the paper, and the trainer that runs its trainings."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
     from search.reproduce.tracking import StudyRuns
 
 RUNS, SEARCHES, CHECKPOINTS = "runs.jsonl", "searches.jsonl", "checkpoints"
-"""In the folder of a study: its outcomes, its searches, and how far those are that run."""
-GOES_ON = "the same command goes on where it was"
+"""Names in the folder of a study: outcomes, results of searches, checkpoints."""
+RESUMES = "the same command resumes it"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A study to conduct, and where.
+class ReproductionRequest:
+    """Request to reproduce a study of the paper.
 
     Attributes:
-        study: which one.
+        study: the study.
         scale: ``small`` or ``paper``.
-        seeds: how many; None for the protocol's.
+        seeds: number of seeds; None for that of the protocol.
         out: folder of its outcomes and results.
-        home: where MLflow's store and shared warm-ups are.
-        places: where data sets are looked for.
+        home: with MLflow's store and shared warm-ups.
+        places: folders of data sets.
         tracking: MLflow's URI.
         address: of a Ray cluster; None starts Ray here.
-        resources: what one training uses, and all of them.
-        workers: trainings at a time at most; None for as many as fit.
+        resources: of one training, and of all together.
+        workers: the most trainings at a time; None for as many as fit.
         quiet: print no progress.
     """
 
@@ -65,36 +65,40 @@ class Asked:
 
     @property
     def device(self) -> Literal["cpu", "cuda"]:
-        """What trains."""
+        """Device of the trainings."""
         return "cuda" if self.resources.gpus else "cpu"
 
     @property
     def uid(self) -> str:
-        """What tells this study in its folder from every other."""
+        """Identifier of the study in its folder, different from that of any other."""
         place = f"{platform.node()} {self.out}"
         return hashlib.blake2b(place.encode(), digest_size=8).hexdigest()
 
     @property
     def command(self) -> str:
-        """The command that asks for the same, wherever it is run."""
+        """Command that makes the same request on any machine."""
         seeds = f" --seeds {self.seeds}" if self.seeds else ""
         return f"swast-search reproduce {self.study.name} --scale {self.scale}{seeds}"
 
 
 class Trainer:
-    """What a study is handed (`studies.outcomes.Run`): it knows, or has Ray's workers train.
+    """Trainer of a study's cells: it reads known outcomes, and Ray's workers train the others.
+
+    It implements `studies.outcomes.Run`.
 
     Args:
-        asked: the study and where to conduct it.
+        request: the study and its settings.
         data: data sets.
         runs: the study in MLflow.
-        stack: is left when Ray is of no more use.
+        stack: Ray is shut down when it is closed.
     """
 
-    def __init__(self, asked: Asked, data: DataSets, runs: StudyRuns, stack: ExitStack) -> None:
-        self._asked, self._data, self._runs, self._stack = asked, data, runs, stack
-        self._results = Results(asked.out / RUNS)
-        self._progress = Progress(quiet=asked.quiet)
+    def __init__(
+        self, request: ReproductionRequest, data: DataSets, runs: StudyRuns, stack: ExitStack
+    ) -> None:
+        self._request, self._data, self._runs, self._stack = request, data, runs, stack
+        self._results = Results(request.out / RUNS)
+        self._progress = Progress(quiet=request.quiet)
         self._concurrent = 0
         self.paused = False
 
@@ -103,14 +107,14 @@ class Trainer:
     def hypervolume(
         self, space: str, accuracy: Sequence[float], relative_flops: Sequence[float]
     ) -> float:
-        """That of some points, between the ends that a study file says."""
+        """Return the hypervolume of points, between the ends of a study file's axes."""
         return hypervolume(accuracy, relative_flops, find_study(space).objectives)
 
     def __call__(self, cells: Iterable[Cell]) -> Mapping[Cell, Outcome]:
-        """The outcome of every cell.
+        """Return the outcome of every cell.
 
         Raises:
-            SearchFailedError: some gave nothing, or the user interrupted them.
+            SearchFailedError: some trainings failed, or the user interrupted them.
         """
         wanted = list(dict.fromkeys(cells))
         found = {cell: each for cell in wanted if (each := self._results.get(cell)) is not None}
@@ -125,77 +129,80 @@ class Trainer:
         if failed:
             reason = next(iter(failed.values()))
             raise SearchFailedError(
-                f"{len(failed)} of {len(wanted)} trainings failed, the first: {reason}; {GOES_ON}"
+                f"{len(failed)} of {len(wanted)} trainings failed, the first: {reason}; {RESUMES}"
             )
         trained = {cell: each for cell in missing if (each := self._results.get(cell))}
         return found | trained
 
     def search(self, wanted: Search) -> Found:
-        """What a search finds; it lies in the home beside the user's own.
+        """Return the result of a search, which runs in the home of the user's own searches.
 
         Raises:
-            SearchFailedError: it was stopped, or gave nothing.
+            SearchFailedError: it was stopped, or no trial finished.
         """
-        from search.reproduce.searches import KeptSearches, find
+        from search.reproduce.searches import KnownSearches, find
 
-        asked, kept = self._asked, KeptSearches(self._asked.out / SEARCHES)
-        known = kept.get(wanted)
+        own = self._request
+        stored = KnownSearches(own.out / SEARCHES)
+        known = stored.get(wanted)
         if known is not None:
             return known
-        key = hashlib.blake2b(f"{asked.uid} {wanted}".encode(), digest_size=4).hexdigest()
+        key = hashlib.blake2b(f"{own.uid} {wanted}".encode(), digest_size=4).hexdigest()
         request = Request(
-            home=asked.home.path,
-            tracking_uri=asked.tracking,
-            gpus=asked.resources.gpus,
+            home=own.home.path,
+            tracking_uri=own.tracking,
+            gpus=own.resources.gpus,
             quiet=True,
         )
-        name = f"{asked.study.name}-seed-{wanted.seed}-{key}"
-        self._progress.say(f"search: swast-search watch {name} shows how far it is")
+        name = f"{own.study.name}-seed-{wanted.seed}-{key}"
+        self._progress.say(f"search: swast-search watch {name} shows its progress")
         try:
             found = find(wanted, request, name, self._searchers)
         except SearchFailedError as error:
             self.paused = True
-            raise SearchFailedError(f"{error}; {GOES_ON}") from None
-        kept.add(wanted, found)
+            raise SearchFailedError(f"{error}; {RESUMES}") from None
+        stored.add(wanted, found)
         return found
 
     def _searchers(self, config: TrainConfig) -> Workers:
-        """Workers on a configuration's data that share no warm-ups."""
+        """Return workers on a configuration's data that share no warm-ups."""
         return self._workers(self._data.of(Cell(config)), None)
 
     def _workers(self, data: ArrayData, warmups: Path | None) -> Workers:
-        """Workers on a data set; Ray is started for the first of them."""
+        """Return workers on a data set; start Ray for the first of them."""
         from search.engine.tune import Workers
 
-        return Workers(data, self._asked.resources, self._start(), warmups)
+        return Workers(data, self._request.resources, self._start(), warmups)
 
     def _train(self, cells: list[Cell]) -> dict[Cell, str]:
-        """Train cells that share their data; why some gave nothing, if so."""
-        asked, data = self._asked, self._data.of(cells[0])
-        warmups = asked.home.warmups
+        """Train cells that share their data; return the reasons of failures, by cell."""
+        request, data = self._request, self._data.of(cells[0])
+        warmups = request.home.warmups
         warmups.mkdir(parents=True, exist_ok=True)
         work = CellWork(
             cells,
             data,
             results=self._results,
             runs=self._runs,
-            folder=asked.out / CHECKPOINTS,
+            folder=request.out / CHECKPOINTS,
             progress=self._progress,
         )
         self._workers(data, warmups).run(work)
         self.paused = work.paused
         if work.paused:
-            raise SearchFailedError(f"stopped; {GOES_ON}")
+            raise SearchFailedError(f"stopped; {RESUMES}")
         return work.failed
 
     def _start(self) -> int:
-        """Start or join Ray, once; how many trainings run at a time."""
+        """Start or join Ray, once; return the number of trainings at a time."""
         from search.engine.cluster import ray_running
 
-        asked = self._asked
+        request = self._request
         if not self._concurrent:
-            running = ray_running(asked.address, asked.resources.gpus, ready=not asked.address)
+            running = ray_running(
+                request.address, request.resources.gpus, ready=not request.address
+            )
             cpus, gpus = self._stack.enter_context(running)
-            fit = asked.resources.concurrency(cpus, gpus)
-            self._concurrent = min(fit, asked.workers or fit)
+            fit = request.resources.concurrency(cpus, gpus)
+            self._concurrent = min(fit, request.workers or fit)
         return self._concurrent

@@ -1,1 +1,1 @@
-"""Where a search is kept: the home folder, databases, locks, and the log of epochs."""
+"""Storage of searches: the home folder, databases, locks, and the log of epochs."""

@@ -1,7 +1,7 @@
-"""Log of the epochs of every trial: a file a trial in the search's folder, a line an epoch.
+"""Log of the epochs of every trial: one file per trial in the search's folder, one line per epoch.
 
-The search's storage keeps how trials ended, this log how they learned. After an MLflow outage the
-missing metrics are sent from it.
+Optuna's storage has the outcome of each trial, this log its learning curve. After an MLflow outage
+the missing metrics are sent from it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class EpochLog:
     """Log of the epochs of a search's trials, each epoch once and in order.
 
     Args:
-        folder: of the files; made with the first of them.
+        folder: of the files; created with the first of them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,9 +41,9 @@ class EpochLog:
         return list(self._known[number])
 
     def extend(self, number: int, epochs: Iterable[EpochRecord]) -> list[EpochRecord]:
-        """Add the epochs that a trial had not made before; return these.
+        """Add the epochs of a trial that are new; return these.
 
-        On a full disk they stay in memory, and are written with the next ones.
+        On a full disk they stay in memory and are written with the next ones.
         """
         made = len(self.read(number))
         new = [epoch for epoch in epochs if epoch.epoch > made]

@@ -23,18 +23,22 @@ DEFAULT = "swast-home"
 
 @dataclass(frozen=True)
 class Home:
-    """Where things lie."""
+    """Folder with fixed places for databases, artifacts and files.
+
+    Attributes:
+        path: of the folder, absolute.
+    """
 
     path: Path
 
     @classmethod
     def find(cls, given: Path | None) -> Home:
-        """The folder given, else that in ``SWAST_HOME``, else ``./swast-home``."""
+        """Return the given folder, else that in ``SWAST_HOME``, else ``./swast-home``."""
         return cls(Path(given or os.environ.get("SWAST_HOME") or DEFAULT).absolute())
 
     @property
     def is_default(self) -> bool:
-        """Whether a command run here without ``--home`` finds it."""
+        """Return whether a command run here finds it without ``--home``."""
         return self == Home.find(None)
 
     @property
@@ -58,11 +62,11 @@ class Home:
         return self.path / "cache" / "warmups"
 
     def search(self, name: str) -> Path:
-        """The folder of one search."""
+        """Return the folder of one search."""
         return self.path / "searches" / name
 
     def check_writable(self) -> None:
-        """Refuse a home in which nothing can be written; makes nothing.
+        """Refuse a home that cannot be written to; create nothing.
 
         Raises:
             RequestError: naming the folder.
@@ -86,7 +90,7 @@ class Home:
 
 
 def open_home(options: Namespace) -> str:
-    """URL of the storage that a command reads.
+    """Return the URL of the storage that a command reads.
 
     Raises:
         RequestError: the home holds no searches.

@@ -1,4 +1,4 @@
-"""Who runs a search: one process alone, wherever others look from."""
+"""Locks that let one process at a time run a search."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ from search.store.urls import shown, sqlite_file
 from swast.files import lock as lock_file
 
 LOOK_SECONDS = 10.0
-"""From one look at a lock in a server to the next."""
+"""Time between two checks of a lock in a server."""
 
 
 @contextmanager
 def held(url: str, name: str, folder: Path, look: float = LOOK_SECONDS) -> Iterator[None]:
-    """Hold a search for this process alone; the lock goes with the process.
+    """Lock a search for this process; the lock is released when the process ends.
 
-    The search's folder is held, and the search in its database, which other homes and other
-    machines may use: PostgreSQL by an advisory lock, SQLite by a file where its own home would
-    have one. The search need not exist yet. For other databases the folder is all that is held.
+    Two things are locked: the search's folder, and the search in its database, which other homes
+    and machines may use. In PostgreSQL that is an advisory lock; for SQLite it is a lock file in
+    the home to which the database belongs. Other databases are not locked. The search need not
+    exist yet.
 
     Args:
         url: of the search database.
         name: of the search.
-        folder: of the search's files; made if there is none.
-        look: seconds from one look at a server's lock to the next.
+        folder: of the search's files; created if missing.
+        look: seconds between two checks of a server's lock.
 
     Raises:
-        RequestError: another process holds it, or the server cannot be reached.
+        RequestError: another process has the lock, or the server cannot be reached.
     """
     database = sqlite_file(url)
     with ExitStack() as stack:
@@ -51,7 +52,7 @@ def held(url: str, name: str, folder: Path, look: float = LOOK_SECONDS) -> Itera
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process on this machine, or one that shares its files, runs a search.
+    """Return whether a process runs a search, on this machine or on one that shares its files.
 
     Args:
         folder: of the search's files.
@@ -65,10 +66,10 @@ def is_held(folder: Path) -> bool:
 
 @contextmanager
 def file_held(path: Path, refusal: RequestError) -> Iterator[None]:
-    """Hold a file for this process alone; it is made with its folder, and stays.
+    """Lock a file for this process; create it with its folder, and leave it there.
 
     Raises:
-        RequestError: the refusal, where another process holds it.
+        RequestError: the given refusal; another process has the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
@@ -79,7 +80,7 @@ def file_held(path: Path, refusal: RequestError) -> Iterator[None]:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in such a block for a folder; nothing is left in it."""
+    """Wait for the lock of an existing folder, and hold it; write nothing into the folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         lock_file(descriptor, wait=True)
@@ -90,10 +91,10 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _advisory_lock(url: str, name: str, look: float) -> Iterator[None]:
-    """A lock of PostgreSQL, which goes with its connection, and is taken again after a restart.
+    """Hold an advisory lock of PostgreSQL, which exists as long as its connection.
 
-    A thread looks after it, since a connection on which nothing is said may be cut on the way.
-    Between the loss and the next look another process could take the search.
+    A thread uses the connection now and then, since idle ones may be cut. After a restart of the
+    server it takes the lock again; until then another process could take the search.
     """
     try:
         connection = _locked(url, name)
@@ -115,7 +116,7 @@ def _advisory_lock(url: str, name: str, look: float) -> Iterator[None]:
 def _keep(
     url: str, name: str, connection: Connection | None, ended: threading.Event, look: float
 ) -> None:
-    """Look after a lock until the block that holds it has ended, then let it go."""
+    """Check a lock until the event, take it again if it was lost, and release it at the end."""
     while not ended.wait(look):
         try:
             if connection is None:
@@ -129,13 +130,13 @@ def _keep(
 
 
 def _locked(url: str, name: str) -> Connection | None:
-    """A connection that holds the lock, or None where another does."""
+    """Return a connection with the lock; None if another process has the lock."""
     engine = create_engine(
         url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
     )
     connection = engine.connect()
     try:
-        # So that the server lets go of the lock of a machine that has vanished in a minute.
+        # With these the server releases the lock of a vanished machine within a minute.
         for setting, value in [("idle", 30), ("interval", 10), ("count", 3)]:
             connection.execute(text(f"SET tcp_keepalives_{setting} = {value}"))
         query = text("SELECT pg_try_advisory_lock(:key)")
@@ -149,14 +150,14 @@ def _locked(url: str, name: str) -> Connection | None:
 
 
 def _close(connection: Connection | None) -> None:
-    """Close a connection, also one that the server has cut."""
+    """Close a connection, even one that the server has cut."""
     if connection is not None:
         with suppress(SQLAlchemyError):
             connection.close()
 
 
 def _key(name: str) -> int:
-    """The number under which PostgreSQL knows a search's lock, within one database."""
+    """Return the number of a search's lock within one database of PostgreSQL."""
     digest = hashlib.sha256(f"swast-search {name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 

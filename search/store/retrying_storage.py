@@ -1,4 +1,4 @@
-"""Where searches are kept: Optuna's storage at a URL, patient while its database is away."""
+"""Optuna's storage, which retries its operations while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from search.store.urls import check_store, shown, sqlite_file
 PATIENCE_SECONDS = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 UNUSABLE = (SQLAlchemyError, StorageInternalError, RuntimeError, ImportError, ValueError, OSError)
-"""What opening a storage may raise."""
+"""Errors that opening a storage may raise."""
 LIBPQ = {
     "connect_timeout": 3,
     "keepalives_idle": 15,
@@ -36,19 +36,19 @@ LIBPQ = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-"""How soon a PostgreSQL that does not answer counts as away: seconds, and milliseconds at last."""
+"""Timeouts of PostgreSQL's client, in seconds except for the last, in milliseconds."""
 
 Result = TypeVar("Result")
 
 
-def open_storage(url: str, patience: float = PATIENCE_SECONDS) -> PatientStorage:
-    """Optuna's storage at a URL.
+def open_storage(url: str, patience: float = PATIENCE_SECONDS) -> RetryingStorage:
+    """Open Optuna's storage at a URL.
 
-    Opening waits for nothing, since the URL may be wrong; every later operation is patient.
+    Opening is not retried, since the URL may be wrong; every later operation is.
 
     Args:
-        url: of the database; one that has no tables yet gets them.
-        patience: seconds for which an operation that fails is repeated.
+        url: of the database; its tables are created if missing.
+        patience: seconds for which a failing operation is retried.
 
     Raises:
         RequestError: it cannot be opened, or holds something else.
@@ -67,70 +67,70 @@ def open_storage(url: str, patience: float = PATIENCE_SECONDS) -> PatientStorage
         raise RequestError(f"the search database {shown(url)} cannot be used: {cause}") from None
 
 
-def _opened(url: str, patience: float) -> PatientStorage:
-    """The storage; where others make its tables at the same moment, it looks again."""
+def _opened(url: str, patience: float) -> RetryingStorage:
+    """Open the storage; retry if other processes create its tables at the same moment."""
     for _ in range(3):
         try:
-            return PatientStorage(url, patience)
+            return RetryingStorage(url, patience)
         except (IntegrityError, ProgrammingError):
             time.sleep(FIRST_PAUSE)
-    return PatientStorage(url, patience)
+    return RetryingStorage(url, patience)
 
 
-class PatientStorage(optuna.storages.RDBStorage):
-    """Optuna's storage, whose operations are repeated while the database is away, locked or full.
+class RetryingStorage(optuna.storages.RDBStorage):
+    """Optuna's storage, which retries operations while the database is away, locked or full.
 
-    The first repetition says so on the error stream, and so does the first success after it.
-    Once patience is exhausted, operations fail at once until one succeeds again: a search
-    that ends has many trials to settle, and waits once for all of them.
+    The first retry prints a line on the error stream, and so does the first success after it.
+    After an operation has failed for the whole patience, later ones fail at once until one
+    succeeds: a search that ends settles many trials, and has to wait only once.
 
     Args:
         url: of the database.
-        patience: seconds for which an operation is repeated.
+        patience: seconds for which an operation is retried.
     """
 
     def __init__(self, url: str, patience: float) -> None:
         self._patience, self._given_up = patience, False
-        # Optuna takes braces in a URL for a template's.
+        # Optuna fills in a template: braces in the URL are escaped.
         super().__init__(url.replace("{", "{{").replace("}", "}}"), _engine_options(url))
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Tell a trial's state; one that it has already was told by an attempt that looked lost.
+        """Set a trial's state; succeed if a lost attempt of this call has set it already.
 
-        That holds because one driver alone runs a search (`search.store.lock`).
+        No other process can have set it: one driver alone runs a search (`search.store.lock`).
         """
         attempts = itertools.count()
 
-        def tell() -> bool:
+        def attempt() -> bool:
             repeated = next(attempts) > 0
             if repeated and optuna.storages.RDBStorage.get_trial(self, trial_id).state == state:
                 return True
-            return super(PatientStorage, self).set_trial_state_values(trial_id, state, values)
+            return super(RetryingStorage, self).set_trial_state_values(trial_id, state, values)
 
-        return self._patiently(tell)
+        return self._retried(attempt)
 
-    def _patiently(self, operation: Callable[[], Result]) -> Result:
-        """The result of an operation that is repeated while the database is away.
+    def _retried(self, operation: Callable[[], Result]) -> Result:
+        """Return the result of an operation; retry it while the database is unavailable.
 
         Raises:
-            SearchFailedError: it stayed away, or failed for good.
+            SearchFailedError: the patience is over, or a retry would not help.
         """
-        began, told = time.monotonic(), False
+        began, announced = time.monotonic(), False
         for pause in _pauses():
             try:
                 result = operation()
             except (SQLAlchemyError, StorageInternalError) as error:
                 self._check_patience(error, time.monotonic() - began + pause)
-                if not told:
+                if not announced:
                     again = f"trying again for {self._patience:g} s"
                     say(f"the search database cannot be used: {_cause(error)}; {again}")
-                told = True
+                announced = True
                 self.remove_session()
                 time.sleep(pause)
             else:
-                if told:
+                if announced:
                     waited = time.monotonic() - began
                     say(f"the search database can be used again after {waited:.0f} s")
                 self._given_up = False
@@ -138,44 +138,44 @@ class PatientStorage(optuna.storages.RDBStorage):
         raise AssertionError  # pauses never end
 
     def _check_patience(self, error: Exception, waited: float) -> None:
-        """Raise what follows from a failure that no waiting mends, or not within the patience."""
-        if not _passes(error):
+        """Raise if a retry would not help, or if the patience is over."""
+        if not _may_pass(error):
             raise SearchFailedError(f"the search database failed: {_cause(error)}") from None
         if self._given_up or waited > self._patience:
             self._given_up = True
             raise SearchFailedError(
                 f"the search database could not be used for {self._patience:g} s: "
-                f"{_cause(error)}; nothing that had ended is lost, and --resume goes on later"
+                f"{_cause(error)}; no trial that had ended is lost, and --resume continues later"
             ) from None
 
 
-def _patient(name: str) -> Any:  # noqa: ANN401
-    """A method of Optuna's storage, repeated while the database is away.
+def _retrying(name: str) -> Any:  # noqa: ANN401
+    """Return a method of Optuna's storage that is retried while the database is unavailable.
 
-    A repetition is safe where the first attempt was committed and its answer lost. Attributes and
-    parameters are written once more as they are. A trial that is created twice leaves one that
-    nobody asked for, RUNNING without a configuration: `SearchTrials.orphans` finds it when the
-    search is resumed. (Optuna itself repeats this operation, with the same effect.) A study
-    that is created twice is refused the second time: half-made, for the next start to delete.
+    A retry is safe even if the first attempt was committed and only its answer was lost. Writing
+    attributes and parameters is idempotent. A trial that is created twice leaves an extra one,
+    RUNNING without a configuration; `SearchTrials.orphans` finds it when the search is resumed.
+    (Optuna itself retries this operation, with the same effect.) Creating a study twice fails the
+    second time; the incomplete study is deleted at the next start.
     """
     method = getattr(optuna.storages.RDBStorage, name)
 
     @functools.wraps(method)
-    def repeated(self: PatientStorage, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        return self._patiently(functools.partial(method, self, *args, **kwargs))
+    def repeated(self: RetryingStorage, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return self._retried(functools.partial(method, self, *args, **kwargs))
 
     return repeated
 
 
 CACHED = {"_create_new_trial", "_get_best_trial_id", "_get_trials", "_set_trial_param"}
-"""What Optuna's cache calls besides a storage's public methods."""
+"""Methods that Optuna's cache calls besides a storage's public ones."""
 OPERATIONS = optuna.storages.BaseStorage.__abstractmethods__ | CACHED
 for _name in OPERATIONS - {"set_trial_state_values"}:
-    setattr(PatientStorage, _name, _patient(_name))
+    setattr(RetryingStorage, _name, _retrying(_name))
 
 
 def _engine_options(url: str) -> dict[str, Any]:
-    """How to connect: servers are asked for a sign of life before a connection is used again."""
+    """Return options of the connection; to servers, connections are tested before reuse."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return {}
@@ -186,31 +186,31 @@ def _engine_options(url: str) -> dict[str, Any]:
     return options
 
 
-def _passes(error: Exception) -> bool:
-    """Whether an error may pass by itself: the database is away, locked or full."""
+def _may_pass(error: Exception) -> bool:
+    """Return whether a retry may help: the database is away, locked or full."""
     origin = _origin(error)
     lost = isinstance(origin, DBAPIError) and origin.connection_invalidated
     return lost or isinstance(origin, (OperationalError, InterfaceError))
 
 
 def _cause(error: BaseException) -> str:
-    """What the database said, in one line."""
+    """Return the first line of the database's own message."""
     origin = _origin(error)
-    said = str(getattr(origin, "orig", None) or origin).strip()
-    return said.splitlines()[0] if said else type(origin).__name__
+    message = str(getattr(origin, "orig", None) or origin).strip()
+    return message.splitlines()[0] if message else type(origin).__name__
 
 
 def _origin(error: BaseException) -> BaseException:
-    """The error under what was made of it."""
+    """Return the error of the database that Optuna or SQLAlchemy wrapped in another."""
     origin = (error.__cause__ if isinstance(error, StorageInternalError) else None) or error
     if isinstance(origin, PendingRollbackError):
-        # Optuna reads once more, in another way, in a transaction whose connection is lost.
+        # Optuna has tried another query in a transaction whose connection was lost.
         return origin.__context__ or origin
     return origin
 
 
 def _pauses() -> Iterator[float]:
-    """Seconds from one attempt to the next."""
+    """Yield the seconds to wait before each retry."""
     pause = FIRST_PAUSE
     while True:
         yield pause

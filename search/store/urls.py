@@ -1,4 +1,4 @@
-"""URLs of databases and servers: the file behind one, how to print one, whether it can be used."""
+"""URLs of databases and servers: their files, their printed form, and checks of them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from search.errors import RequestError
 from swast.files import writable
 
 HIDDEN = "***"
-"""What is shown in place of a password."""
+"""Text shown in place of a password."""
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite URL, whatever options follow it; None for others and servers."""
+    """Return the file of an SQLite URL, without its options; None for other databases."""
     name = url.removeprefix("sqlite:///").partition("?")[0]
     return Path(name) if url.startswith("sqlite:///") else None
 
 
 def shown(url: str) -> str:
-    """A URL as it may be printed: without the password that a server's may carry."""
+    """Return a URL to print: without the password that a server's URL may contain."""
     if sqlite_file(url) is not None or ("@" not in url and "password" not in url):
         return url
     from sqlalchemy.engine import make_url
@@ -36,15 +36,15 @@ def shown(url: str) -> str:
 
 
 def check_store(what: str, url: str, *, new: bool) -> None:
-    """Refuse a store that cannot be used, as far as that can be told without making anything.
+    """Refuse a store that cannot be used; create nothing.
 
     Args:
-        what: to call it in the message.
-        url: of a database or server; of SQLite, the file is looked at.
-        new: whether one that does not exist yet will be made.
+        what: the name of the store in the message.
+        url: of a database or server; SQLite's file is opened, servers are not contacted.
+        new: whether a missing file is right, since it will be created.
 
     Raises:
-        RequestError: naming it and the reason.
+        RequestError: with the name and the reason.
     """
     path, reason = sqlite_file(url), None
     if "://" not in url or url.startswith("file:"):
@@ -60,10 +60,10 @@ def check_store(what: str, url: str, *, new: bool) -> None:
 
 
 def _damage(path: Path) -> str | None:
-    """Why a file is no SQLite database, or None if it is one.
+    """Return the reason why a file is no SQLite database; None if it is one.
 
-    It is opened for writing where that is allowed, since what a killed writer has left half done
-    is undone by whoever opens the file next, and is an error to those who may only read.
+    The file is opened for writing if that is allowed. After a writer was killed, SQLite rolls its
+    half-written changes back when the file is next opened, which needs write access.
     """
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True)) as database:

@@ -20,7 +20,9 @@ class HalvingConfig(Table):
 
     grace: int = setting(1, "epochs before the first rung", low=1)
     reduction: int = setting(
-        3, "η: 1/η of the trials at a rung continue, to the next at η times its epoch", low=1
+        3,
+        "η: 1/η of the trials at a rung continue, to the next at η times its epoch; 1 stops none",
+        low=1,
     )
     brackets: int = setting(1, "schedules taken in turn; each starts η times later", low=1)
 
@@ -37,14 +39,14 @@ class Constraints(Table):
         above=0,
     )
     max_relative_flops: float = setting(
-        math.inf, "the same over dense training of `[fixed]` on all data", above=0
+        math.inf, "the same, relative to dense training of `[fixed]` on all data", above=0
     )
 
     def limit(self, unit: float, max_cost: float = math.inf) -> float:
         """Return the most that a trial may cost; infinite for no limit.
 
         Args:
-            unit: cost of dense training on all data of the fixed configuration.
+            unit: cost of dense training of ``[fixed]`` on all data.
             max_cost: limit of the command line.
         """
         return min(self.max_flops, self.max_relative_flops * unit, max_cost)
@@ -64,7 +66,9 @@ class TrialResources(Table):
     gpus_per_trial: float = setting(
         1.0, "GPUs, where there are any; a fraction, or a whole number", above=0, high=10_000
     )
-    memory_per_trial: float = setting(math.inf, "GiB of memory", low=0, high=10**6)
+    memory_per_trial: float = setting(
+        math.inf, "GiB of memory; 0 for no limit", low=0, high=10**6
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,3 +1,3 @@
-"""The search in MLflow: a view that follows from its storage and survives outages."""
+"""Search in MLflow: a view of its storage that survives outages."""
 
 from search.tracking.tracker import Tracker as Tracker

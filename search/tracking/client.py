@@ -1,4 +1,4 @@
-"""The one door to MLflow: what the search uses of it, a store opened, what its errors mean."""
+"""The one door to MLflow: the names that the search uses, opening a store, kinds of errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-# Training does not wait for MLflow: a call is tried once and not for long; the backlog repeats it.
+# Training does not wait for MLflow: a call is tried once, briefly; the retry queue repeats it.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 
@@ -61,13 +61,13 @@ __all__ = [
     "unusable",
 ]
 
-# It would print a traceback for every try at a locked or full database.
+# It would print a traceback for each call to a locked or full database.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 CONNECT_SECONDS = 5
 UNUSABLE = (MlflowException, SQLAlchemyError, ImportError, OSError)
-"""What opening a store may raise."""
-AWAY = {
+"""Errors that opening a store may raise."""
+OUTAGES = {
     "INTERNAL_ERROR",
     "TEMPORARILY_UNAVAILABLE",
     "DEADLINE_EXCEEDED",
@@ -78,24 +78,22 @@ AWAY = {
 }
 """MLflow's codes for HTTP 5xx and 429, for no answer, for a database that does not work, and for
 a proxy without a server behind it."""
-REFUSED = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-"""What MLflow says of a run that was deleted, among other things."""
-MISTAKES = (TypeError, ValueError, LookupError, AttributeError)
-"""Causes that MLflow reports as internal errors and no waiting mends."""
+REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
+"""MLflow's codes for a call on a deleted run, among other things."""
+BUGS = (TypeError, ValueError, LookupError, AttributeError)
+"""Causes that MLflow reports as internal errors, and that no retry helps."""
 
 
 def open_store(uri: str) -> MlflowClient:
-    """A client of the store at a URI, which is made if it is a database and new.
-
-    Answers within seconds.
+    """Return a client of the store at a URI, within seconds. A new database is created.
 
     Raises:
         RequestError: the store cannot be used.
     """
     check_store("the MLflow store", uri, new=True)
     try:
-        _reach(uri)
-        _make(uri)
+        _check_server(uri)
+        _create_sqlite(uri)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
     except UNUSABLE as error:
@@ -104,19 +102,19 @@ def open_store(uri: str) -> MlflowClient:
 
 
 def unusable(uri: str, error: Exception) -> RequestError:
-    """The one line that a user is told of a store that does not work."""
+    """Return the error for a store that does not work, with a one-line message."""
     cause = str(getattr(error, "orig", None) or error).splitlines()[0]
     return RequestError(f"the MLflow store {shown(uri)} cannot be used: {cause}")
 
 
 def outage(uri: str, is_away: bool) -> str:
-    """The line that a user is told when a store goes away, and when it is back."""
-    answer = "does not answer; what it misses is kept and sent later"
+    """Return the message for the start of an outage, or for its end."""
+    answer = "does not answer; its data are queued and sent later"
     return f"MLflow at {shown(uri)} {answer if is_away else 'answers again'}"
 
 
-def _reach(uri: str) -> None:
-    """Connect to a database server once; MLflow would try for minutes."""
+def _check_server(uri: str) -> None:
+    """Connect to a database server once; MLflow would retry for minutes."""
     if uri.startswith("http") or sqlite_file(uri) is not None:
         return
     timely = uri.startswith(("postgresql", "mysql"))
@@ -126,10 +124,10 @@ def _reach(uri: str) -> None:
     engine.dispose()
 
 
-def _make(uri: str) -> None:
-    """Make a new SQLite store out of sight, and put it in place when it is whole.
+def _create_sqlite(uri: str) -> None:
+    """Create a new SQLite store under another name, and rename it when it is complete.
 
-    MLflow makes its tables by dozens of migrations, and cannot go on where one died in the middle.
+    MLflow creates its tables by dozens of migrations, and cannot resume them after a crash.
     """
     path = sqlite_file(uri)
     if path is None or path.exists():
@@ -146,7 +144,7 @@ def _make(uri: str) -> None:
 
 
 def dataset(name: str) -> DatasetInput:
-    """A data set as a run's input, under the name that configurations give it."""
+    """Return a data set as the input of a run, under its name in configurations."""
     source = json.dumps({"tags": {"mlflow.source.name": "swast-search"}})
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     tag = InputTag(MLFLOW_DATASET_CONTEXT, "training")
@@ -154,15 +152,15 @@ def dataset(name: str) -> DatasetInput:
 
 
 def is_outage(error: Exception) -> bool:
-    """Whether an error of a call to MLflow says: later, perhaps.
+    """Return whether an error of a call to MLflow may pass with time.
 
-    So are refused and broken connections, timeouts, servers' own errors, databases that are
-    locked, full or restarting, and artifacts that cannot be written.
+    These are refused and broken connections, timeouts, internal errors of servers, databases that
+    are locked, full or restarting, and artifacts that cannot be written.
     """
     if isinstance(error, MlflowException):
         if isinstance(error.__cause__, (DBAPIError, OSError)):
             return is_outage(error.__cause__)
-        return error.error_code in AWAY and not isinstance(error.__cause__, MISTAKES)
+        return error.error_code in OUTAGES and not isinstance(error.__cause__, BUGS)
     if isinstance(error, DBAPIError):
         return isinstance(error, OperationalError) or error.connection_invalidated
     response = getattr(error, "response", None)  # of an HTTP error, which is an OSError
@@ -172,5 +170,5 @@ def is_outage(error: Exception) -> bool:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether an error may mean that a run was deleted."""
-    return isinstance(error, MlflowException) and error.error_code in REFUSED
+    """Return whether an error may mean that a run was deleted."""
+    return isinstance(error, MlflowException) and error.error_code in REFUSALS

@@ -1,4 +1,4 @@
-"""A search out of MLflow."""
+"""Deletion of a search from MLflow."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from search.trials.search_info import SearchInfo
 
 
 def remove_search(uri: str, info: SearchInfo) -> int:
-    """Delete a search's run, its trials', its view and registered networks; counts the runs.
+    """Delete the runs of a search and its trials, its view and registered networks.
 
-    They are gone from every view; `mlflow gc` removes them from the store.
+    They disappear from every view; `mlflow gc` removes them from the store.
+
+    Returns:
+        The number of deleted runs.
 
     Raises:
         RequestError: the store cannot be used.
@@ -30,6 +33,6 @@ def remove_search(uri: str, info: SearchInfo) -> int:
             client.delete_run(run_id)
     except UNUSABLE as error:
         if is_refusal(error):
-            return 0  # the parent is not there any more
+            return 0  # the parent run no longer exists
         raise unusable(uri, error) from None
     return len(left) + 1

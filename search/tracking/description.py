@@ -1,4 +1,4 @@
-"""A search's front for readers: the description of its run, the plots and the table."""
+"""Front of a search for readers: the description of its run, the plots and the table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.objectives import Objectives
+from search.objectives import Cost, Objectives
 from search.plots import write_pareto
 from search.tracking.links import PLOT, chart_page, run_page
 from search.trials.search_info import SearchInfo
@@ -19,27 +19,27 @@ from swast.errors import printable
 from swast.files import replacing
 
 FILES = ("pareto.html", "pareto.png", "front.csv")
-"""What shows the front while it grows."""
+"""Files that show the front while the search runs."""
 
 MARKUP = re.compile(r"[\\`*_{}\[\]()<>+!|~$&@:/\"']")
 """Characters that mean something in Markdown, in its tables, or in HTML."""
 MOST_TEXT = 8000
 """Characters of a description that MLflow keeps."""
 MOST_LABEL, MOST_REST = 60, 40
-"""Characters of a trial's label in it, before they are escaped; of the row that says how many
-members are left out."""
+"""Characters of a trial's label in the description, before escaping, and of the row with the
+number of members left out."""
 
 
 def describe(
     info: SearchInfo, members: Sequence[TrialRecord], experiment_id: str, run_id: str
 ) -> str:
-    """The search's description: what it is, where its charts are, its front, in Markdown.
+    """Return the search's description in Markdown: its facts, links to charts, and the front.
 
     Args:
-        info: what the search is.
-        members: of its front; as many are listed as MLflow keeps.
-        experiment_id: where its runs lie.
-        run_id: of its own run.
+        info: the search.
+        members: members of its front; those that fit into MLflow's limit are listed.
+        experiment_id: experiment of its runs.
+        run_id: its own run.
     """
     score, cost = info.objectives.score, info.objectives.cost
     charts, plot = chart_page(experiment_id, run_id), run_page(experiment_id, run_id, PLOT)
@@ -48,27 +48,39 @@ def describe(
         f"{info.budget} trials, sampler {info.sampler}. "
         f"[Charts of its trials]({charts}) · [the front]({plot})",
         "",
-        f"| on the front | {score.name} | {cost.name} / dense | {cost.noun} |",
-        "|---|---|---|---|",
+        "| " + " | ".join(["on the front", score.name, *_cost_heads(cost)]) + " |",
+        "|" + (2 + len(_cost_heads(cost))) * "---|",
     ]
     export = f"swast-search export {shlex.quote(info.name)} --pick knee --out best"
-    tail = ["", f"Take one home: `{export}`"]
+    tail = ["", f"Export the knee: `{export}`"]
     room = MOST_TEXT - len("\n".join(head + tail))
     return "\n".join([*head, *_rows(members, info.objectives, room), *tail])
 
 
 def _rows(members: Sequence[TrialRecord], objectives: Objectives, room: int) -> list[str]:
-    """Return the members as rows of a table, as many as fit into so many characters."""
+    """Return the members as rows of a table, as many as fit into ``room`` characters."""
     score, cost = objectives.score, objectives.cost
     rows = [
         f"| {markdown(shortened(trial.label, MOST_LABEL))} | {score.text(trial.score or 0)} "
-        f"| {cost.text(trial.relative_cost or 0)} | {trial.cost:.3g} |"
+        f"| {' | '.join(_cost_cells(trial, cost))} |"
         for trial in members
     ]
     lengths = itertools.accumulate(len(row) + 1 for row in rows)
     fitting = sum(length + MOST_REST <= room for length in lengths)
     rest = len(rows) - fitting
-    return [*rows[:fitting], f"| and {rest} more | | | |"] if rest else rows
+    blank = (1 + len(_cost_heads(cost))) * " |"
+    return [*rows[:fitting], f"| and {rest} more |{blank}"] if rest else rows
+
+
+def _cost_heads(cost: Cost) -> list[str]:
+    """Return the heads of the cost's columns; a cost that is only measured has one."""
+    return [f"{cost.name} / dense", cost.noun] if cost.known else [cost.noun]
+
+
+def _cost_cells(trial: TrialRecord, cost: Cost) -> list[str]:
+    """Return a trial's cells in those columns."""
+    relative = cost.text(trial.relative_cost or 0)
+    return [relative, f"{trial.cost:.3g}"] if cost.known else [relative]
 
 
 def front_table(members: Sequence[TrialRecord], objectives: Objectives) -> str:
@@ -95,12 +107,12 @@ def front_table(members: Sequence[TrialRecord], objectives: Objectives) -> str:
 def write_front(
     folder: Path, info: SearchInfo, trials: Sequence[TrialRecord], tracking: str
 ) -> None:
-    """Write the plots and the table of a search's front, each whole in place of the one before.
+    """Write the plots and the table of a search's front; each file is replaced atomically.
 
     Args:
-        folder: for them.
+        folder: folder of the files.
         info: the search.
-        trials: of it.
+        trials: its trials.
         tracking: MLflow's URI.
 
     Raises:
@@ -112,10 +124,10 @@ def write_front(
 
 
 def shortened(text: str, most: int) -> str:
-    """A text of so many characters at most."""
+    """Return a text, cut to a number of characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def markdown(text: str) -> str:
-    """A text that Markdown and HTML show as it is, in one line."""
+    """Return a text, escaped so that Markdown and HTML show it as it is, on one line."""
     return MARKUP.sub(lambda found: f"&#{ord(found[0])};", printable(text))

@@ -1,4 +1,4 @@
-"""Networks in MLflow: logged into a trial's run, and registered. MLflow's second door."""
+"""Networks in MLflow: logged into a trial's run, and registered. The second door to MLflow."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from search.tracking.client import (
 
 @dataclass(frozen=True)
 class Model:
-    """A network as it is to be logged.
+    """Network to be logged.
 
     Attributes:
         network: on the CPU, in eval mode.
-        images: some that it takes, n × channels × height × width.
-        logits: what it says of them, n × classes.
-        tags: what is known of it, as texts.
+        images: example inputs, n × channels × height × width.
+        logits: outputs of the network for the images, n × classes.
+        tags: facts of the network, as texts.
     """
 
     network: nn.Module
@@ -72,21 +72,21 @@ def check_run(uri: str, run_id: str | None) -> None:
 
 
 def registered_name(search: str) -> str:
-    """The name under which networks of a search are registered: MLflow's take no / and no :."""
+    """Return the name under which a search's networks are registered, without / and :."""
     return re.sub(r"[^\w.-]", "-", search)
 
 
 def register(uri: str, run_id: str, search: str, alias: str, model: Model) -> str:
-    """Log a network into a run and register it; returns the URI that loads it.
+    """Log a network into a run, register it, and return the URI that loads it.
 
-    It is stored as PyTorch's exported program, which loads where this package is not. The run's
-    times and status stay as they are.
+    It is stored as PyTorch's exported program, which loads without this package. The run keeps
+    its times and status.
 
     Args:
-        uri: of the MLflow store.
-        run_id: of the trial.
-        search: the search's name, under which it is registered.
-        alias: what the version is called there, as ``knee``; a newer one takes it over.
+        uri: URI of the MLflow store.
+        run_id: run of the trial.
+        search: name of the search, under which the network is registered.
+        alias: alias of the new version, as ``knee``; it moves away from an older version.
         model: the network.
 
     Raises:
@@ -98,7 +98,7 @@ def register(uri: str, run_id: str, search: str, alias: str, model: Model) -> st
         save(path, model)
         try:
             logged = _log(client, run_id, path, model.tags)
-            _name(client, name)
+            _ensure_name(client, name)
             made = client.create_model_version(
                 name, logged.artifact_location, run_id, dict(model.tags), model_id=logged.model_id
             )
@@ -109,7 +109,7 @@ def register(uri: str, run_id: str, search: str, alias: str, model: Model) -> st
 
 
 def unregister(client: MlflowClient, search: str, runs: Set[str]) -> None:
-    """Remove the versions that came from some runs of a search, and its name with the last one."""
+    """Remove the versions from some runs of a search; with the last version, also the name."""
     name = registered_name(search)
     versions = client.search_model_versions(f"name = '{name}'")
     ours = [each for each in versions if each.run_id in runs]
@@ -120,7 +120,7 @@ def unregister(client: MlflowClient, search: str, runs: Set[str]) -> None:
 
 
 def save(path: Path, model: Model) -> None:
-    """Write a network into a folder as MLflow keeps them."""
+    """Write a network into a folder in MLflow's format."""
     import mlflow.pytorch
     from mlflow.models.signature import infer_signature
 
@@ -137,7 +137,7 @@ def save(path: Path, model: Model) -> None:
 
 
 def _log(client: MlflowClient, run_id: str, path: Path, tags: Mapping[str, str]) -> LoggedModel:
-    """Log a saved network as a run's."""
+    """Log a saved network into a run."""
     experiment = client.get_run(run_id).info.experiment_id
     with _silence():
         logged = client.create_logged_model(experiment, "network", run_id, dict(tags))
@@ -147,8 +147,8 @@ def _log(client: MlflowClient, run_id: str, path: Path, tags: Mapping[str, str])
     return logged
 
 
-def _name(client: MlflowClient, name: str) -> None:
-    """Have a registered model of a name."""
+def _ensure_name(client: MlflowClient, name: str) -> None:
+    """Create a registered model of a name, unless it exists."""
     try:
         client.create_registered_model(name)
     except MlflowException as error:
@@ -158,7 +158,7 @@ def _name(client: MlflowClient, name: str) -> None:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """MLflow's and PyTorch's own words kept from the terminal."""
+    """Suppress log messages and warnings of MLflow and PyTorch."""
     logger = logging.getLogger("mlflow")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What a driver finds of its search in MLflow when it begins."""
+"""Reconciliation of a search with its runs in MLflow when a driver begins."""
 
 from __future__ import annotations
 
@@ -7,75 +7,79 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.tracking.client import LifecycleStage, MlflowClient, MlflowException, Run, is_refusal
-from search.tracking.run_sync import CLOSED, PARENT, Mirror, find_runs
+from search.tracking.run_sync import CLOSED, PARENT, RunSync, find_runs
 from search.tracking.tags import search_run, search_tags
 from search.trials.search_info import SearchInfo
 
 
 @dataclass(frozen=True)
-class Found:
-    """The runs of a search's trials.
+class TrialRuns:
+    """Runs of a search's trials.
 
     Attributes:
-        kept: one run a trial, by its number.
-        doubles: ids of further runs of the same trials.
-        strays: ids of open runs of trials that the search does not know.
+        by_trial: the run of each trial, by its number.
+        duplicates: ids of further runs of the same trials.
+        orphans: ids of open runs of trials that the search does not have.
     """
 
-    kept: dict[int, Run] = field(default_factory=dict)
-    doubles: list[str] = field(default_factory=list)
-    strays: list[str] = field(default_factory=list)
+    by_trial: dict[int, Run] = field(default_factory=dict)
+    duplicates: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
 
 
-def sort_out(runs: Sequence[Run], known: set[int]) -> Found:
-    """Tell which runs are kept: the oldest of each trial, a deleted one only if there is no other.
+def match_runs(runs: Sequence[Run], known: set[int]) -> TrialRuns:
+    """Match runs to trials. The oldest run of a trial is kept; a deleted one only if it is alone.
 
     Args:
-        runs: the children of the search's run, the oldest first.
-        known: the numbers of its trials.
+        runs: children of the search's run, the oldest first.
+        known: numbers of the search's trials.
     """
-    found = Found()
+    found = TrialRuns()
     for run in sorted(runs, key=is_deleted):
         tag = run.data.tags.get("trial", "")
         if not tag.isdecimal():
             continue
         if int(tag) not in known:
             if not is_deleted(run) and run.info.status not in CLOSED:
-                found.strays.append(run.info.run_id)
-        elif int(tag) not in found.kept:
-            found.kept[int(tag)] = run
+                found.orphans.append(run.info.run_id)
+        elif int(tag) not in found.by_trial:
+            found.by_trial[int(tag)] = run
         elif not is_deleted(run):
-            found.doubles.append(run.info.run_id)
+            found.duplicates.append(run.info.run_id)
     return found
 
 
 def is_deleted(run: Run) -> bool:
-    """Whether a user deleted a run; MLflow keeps it until it is told to collect garbage."""
+    """Return whether a user deleted a run; MLflow keeps it until `mlflow gc` runs."""
     return bool(run.info.lifecycle_stage == LifecycleStage.DELETED)
 
 
-def bring(run: Mirror) -> bool:
-    """Bring a run up to date, unless a user deleted it; returns whether that is seen just now."""
-    if run.gone:
+def sync_existing(run: RunSync) -> bool:
+    """Update a run in MLflow, unless a user deleted it.
+
+    Returns:
+        Whether the run turned out to be deleted during this call.
+    """
+    if run.deleted:
         return False
     try:
-        run.bring()
+        run.sync()
     except MlflowException as error:
-        if not is_refusal(error) or not run.is_deleted():
+        if not is_refusal(error) or not run.look_up_deleted():
             raise
-        run.gone = True
+        run.deleted = True
         return True
     return False
 
 
-def parent_of(client: MlflowClient, info: SearchInfo, artifacts: Path | None) -> Mirror:
-    """The search's own run: the one there is, even if it was deleted, or one yet to be made.
+def parent_of(client: MlflowClient, info: SearchInfo, artifacts: Path | None) -> RunSync:
+    """Return the search's own run: an existing one, restored if deleted, or one yet to be made.
 
-    It lies in the experiment of its study, which is made if there is none.
+    The run is in the experiment of the study. That experiment is created if it does not exist.
 
     Args:
-        client: of MLflow.
-        info: what the search is; it may not know of a run that was made for it.
+        client: MLflow's client.
+        info: the search; its record may lack a run that was made for it.
         artifacts: folder for artifacts of a new experiment; None leaves that to the server.
     """
     found = _remembered(client, info)
@@ -83,7 +87,7 @@ def parent_of(client: MlflowClient, info: SearchInfo, artifacts: Path | None) ->
     if found is None:
         made = find_runs(client, experiment_id, f"tags.search_uid = '{info.uid}'")
         found = next((run for run in made if PARENT not in run.data.tags), None)
-    parent = Mirror(client, search_run(info, experiment_id), search_tags(info))
+    parent = RunSync(client, search_run(info, experiment_id), search_tags(info))
     if found is not None:
         if is_deleted(found):
             client.restore_run(found.info.run_id)
@@ -93,7 +97,7 @@ def parent_of(client: MlflowClient, info: SearchInfo, artifacts: Path | None) ->
 
 
 def _remembered(client: MlflowClient, info: SearchInfo) -> Run | None:
-    """The run that the search knows of, if the store has it."""
+    """Return the run in the search's record, if the store has it."""
     if info.run_id is None:
         return None
     try:
@@ -107,7 +111,7 @@ def _remembered(client: MlflowClient, info: SearchInfo) -> Run | None:
 def experiment_of(
     client: MlflowClient, study: str, artifacts: Path | None, run: Run | None
 ) -> str:
-    """The id of the experiment that holds a run, whatever it is called now, or of the study's."""
+    """Return the id of the experiment of a run, even if renamed; without a run, the study's."""
     if run is not None:
         found = client.get_experiment(run.info.experiment_id)
     else:

@@ -1,4 +1,4 @@
-"""What waits to be told to a service that may be away, in order, each job at its time."""
+"""Retry queue for jobs that need a service, with pauses during its outages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 Job = Callable[[], object]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""Seconds between tries while the service is away: they grow from the first to the longest."""
+"""Seconds between retries during an outage: they grow from the first to the longest."""
 SHARE = 4
-"""A pause is at least so many times as long as the try before it took to fail."""
+"""The least length of a pause, as a multiple of the time that the try before it took to fail."""
 TURN_SECONDS = 2.0
-"""After so long, what still waits is left for the next turn."""
+"""Seconds after which `drain` leaves further jobs to the next call."""
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as the backlog sees it: seconds that never run backwards, and how to let some pass."""
+    """Clock of the queue: monotonic seconds, and a way to sleep."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -27,41 +27,41 @@ class Clock:
 REAL = Clock()
 
 
-class Backlog:
-    """Jobs for a service, kept while it is away and done in order when it is back.
+class RetryQueue:
+    """Queue of jobs for a service. After an outage they run in order.
 
-    A job that an outage cut short is done again from its start, so it has to bear that. An error
-    that is no outage is the caller's: the job is dropped and the error raised.
+    A job that an outage interrupts runs again from its start, so every job must be idempotent. For
+    any other error the job is dropped and the error raised.
 
     Args:
-        is_outage: whether an error says that the service is away.
-        tell: is called with True when the service goes away and with False when it is back.
-        clock: the time.
+        is_outage: returns whether an error is an outage of the service.
+        report: called with True when an outage begins and with False when it ends.
+        clock: the clock.
     """
 
     def __init__(
         self,
         is_outage: Callable[[Exception], bool],
-        tell: Callable[[bool], None],
+        report: Callable[[bool], None],
         clock: Clock,
     ) -> None:
-        self._is_outage, self._tell, self._clock = is_outage, tell, clock
+        self._is_outage, self._report, self._clock = is_outage, report, clock
         self._jobs: dict[Hashable, tuple[float, Job]] = {}
         self._pause = 0.0
-        self._closed_until = float("-inf")
+        self._paused_until = float("-inf")
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """True if no job is queued."""
         return not self._jobs
 
     def put(self, key: Hashable, job: Job, delay: float = 0.0) -> None:
-        """Let a job wait; one of the same key keeps its place, and the earlier time of the two.
+        """Queue a job. It replaces one of the same key, in its place and at the earlier time.
 
         Args:
-            key: of the job.
-            job: what to do.
-            delay: seconds before it is due.
+            key: identity of the job.
+            job: function to call; idempotent.
+            delay: seconds before the job is due.
         """
         due = self._clock.now() + delay
         if key in self._jobs:
@@ -69,34 +69,34 @@ class Backlog:
         self._jobs[key] = (due, job)
 
     def drain(self, *, everything: bool = False) -> None:
-        """Do what is due, for some seconds, unless the service was away a moment ago.
+        """Run due jobs for some seconds, unless the queue pauses after a failed try.
 
         Args:
-            everything: do also what is not due yet, however long it takes.
+            everything: run all jobs, due or not, without a time limit.
         """
         began = self._clock.now()
-        while self._clock.now() >= self._closed_until:
+        while self._clock.now() >= self._paused_until:
             now = self._clock.now()
             ready = (key for key, (due, _) in self._jobs.items() if everything or due <= now)
             key = next(ready, None)
             if key is None or (now >= began + TURN_SECONDS and not everything):
                 return
-            self._do(key)
+            self._run(key)
 
     def finish(self, patience: float) -> bool:
-        """Do all that waits, trying again for some seconds; returns whether all is done."""
+        """Run all jobs, with retries for some seconds, and return whether none is left."""
         deadline = self._clock.now() + patience
-        self._closed_until, self._pause = float("-inf"), min(self._pause, FIRST_PAUSE)
+        self._paused_until, self._pause = float("-inf"), min(self._pause, FIRST_PAUSE)
         while True:
             self.drain(everything=True)
             left = deadline - self._clock.now()
             if self.is_empty or left <= 0:
                 return self.is_empty
-            self._clock.sleep(min(left, max(0.0, self._closed_until - self._clock.now())))
-            self._closed_until = float("-inf")
+            self._clock.sleep(min(left, max(0.0, self._paused_until - self._clock.now())))
+            self._paused_until = float("-inf")
 
-    def _do(self, key: Hashable) -> None:
-        """Do a job; if the service is away, or the user interrupts it, it is the first again."""
+    def _run(self, key: Hashable) -> None:
+        """Run a job; after an outage or an interrupt it is the first in the queue again."""
         due, job = self._jobs.pop(key)
         began = self._clock.now()
         try:
@@ -105,18 +105,18 @@ class Backlog:
             if not self._is_outage(error):
                 raise
             self._jobs = {key: (due, job)} | self._jobs
-            self._wait(self._clock.now() - began)
+            self._back_off(self._clock.now() - began)
         except BaseException:
             self._jobs = {key: (due, job)} | self._jobs
             raise
         else:
             if self._pause:
-                self._tell(False)
+                self._report(False)
             self._pause = 0.0
 
-    def _wait(self, took: float) -> None:
-        """Leave the service alone for a while after a try that took some seconds to fail."""
+    def _back_off(self, took: float) -> None:
+        """Pause the queue after a try that took some seconds to fail."""
         if not self._pause:
-            self._tell(True)
+            self._report(True)
         self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
-        self._closed_until = self._clock.now() + max(self._pause, SHARE * took)
+        self._paused_until = self._clock.now() + max(self._pause, SHARE * took)

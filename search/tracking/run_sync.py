@@ -1,7 +1,7 @@
-"""A run as it shall be, what MLflow has of it, and the calls from the one to the other.
+"""Synchronisation of one run: its target state, its state in MLflow, and the calls in between.
 
-Every call can be made again: after an outage, or by another driver, `Mirror.bring` goes on where
-it stopped. A run is opened first and closed last, so one that is closed or paused is whole.
+Every call is idempotent: after an outage, or in another driver, `RunSync.sync` resumes. A run is
+opened first and closed last, so a closed or paused run is complete.
 """
 
 from __future__ import annotations
@@ -44,27 +44,27 @@ LOGGED = (
     "samples",
     "learning_rate",
 )
-"""What of an epoch's record becomes a metric."""
+"""Fields of an epoch's record that become metrics."""
 COUNTED = "val_accuracy"
-"""The metric whose last step tells how many epochs MLflow has."""
-PASSING = {"reason", "rung", "rank", "pareto"}
-"""Tags that a run may have for a while."""
+"""Metric whose last step is the number of epochs in MLflow."""
+TEMPORARY = {"reason", "rung", "rank", "pareto"}
+"""Tags that are removed from a run when they no longer apply."""
 MOST_METRICS, MOST_TAG = 900, 8000
-"""Metrics in one call, with room for tags; characters of a tag."""
+"""The most metrics in one call, with room for tags, and the most characters of a tag."""
 PAGE = 250
-"""Runs that one answer brings: a busy server has to give it within a call's few seconds."""
+"""Runs in one answer: few enough for a busy server to send within a call's few seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fixed:
-    """What of a run never changes.
+    """Constant part of a run.
 
     Attributes:
-        experiment_id: its experiment.
-        name: its name.
-        params: its parameters.
-        texts: its small text artifacts, by file name.
-        data: name of the data set it trains on, if it does.
+        experiment_id: the run's experiment.
+        name: the run's name.
+        params: parameters.
+        texts: small text artifacts, by file name.
+        data: name of the data set, if the run is a training.
     """
 
     experiment_id: str
@@ -74,41 +74,41 @@ class Fixed:
     data: str | None = None
 
 
-class Mirror:
-    """One run in MLflow. Nothing reaches MLflow but by `bring` and `upload`.
+class RunSync:
+    """Synchroniser of one run. Only `sync` and `upload` change MLflow.
 
     Attributes:
-        tags: those that it shall have.
-        status: that it shall have, ``RUNNING``, ``SCHEDULED`` or one of `CLOSED`.
-        run_id: None until MLflow has made it.
-        gone: a user deleted it; nothing more is told of it.
-        values: the latest of each metric beside those of epochs, sent or not.
+        tags: target tags.
+        status: target status: ``RUNNING``, ``SCHEDULED`` or one of `CLOSED`.
+        run_id: None until MLflow has created the run.
+        deleted: whether a user deleted the run; then nothing more is sent.
+        values: latest value of each metric that belongs to no epoch, sent or not.
     """
 
     def __init__(self, client: MlflowClient, fixed: Fixed, tags: Mapping[str, str]) -> None:
         self._client, self._fixed = client, fixed
         self.tags, self.status = dict(tags), "RUNNING"
         self.run_id: str | None = None
-        self.gone = False
+        self.deleted = False
         self.values: dict[str, float] = {}
         self._place = ""
         self._status = ""
         self._tags: dict[str, str] = {}
         self._params: set[str] = set()
-        self._sent: int | None = 0  # the last epoch that MLflow has; None: to be looked up
+        self._sent: int | None = 0  # the last epoch in MLflow; None: unknown
         self._epochs: dict[int, list[Metric]] = {}
         self._metrics: list[Metric] = []
         self._asked = self._prepared = self._has_data = False
 
     @property
     def experiment_id(self) -> str:
-        """The experiment that it lies in."""
+        """Experiment of the run."""
         return self._fixed.experiment_id
 
     def adopt(self, run: Run) -> None:
-        """Take up a run that MLflow has."""
+        """Take an existing run's state in MLflow as the current state."""
         self.run_id, self._place = run.info.run_id, run.info.artifact_uri
-        self.gone = run.info.lifecycle_stage == LifecycleStage.DELETED
+        self.deleted = run.info.lifecycle_stage == LifecycleStage.DELETED
         self._status, self._tags = run.info.status, dict(run.data.tags)
         self._params, self.values = set(run.data.params), dict(run.data.metrics)
         self._has_data = bool(run.inputs and run.inputs.dataset_inputs)
@@ -116,7 +116,7 @@ class Mirror:
         self._sent = None if COUNTED in self.values else 0
 
     def add_epochs(self, epochs: Iterable[EpochRecord]) -> None:
-        """Let the metrics of epochs wait; those that MLflow has are not sent again."""
+        """Queue the metrics of epochs; those in MLflow are not sent again."""
         for epoch in epochs:
             step = epoch.epoch
             if step not in self._epochs and step > (self._sent or 0):
@@ -124,31 +124,33 @@ class Mirror:
                 self._epochs[step] = metrics(values, step)
 
     def add_values(self, values: Mapping[str, float], step: int) -> None:
-        """Let values wait that belong to no epoch."""
+        """Queue values that belong to no epoch."""
         self.values.update(values)
         self._metrics += metrics(values, step)
 
     def correct(self, values: Mapping[str, float], step: int) -> None:
-        """Let those of some values wait that differ from the latest."""
+        """Queue those values that differ from the latest ones."""
         self.add_values(
             {k: v for k, v in values.items() if not _same(self.values.get(k), v)}, step
         )
 
     @property
-    def lacks(self) -> bool:
-        """Whether MLflow is behind."""
-        waits = bool(self._epochs or self._metrics) or not self._prepared
-        return waits or self._status != self.status or bool(self._changed() or self._outdated())
+    def is_behind(self) -> bool:
+        """True if MLflow is not up to date."""
+        is_queued = bool(self._epochs or self._metrics) or not self._prepared
+        return (
+            is_queued or self._status != self.status or bool(self._changed() or self._outdated())
+        )
 
     @property
     def has_epochs(self) -> bool:
-        """Whether any epoch was told."""
+        """True if any epoch is in MLflow or queued."""
         return self._sent != 0 or bool(self._epochs)
 
-    def bring(self) -> None:
-        """Bring MLflow up to date; raises what MLflow raises, and can be called again."""
+    def sync(self) -> None:
+        """Update MLflow. The call is idempotent; MLflow's errors pass through."""
         if self.run_id is None:
-            self._make()
+            self._create()
         if self.status == "RUNNING":
             self._set_status()
         self._prepare()
@@ -157,8 +159,8 @@ class Mirror:
             self._delete_tag(key)
         self._set_status()
 
-    def is_deleted(self) -> bool:
-        """Whether the run, or what it is to be made in, was deleted; asks MLflow."""
+    def look_up_deleted(self) -> bool:
+        """Return whether MLflow has the run, or its experiment, marked as deleted."""
         try:
             if self.run_id is None:
                 found = self._client.get_experiment(self._fixed.experiment_id).lifecycle_stage
@@ -171,18 +173,18 @@ class Mirror:
         return bool(found == LifecycleStage.DELETED)
 
     def upload(self, path: Path, folder: str) -> None:
-        """Put a file among the run's artifacts, whole in place of the one before."""
+        """Upload a file as an artifact of the run; an earlier one is replaced atomically."""
         if not self._place.startswith("file:"):
             self._client.log_artifact(self.run_id, str(path), folder)
             return
         target = Path(local_file_uri_to_path(self._place)) / folder / path.name
-        for leftover in target.parent.glob(f".{path.name}.*.partial"):  # of drivers that died
+        for leftover in target.parent.glob(f".{path.name}.*.partial"):  # of drivers that crashed
             leftover.unlink(missing_ok=True)
         with path.open("rb") as source, replacing(target) as file:
             shutil.copyfileobj(source, file)
 
-    def _make(self) -> None:
-        """Make the run; if that was tried before, MLflow may have made it and not said so."""
+    def _create(self) -> None:
+        """Create the run, unless an earlier try created it and its answer was lost."""
         parent = self.tags.get(PARENT)
         if self._asked and parent:
             found = children(self._client, self._fixed.experiment_id, parent, self.tags["trial"])
@@ -190,14 +192,14 @@ class Mirror:
                 self.adopt(found[0])
                 return
         self._asked = True
-        waiting = self.values
+        queued = self.values
         tags = {key: value[:MOST_TAG] for key, value in self.tags.items()}
         fixed = self._fixed
         self.adopt(self._client.create_run(fixed.experiment_id, run_name=fixed.name, tags=tags))
-        self._tags, self.values = tags, waiting
+        self._tags, self.values = tags, queued
 
     def _prepare(self) -> None:
-        """Log what never changes."""
+        """Log the constant part of the run, except parameters."""
         if self._prepared:
             return
         if self._fixed.data and not self._has_data:
@@ -208,7 +210,7 @@ class Mirror:
         self._prepared = True
 
     def _send(self) -> None:
-        """Send what is new, in as few calls as may be; epochs whole and in order."""
+        """Send new data in as few calls as possible, with whole epochs in order."""
         if self._sent is None:
             history = self._client.get_metric_history(self.run_id, COUNTED)
             self._sent = max((metric.step for metric in history), default=0)
@@ -233,24 +235,24 @@ class Mirror:
             self._epochs = {k: v for k, v in self._epochs.items() if k > last}
 
     def _changed(self) -> dict[str, str]:
-        """Tags that MLflow lacks or has otherwise."""
+        """Return target tags that MLflow lacks or has with another value."""
         wanted = {key: value[:MOST_TAG] for key, value in self.tags.items()}
         return {key: value for key, value in wanted.items() if self._tags.get(key) != value}
 
     def _lacking(self) -> set[str]:
-        """Names of what never changes that MLflow does not have."""
+        """Return the names of parameters that MLflow lacks."""
         return set(self._fixed.params) - self._params
 
     def _outdated(self) -> set[str]:
-        """Tags that MLflow has and should not."""
-        return (PASSING & set(self._tags)) - set(self.tags)
+        """Return temporary tags in MLflow that no longer apply."""
+        return (TEMPORARY & set(self._tags)) - set(self.tags)
 
     def _delete_tag(self, key: str) -> None:
         try:
             self._client.delete_tag(self.run_id, key)
         except MlflowException as error:
-            # It may have been deleted by a call whose answer was lost.
-            if not is_refusal(error) or self.is_deleted():
+            # An earlier call may have deleted it, and its answer was lost.
+            if not is_refusal(error) or self.look_up_deleted():
                 raise
         del self._tags[key]
 
@@ -265,7 +267,7 @@ class Mirror:
 
 
 def children(client: MlflowClient, experiment_id: str, parent: str, trial: str = "") -> list[Run]:
-    """A parent's runs, or those of one of its trials, deleted ones too, the oldest first."""
+    """Return the child runs of a parent, or of one trial, with deleted ones, oldest first."""
     wanted = f"tags.`{PARENT}` = '{parent}'"
     if trial:
         wanted += f" AND tags.trial = '{trial}'"
@@ -273,7 +275,7 @@ def children(client: MlflowClient, experiment_id: str, parent: str, trial: str =
 
 
 def find_runs(client: MlflowClient, experiment_id: str, wanted: str) -> list[Run]:
-    """An experiment's runs that a filter lets through, deleted ones too, the oldest first."""
+    """Return the runs of an experiment that pass a filter, with deleted ones, oldest first."""
     found: list[Run] = []
     token: str | None = None
     while token is None or token:
@@ -283,11 +285,11 @@ def find_runs(client: MlflowClient, experiment_id: str, wanted: str) -> list[Run
 
 
 def metrics(values: Mapping[str, float], step: int) -> list[Metric]:
-    """Values as MLflow takes them, measured now; sent twice, they count once."""
+    """Return values as MLflow's metrics with the current time; sent twice, they count once."""
     now = int(time.time() * 1000)
     return [Metric(name, float(value), now, step) for name, value in values.items()]
 
 
 def _same(one: float | None, other: float) -> bool:
-    """Whether a value is known already; one NaN is as good as another."""
+    """Return whether two values are equal; NaN equals NaN."""
     return one == other or (one is not None and math.isnan(one) and math.isnan(other))

@@ -1,4 +1,4 @@
-"""What the runs of a search and of its trials are called in MLflow, and marked with."""
+"""Names, parameters, tags and metrics of the runs of a search and its trials."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOOL = "swast-search"
 
 
 def search_run(info: SearchInfo, experiment_id: str) -> Fixed:
-    """What never changes of a search's run."""
+    """Return the constant part of a search's run."""
     return Fixed(
         experiment_id=experiment_id,
         name=info.name,
@@ -37,7 +37,7 @@ def search_run(info: SearchInfo, experiment_id: str) -> Fixed:
 
 
 def search_tags(info: SearchInfo) -> dict[str, str]:
-    """The tags of a running search's run."""
+    """Return the tags of a running search's run."""
     return {
         SOURCE: TOOL,
         "search": info.name,
@@ -48,7 +48,7 @@ def search_tags(info: SearchInfo) -> dict[str, str]:
 
 
 def trial_run(info: SearchInfo, record: TrialRecord, experiment_id: str) -> Fixed:
-    """What never changes of a trial's run."""
+    """Return the constant part of a trial's run."""
     return Fixed(
         experiment_id=experiment_id,
         name=info.run_name(record.label),
@@ -61,17 +61,17 @@ def trial_run(info: SearchInfo, record: TrialRecord, experiment_id: str) -> Fixe
 def trial_tags(
     info: SearchInfo, record: TrialRecord, parent: str, rank: int | None
 ) -> dict[str, str]:
-    """The tags of a trial's run.
+    """Return the tags of a trial's run.
 
     Args:
-        info: what the search is.
+        info: the search.
         record: the trial.
         parent: id of the search's run.
         rank: the trial's non-dominated rank, 0 on the front; None if it has none.
     """
     rung = None if record.stopped_at is None else f"epoch {record.stopped_at}"
-    passing = {"reference": record.reference, "reason": record.reason, "rung": rung}
-    passing |= standing(rank)
+    optional = {"reference": record.reference, "reason": record.reason, "rung": rung}
+    optional |= rank_tags(rank)
     return {
         PARENT: parent,
         SOURCE: TOOL,
@@ -79,11 +79,11 @@ def trial_tags(
         "search_uid": info.uid,
         "trial": str(record.number),
         "state": record.state,
-    } | {key: text for key, text in passing.items() if text}
+    } | {key: text for key, text in optional.items() if text}
 
 
-def standing(rank: int | None) -> dict[str, str]:
-    """The tags that say how a trial stands among the finished ones."""
+def rank_tags(rank: int | None) -> dict[str, str]:
+    """Return the tags for a trial's rank among the finished ones."""
     if rank is None:
         return {}
     return {"rank": str(rank)} | ({"pareto": "true"} if rank == 0 else {})
@@ -107,5 +107,6 @@ def final_values(record: TrialRecord, objectives: Objectives) -> dict[str, float
     if record.state == "complete":
         cost = objectives.cost
         values[cost.metric] = record.relative_cost or 0.0
-        values[cost.log_metric] = math.log10(record.cost or 1)
+        if cost.log:
+            values[cost.log_metric] = math.log10(record.cost or 1)
     return values

@@ -16,7 +16,6 @@ from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage
 from optuna.trial import Trial, TrialState
 
 from search.errors import RequestError
@@ -25,8 +24,7 @@ from search.samplers.problem import Prices, Problem
 from search.samplers.registry import make_sampler
 from search.store.retrying_storage import open_storage
 from search.store.urls import shown
-from search.study.names import is_name
-from search.trials.search_info import FIELDS, SearchInfo, stored
+from search.trials.search_info import SearchInfo, stored
 from search.trials.serialization import (
     LATE_RUN,
     OPTUNA_STATES,
@@ -37,13 +35,11 @@ from search.trials.serialization import (
     record_of,
     recorded_unit,
 )
+from search.trials.stored_searches import LAST, checked, names_in, remove_unfinished
 from search.trials.trial_record import Reading, TrialRecord
 from swast.config import TrainConfig
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-LAST = "source"
-"""The fact of a new search that is stored last: a search without it is incomplete."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ class SearchTrials:
             RequestError: the name is taken, or the storage cannot be used.
         """
         storage, axes = open_storage(storage_url), info.objectives
-        _remove_unfinished(storage, info.name)
+        remove_unfinished(storage, info.name)
         try:
             study = optuna.create_study(
                 study_name=info.name,
@@ -118,9 +114,9 @@ class SearchTrials:
         """
         storage = open_storage(storage_url)
         try:
-            study = optuna.load_study(study_name=_asked(name), storage=storage)
+            study = optuna.load_study(study_name=checked(name), storage=storage)
         except KeyError:
-            known = _names(storage)
+            known = names_in(storage)
             listed = f"; there are {', '.join(known)}" if known else ""
             raise RequestError(f"no search named {name!r}{listed}") from None
         if LAST not in study.user_attrs:
@@ -294,33 +290,4 @@ class SearchTrials:
 
 def search_names(storage_url: str) -> list[str]:
     """Return the names of the searches in a storage, oldest first."""
-    return _names(open_storage(storage_url))
-
-
-def _asked(name: str) -> str:
-    """Return a name to look for.
-
-    Raises:
-        KeyError: no search can have it.
-    """
-    if not is_name(name):
-        raise KeyError(name)
-    return name
-
-
-def _names(storage: BaseStorage) -> list[str]:
-    """Return the names of the searches among a storage's studies, which others may share."""
-    studies = storage.get_all_studies()
-    names = [each.study_name for each in studies if LAST in each.user_attrs]
-    return [name for name in names if is_name(name)]
-
-
-def _remove_unfinished(storage: BaseStorage, name: str) -> None:
-    """Remove the remains of a driver that died while it created a search of that name.
-
-    They have no trials and only some of the facts. Studies that others made stay.
-    """
-    for study in storage.get_all_studies():
-        ours = study.user_attrs.keys() <= set(FIELDS) | {"study"}
-        if study.study_name == name and ours and not storage.get_n_trials(study._study_id):
-            storage.delete_study(study._study_id)
+    return names_in(open_storage(storage_url))

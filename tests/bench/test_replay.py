@@ -15,13 +15,13 @@ from bench.curves import Encoding, Table, pack
 from bench.record import drawn, training
 from bench.replay import Clock, Finish, Gains, Replay, Training
 from bench.strategies import Halved, Sampled, ranked
-from search.objectives import STANDARD, Objectives
+from search.objectives import STANDARD, choose
 from search.pareto import hypervolume
 from search.study.study_file import find_study
 from swast.environment import environment
 
 EPOCHS = 30
-AXES = Objectives(reference_accuracy=0.5, least_relative_flops=0.01)
+AXES = choose("train-flops", worst_score=0.5, least_cost=0.01)
 
 
 class World:

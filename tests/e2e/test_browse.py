@@ -98,7 +98,7 @@ def members_of(place, name):
 
 class TestManyTrials:
     def test_are_shown_by_the_searchs_page(self, served, visit):
-        seconds = opened(visit, served.big["page"], "text=Take one home")
+        seconds = opened(visit, served.big["page"], "text=Export the knee")
         assert seconds < PAGE_SECONDS
         page = visit.page
         page.get_by_role("button", name="Load more").wait_for()
@@ -151,7 +151,7 @@ class TestNastyNames:
         return {name: url.replace(old, run) for name, url in served.big.items()}
 
     def test_are_text_on_the_searchs_page(self, links, visit):
-        opened(visit, links["page"], "text=Take one home")
+        opened(visit, links["page"], "text=Export the knee")
         page = visit.page
         assert page.locator("img[src=x]").count() == 0
         # By then a script would have run, and `visit` have seen it.

@@ -1,4 +1,4 @@
-"""Networks that go wrong while they train, for `model = "tests.search.faulty:NAME"`."""
+"""Networks that fail during training, for `model = "tests.search.faulty:NAME"`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 GONE = "SWAST_TEST_GONE"
-"""Environment variable naming a file; where it exists, `dying` has died before."""
+"""Environment variable with the path of a file; if the file exists, `dying` has died before."""
 
 
 class Faulty(nn.Module):
-    """A small network that calls a function of its training steps before each of them."""
+    """Small network that calls a function before each training step, with its number."""
 
     def __init__(self, input_shape, num_classes, fault):
         super().__init__()
@@ -32,12 +32,12 @@ class Faulty(nn.Module):
 
 
 def sound(input_shape, num_classes):
-    """Nothing goes wrong."""
+    """Return a network without a fault."""
     return Faulty(input_shape, num_classes, lambda steps: None)
 
 
 def raising(input_shape, num_classes):
-    """Raises in the second step."""
+    """Return a network that raises in the second step."""
 
     def fault(steps):
         if steps == 2:
@@ -47,7 +47,7 @@ def raising(input_shape, num_classes):
 
 
 def eating(input_shape, num_classes):
-    """Takes ever more memory, a gibibyte a step."""
+    """Return a network that allocates a gibibyte in each step."""
     held = []
 
     def fault(steps):
@@ -57,12 +57,12 @@ def eating(input_shape, num_classes):
 
 
 def slow(input_shape, num_classes):
-    """Takes half a second for a step."""
+    """Return a network whose steps take half a second."""
     return Faulty(input_shape, num_classes, lambda steps: time.sleep(0.5))
 
 
 def dying(input_shape, num_classes):
-    """Its process is killed in the 38th step, once only."""
+    """Return a network that kills its process in the 38th step, once only."""
 
     def fault(steps):
         gone = Path(os.environ[GONE])

@@ -1,4 +1,4 @@
-"""Searches that were never trained: trials told to Optuna's storage, and from there to MLflow."""
+"""Searches that were never trained: trials in Optuna's storage, and from there in MLflow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.search.support import BARE, epoch, new_search, record
 
 
 def record_search(home: Path, count: int, source: str = BARE, **info: Any) -> SearchTrials:
-    """A search of so many finished trials, the references first, as its driver leaves it."""
+    """Return a search of finished trials, references first, as its driver leaves it."""
     name = info.get("name", "trip")
     trials = new_search(home, source, **{"budget": count, "uid": f"uid-{name}"} | info)
     epoch_log = EpochLog(Home(home).search(name) / "histories")
@@ -46,7 +46,7 @@ def record_search(home: Path, count: int, source: str = BARE, **info: Any) -> Se
 
 
 def outcome(number: int, chance: random.Random) -> TrialRecord:
-    """How a trial went: dearer ones are better on the whole."""
+    """Return a finished trial; more expensive ones are better on average."""
     relative = 10 ** chance.uniform(-2, 0)
     accuracy = 0.98 + 0.1 * math.log10(relative) - chance.expovariate(20)
     return record(number, round(accuracy, 4), relative, epochs=1)
@@ -55,7 +55,7 @@ def outcome(number: int, chance: random.Random) -> TrialRecord:
 def _finished(
     asked: optuna.Trial, config: dict[str, Any], ended: TrialRecord
 ) -> optuna.trial.FrozenTrial:
-    """A trial as the storage keeps it at its end; much quicker than to ask for it and tell it."""
+    """Return a finished trial in Optuna's form; much faster than `ask` and `settle`."""
     return optuna.trial.create_trial(
         params=asked.params,
         distributions=asked.distributions,
@@ -65,7 +65,7 @@ def _finished(
 
 
 def publish(home: Path, trials: SearchTrials, uri: str | None = None) -> str:
-    """Tell MLflow of a search as a driver does that finds it whole; the id of its run."""
+    """Track a finished search in MLflow, as a driver does, and return the id of its run."""
     place = Home(home)
     folder, records = place.search(trials.info.name), trials.records()
     tracker = Tracker(
@@ -82,7 +82,7 @@ def publish(home: Path, trials: SearchTrials, uri: str | None = None) -> str:
 
 @contextlib.contextmanager
 def hasty() -> Iterator[None]:
-    """SQLite does not wait for the disk: what is written need not outlive the machine."""
+    """Let SQLite skip waiting for the disk; the data need not survive a crash."""
 
     def relax(connection: Any, _: Any) -> None:
         if type(connection).__module__.startswith("sqlite3"):

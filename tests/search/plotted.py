@@ -1,4 +1,4 @@
-"""A search that was recorded and never trained, as large as a test wants it."""
+"""Search of any size that was recorded and never trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EPOCHS = 4
 
 
 def recorded(count, seed=0, source=HALVED, **info):
-    """A search and its trials: references first, then accuracy that hangs on the coreset alone."""
+    """Return a search and its trials, references first; accuracy depends on the coreset alone."""
     rng = np.random.default_rng(seed)
     made = search_info(source, **{"budget": count} | info)
     trials = [
@@ -75,7 +75,7 @@ def _trial(info, number, config: TrainConfig, rng, reference=None):
 
 
 def epochs_of(trials):
-    """Epochs that led to what the trials gave."""
+    """Return epochs that lead to the trials' scores."""
     return {
         each.number: [
             epoch(number, each.score - 0.1 * (each.epochs - number) / EPOCHS)

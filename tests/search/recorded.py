@@ -1,4 +1,4 @@
-"""A search of real trainings, recorded without Ray: what its files say can be trained again."""
+"""Search of real trainings, recorded without Ray, so that its files can be trained again."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.search.support import new_search
 def recorded(
     folder: Path, source: str, count: int, run_of: Callable[[int], str] | None = None
 ) -> SearchTrials:
-    """A search in a folder's database of which some trials were trained, one after another.
+    """Train some trials one after another, and return their search in a folder's database.
 
     Args:
         folder: a new home.
         source: the study's text.
         count: trials.
-        run_of: the MLflow run of a trial, by its number.
+        run_of: returns the MLflow run of a trial, by its number.
     """
     folder.mkdir(exist_ok=True)
     trials, data = new_search(folder, source), load_data("digits")
@@ -36,7 +36,7 @@ def recorded(
 
 
 def trained(number: int, config: TrainConfig, data) -> TrialRecord:
-    """What a search records of a trial that made every epoch."""
+    """Train a configuration, and return the record of a finished trial."""
     result = train(config, data=data)
     return TrialRecord(
         number=number,

@@ -1,4 +1,4 @@
-"""The Pareto front against brute force: every definition is spelt out again, slowly, here."""
+"""Tests of the Pareto front against brute force; every definition is repeated here, slowly."""
 
 from __future__ import annotations
 
@@ -10,15 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.objectives import STANDARD, Objectives
-from search.pareto import (
-    dominates,
-    front,
-    hypervolume,
-    knee,
-    ranks,
-    reference_point,
-)
+from search.objectives import STANDARD, choose
+from search.pareto import dominates, front, hypervolume, knee, ranks
+
+LEAST = STANDARD.cost.best
 
 # A few levels only, so that ties and exact duplicates are common, and any numbers.
 levels = st.tuples(
@@ -55,7 +50,7 @@ def saved(flops: float) -> float:
 
 
 def union_area(cloud: list[Point]) -> float:
-    """The union of the rectangles from the origin, cell by cell of the grid of their edges."""
+    """Return the area of the union of rectangles from the origin, cell by cell of their grid."""
     corners = [(saved(flops), accuracy) for accuracy, flops in cloud]
     across = sorted({0.0, *(x for x, _ in corners)})
     upward = sorted({0.0, *(y for _, y in corners)})
@@ -104,7 +99,7 @@ class TestRanks:
         assert dict(enumerate(ranks(*split(cloud)).tolist())) == expected
 
     def test_are_in_the_order_of_the_points_not_of_their_sorting(self):
-        """Four points whose sorting by rank is not its own inverse."""
+        """Use four points whose sorting by rank is not its own inverse."""
         assert ranks([0.3, 0.9, 0.2, 0.1], [2.0, 1.0, 3.0, 4.0]).tolist() == [1, 0, 2, 3]
         assert ranks([0.2, 0.3, 0.9, 0.1], [3.0, 2.0, 1.0, 4.0]).tolist() == [2, 1, 0, 3]
 
@@ -192,13 +187,13 @@ class TestHypervolume:
     def test_of_points_at_the_cost_of_dense_training_or_more_is_zero(self, cloud):
         assert hypervolume(*split(cloud)) == 0.0
 
-    @given(st.floats(1e-300, STANDARD.least_relative_flops))
+    @given(st.floats(1e-300, LEAST))
     def test_of_a_perfect_point_below_the_least_cost_is_one(self, flops):
         assert hypervolume([1.0], [flops]) == 1.0
 
     @given(st.lists(st.tuples(st.floats(0, 1), st.floats(1e-6, 10)), min_size=1, max_size=10))
     def test_is_one_for_no_other_set(self, cloud):
-        perfect = any(up == 1.0 and down <= STANDARD.least_relative_flops for up, down in cloud)
+        perfect = any(up == 1.0 and down <= LEAST for up, down in cloud)
         if perfect:
             assert hypervolume(*split(cloud)) == 1.0
         elif not any(up > 1 - 1e-9 and down < 1.0001e-4 for up, down in cloud):
@@ -210,14 +205,14 @@ class TestHypervolume:
 
     def test_by_hand(self):
         # Saved 0.75, 0.5, 0.25 of four decades: 0.25·0.9 + 0.25·0.8 + 0.25·0.6; then two points
-        # that add nothing, one dominated and one dearer than dense training.
+        # that add nothing: one is dominated, one costs more than dense training.
         accuracy, flops = [0.6, 0.8, 0.9, 0.7, 0.99], [1e-3, 1e-2, 1e-1, 2e-2, 1.5]
         assert hypervolume(accuracy, flops) == pytest.approx(0.575)
 
     @given(st.lists(anywhere, max_size=12), st.floats(0, 0.99), st.floats(1e-6, 0.9))
     def test_other_axes_are_the_same_square_after_the_points_were_moved(self, cloud, worst, least):
-        """A point at a share of the way along the new axes is worth what it is on the old ones."""
-        axes = Objectives(reference_accuracy=worst, least_relative_flops=least)
+        """A point at some share of the new axes has the worth of that share on the old axes."""
+        axes = choose("train-flops", worst, least)
         power = math.log(1e-4, least)
         moved = [
             (max(0.0, accuracy - worst) / (1 - worst), max(1e-300, min(1.0, flops) ** power))
@@ -228,13 +223,13 @@ class TestHypervolume:
 
     @pytest.mark.parametrize("worst", [0.0, 0.1, 0.5])
     def test_the_reference_accuracy_is_worth_nothing(self, worst):
-        axes = Objectives(reference_accuracy=worst)
-        assert reference_point(axes) == {"accuracy": worst, "relative_flops": 1.0}
+        axes = choose("train-flops", worst)
+        assert axes.reference_point == {"accuracy": worst, "relative_flops": 1.0}
         assert hypervolume([worst, worst / 2], [0.01, 0.001], axes) == 0.0
         assert hypervolume([1.0], [1e-4], axes) == 1.0
 
     def test_the_reference_point_is_worth_nothing_and_makes_no_difference(self):
-        corner = reference_point()
+        corner = STANDARD.reference_point
         assert hypervolume([corner["accuracy"]], [corner["relative_flops"]]) == 0.0
         assert corner == {"accuracy": 0.0, "relative_flops": 1.0}
 
@@ -268,21 +263,46 @@ class TestKnee:
 
     @given(points.filter(len))
     def test_is_the_farthest_above_the_line_between_the_ends(self, cloud):
+        """The ends are those of the members above the reference accuracy of 0."""
         accuracy, flops = split(cloud)
         chosen = knee(accuracy, flops)
         places = front(accuracy, flops)
+        places = [place for place in places if accuracy[place] > 0] or places
         assert chosen in places
-        (low, cheap), (high, dear) = cloud[places[0]], cloud[places[-1]]
+        (low, cheap), (high, costly) = cloud[places[0]], cloud[places[-1]]
         if high == low:
             return
 
         def above(place: int) -> float:
-            run = (math.log10(flops[place]) - math.log10(cheap)) / math.log10(dear / cheap)
+            run = (math.log10(flops[place]) - math.log10(cheap)) / math.log10(costly / cheap)
             return accuracy[place] - (low + (high - low) * run)
 
         tolerance = 1e-6
-        if math.log10(dear / cheap) > tolerance and high - low > tolerance:
+        if math.log10(costly / cheap) > tolerance and high - low > tolerance:
             assert above(chosen) >= max(map(above, places)) - tolerance
+
+    @given(points.filter(len), st.sampled_from([0.0, 0.1, 0.5, 0.875]))
+    def test_is_that_of_the_members_above_the_reference(self, cloud, reference):
+        """Leave the others out by hand; if none is above, the knee is that of all."""
+        axes = choose("train-flops", reference)
+        expected = [each for each in cloud if each[0] > reference] or cloud
+        assert cloud[knee(*split(cloud), axes)] == expected[knee(*split(expected), axes)]
+
+    def test_is_not_anchored_by_members_at_or_below_the_reference(self):
+        """Members of a search of digits at 84, 89 and 90 % with a reference of 90 %.
+
+        If the line began at the cheapest one, the knee would be the member at 90 %, which is worth
+        nothing to the study.
+        """
+        accuracy = [0.84, 0.89, 0.90, 0.92, 0.94, 0.965, 0.97]
+        flops = [1e-4, 2e-4, 3e-4, 1e-2, 2e-2, 5e-2, 1.0]
+        assert knee(accuracy, flops, choose("train-flops", 0.9)) == 5
+        assert knee(accuracy[3:], flops[3:]) == 5 - 3
+        assert knee(accuracy, flops) == 2
+
+    def test_is_that_of_all_members_if_none_is_above_the_reference(self):
+        accuracy, flops = [0.2, 0.84, 0.89], [1e-4, 1e-3, 1.0]
+        assert knee(accuracy, flops, choose("train-flops", 0.9)) == 1
 
     @given(st.floats(1e-3, 1e20))
     def test_does_not_depend_on_the_unit_of_flops(self, unit):

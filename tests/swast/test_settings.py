@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swast.settings import FieldType, Setting, check
+from swast.errors import ConfigError
+from swast.settings import FieldType, Setting, Table, check, setting
 
 NUMBERS = st.floats(allow_nan=False) | st.integers()
 
@@ -71,3 +73,27 @@ def test_a_whole_number_passes_for_a_number_and_not_the_other_way_round():
     assert check(1.0, "field", FieldType(int), Setting("", low=0)) == (
         "field must be a whole number at least 0, got 1.0"
     )
+
+
+class TestNoLimit:
+    """Infinity stands for no limit where that is the default, and is refused elsewhere."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Limited(Table):
+        most: float = setting(math.inf, "the most", low=0, high=10)
+        share: float = setting(0.5, "a share", low=0, high=1)
+        ends: float = setting(1.0, "the end", low=0, unlimited=True)
+
+    def test_is_allowed_where_it_is_the_default(self):
+        assert self.Limited().most == math.inf
+        assert self.Limited(most=math.inf, ends=math.inf).ends == math.inf
+        assert self.Limited(most=10).most == 10.0
+
+    @pytest.mark.parametrize("value", [-math.inf, math.nan, 11, -1])
+    def test_opens_no_other_end_of_the_range(self, value):
+        with pytest.raises(ConfigError, match=r"most must be in \[0, 10\], got"):
+            self.Limited(most=value)
+
+    def test_is_refused_where_it_is_not(self):
+        with pytest.raises(ConfigError, match=r"share must be in \[0, 1\], got inf"):
+            self.Limited(share=math.inf)

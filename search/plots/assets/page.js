@@ -1,6 +1,6 @@
 "use strict";
 
-// What the page was written with: { plots, night, experiment, tracking, name, configs }.
+// Data of the page: { plots, night, experiment, tracking, name, configs }.
 const page = JSON.parse(document.getElementById("page").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const WORDS = new Set(["text", "hovertext", "ticktext", "name", "legendgroup"]);
@@ -8,7 +8,7 @@ const NEUTRAL = "#5F5F5F";
 const FAINT = 0.5;
 let printing = false;
 
-/** A figure, or a part of it, in the colours of the night. */
+/** Return a figure, or a part of it, in the dark scheme. */
 function byNight(value, key) {
   if (typeof value === "string") return page.night[value] ?? value;
   if (Array.isArray(value)) return WORDS.has(key) ? value : value.map((each) => byNight(each, key));
@@ -18,7 +18,7 @@ function byNight(value, key) {
   );
 }
 
-/** A figure whose trials have the colours of a setting, with the colour bar. */
+/** Return a figure with trials coloured by a setting, and its colour bar. */
 function coloured({ data, layout }, { name, colours, bar, ticks }) {
   const shaded = data.map((trace) => {
     if (!trace.marker || !(trace.customdata || trace.meta === "key")) return trace;
@@ -45,19 +45,19 @@ function draw(box) {
   if (isNew) canvas.on("plotly_click", (event) => pin(box, plot, event.points[0]));
 }
 
-/** Show what a point says below its plot, and where its run is. */
+/** Show the hover text of a point below its plot, with a link to its run. */
 function pin(box, plot, point) {
   if (!point.hovertext) return;
   const details = box.querySelector(".details");
   const [title, ...facts] = point.hovertext.split("<br>");
   details.innerHTML = `<p>${title}</p><div class="facts">${facts.join("<br>")}</div>`; // escaped by Python
   const run = plot.runs[point.customdata];
-  if (run) details.append(wayTo(run));
+  if (run) details.append(linkTo(run));
   details.hidden = false;
 }
 
-/** A link to a run, or what leads there from a page that must not open any. */
-function wayTo(run) {
+/** Return a link to a run, or its address where a page must not open links. */
+function linkTo(run) {
   const line = document.createElement("p");
   const base = server();
   const address = `${base}/#/experiments/${page.experiment}/runs/${run}?workflowType=machine_learning`;
@@ -77,7 +77,7 @@ function wayTo(run) {
   return line;
 }
 
-/** Where MLflow answers: as the search knew, or where this page was served from. */
+/** Return the address of MLflow: as the search recorded it, or the server of this page. */
 function server() {
   if (page.tracking) return page.tracking;
   const outer = location.ancestorOrigins?.[0] ?? "";
@@ -88,7 +88,7 @@ function server() {
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
-  } catch { // an old browser, a sandbox, or a page that is no secure context
+  } catch { // an old browser, a sandbox, or an insecure context
     const area = Object.assign(document.createElement("textarea"), { value: text });
     area.style.cssText = "position: fixed; opacity: 0";
     document.body.append(area);
@@ -107,12 +107,12 @@ function copyButton(text, label) {
 
 async function copyFrom(button, text) {
   const label = button.textContent;
-  const said = await copy(text).then(() => "Copied", () => "Not copied");
-  button.textContent = said;
+  const result = await copy(text).then(() => "Copied", () => "Not copied");
+  button.textContent = result;
   setTimeout(() => { button.textContent = label; }, 1500);
 }
 
-/** Sort a table by the column of a button; what has no value stays last. */
+/** Sort a table by the column of a button; empty cells stay last. */
 function sort(button) {
   const head = button.closest("th");
   const body = head.closest("table").tBodies[0];

@@ -42,7 +42,7 @@ class Strips:
     """Strips of a front, cut at its heights.
 
     Attributes:
-        edges: k + 1 values of T, rising; the last may be infinite.
+        edges: k + 1 values of T, rising.
         slopes: of height over T in each of the k strips, at least 0.
         covered: savings that the front covers in each, in [0, 1].
     """
@@ -55,6 +55,8 @@ class Strips:
 def linear_strips(score: ArrayLike, cost: ArrayLike, objectives: Objectives = STANDARD) -> Strips:
     """Return the strips of a front for a score that is itself Gaussian.
 
+    A score above the best value is worth no more than the best value, as in the hypervolume.
+
     Args:
         score: of n points, more is better; dominated ones count for nothing.
         cost: relative cost of the same points.
@@ -63,7 +65,7 @@ def linear_strips(score: ArrayLike, cost: ArrayLike, objectives: Objectives = ST
     heights, covered = _staircase(score, cost, objectives)
     worst, best = objectives.score.reference, objectives.score.best
     slopes = np.full(len(covered), 1 / (best - worst))
-    return Strips(np.append(heights, np.inf), slopes, covered)
+    return Strips(np.minimum(np.append(heights, best), best), slopes, covered)
 
 
 def logistic_strips(

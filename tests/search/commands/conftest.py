@@ -15,7 +15,7 @@ from tests.search.support import TINY, database, finish, new_search, record, tre
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """A home with a search of five trials, and one in which nothing has finished."""
+    """Return a home with a search of five trials, and one in which nothing has finished."""
     home = tmp_path_factory.mktemp("kept")
     with held(database(home), "trip", Home(home).search("trip")):
         trials = new_search(home, budget=5)
@@ -28,7 +28,7 @@ def kept(tmp_path_factory):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, kept):
-    """A folder to run in, with a copy of that home and a study file, and no way into Ray."""
+    """Return a folder to run in, with a copy of that home and a study file, without Ray."""
 
     def refuse(*_, **__):
         raise AssertionError("Ray was started")
@@ -44,7 +44,7 @@ def place(tmp_path, monkeypatch, kept):
 
 @pytest.fixture
 def swast_search(capsys):
-    """Run the command; returns its exit code and what it wrote."""
+    """Return a function that runs the command: exit code, output, errors."""
 
     def run(*words):
         try:
@@ -59,7 +59,7 @@ def swast_search(capsys):
 
 @pytest.fixture
 def refused(swast_search, place):
-    """Run a command that must be refused in one line, nothing written; returns that line."""
+    """Return a function that checks that a command is refused, and returns its one line."""
 
     def run(*words):
         before = tree(place)

@@ -1,4 +1,4 @@
-"""A search gone everywhere, and checkpoints that nobody needs."""
+"""Deletion of a search, and of checkpoints that are no longer needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """A home with two searches of three trials, whose first is off the front and fourth paused."""
+    """Return a home with two searches: the first trial of each is dominated, the fourth paused."""
     monkeypatch.chdir(tmp_path)
     for name in ("trip", "other"):
         trials = new_search(tmp_path, name=name)
@@ -110,7 +110,7 @@ class TestDeleting:
     def test_asks_first(self, home, capsys, monkeypatch):
         before = tree(home)
         code, _, err = run(capsys, "delete", "trip", "--home", home)
-        assert (code, err) == (2, "swast-search: --yes is needed where nobody can be asked\n")
+        assert (code, err) == (2, "swast-search: --yes is needed without a terminal to ask on\n")
         monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
         monkeypatch.setattr("builtins.input", lambda question: "n")
         assert run(capsys, "delete", "trip", "--home", home)[0] == 2

@@ -22,7 +22,7 @@ import pytest
 import search.cli
 import swast.cli
 from search.cli import COMMANDS, command_parser
-from search.driver.pricing import bill, foresee_search, price_search
+from search.driver.pricing import foresee_search, measure_of, price_search
 from search.loop.result import SearchResult
 from search.study.study_file import find_study
 from search.trials.repository import SearchTrials
@@ -161,11 +161,11 @@ class TestDryRun:
         assert (code, err) == (0, "")
         assert tree(place) == before
         outlook = foresee_search(find_study("tiny.toml"), load_data("digits"), seed=3)
-        price = price_search(outlook, 7, bill)
+        price = price_search(outlook, 7, measure_of(outlook.cost))
         text = " ".join(out.split())
         assert f"tiny: 7 trials, about {price.expected:.3g} training FLOPs" in text
         assert f"least {price.least:.3g}, median {price.median:.3g}, most {price.most:.3g}" in text
-        assert f"dense {outlook.dense:.3g}" in text
+        assert f"dense {outlook.unit:.3g}" in text
         assert f"reference small: {price.references['small']:.3g}, " in text
         assert "halving" not in text
 
@@ -192,7 +192,7 @@ class TestDryRun:
         (place / "tiny.toml").write_text(halved)
         code, out, _ = swast_search(*SEARCH, "--dry-run", "--budget", "50", "--seed", "3")
         outlook = foresee_search(find_study("tiny.toml"), load_data("digits"), seed=3)
-        price = price_search(outlook, 50, bill)
+        price = price_search(outlook, 50, measure_of(outlook.cost))
         assert code == 0
         assert f"halving: about {price.halved:.3g} FLOPs and " in out
         assert "if every rung lets 1 in 2 go on; at most what is above" in out

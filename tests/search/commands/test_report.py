@@ -1,4 +1,4 @@
-"""`swast-search report`: where it goes, what it is called, and what is refused."""
+"""`swast-search report`: path and name of the file, and refusals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.search.support import epoch, finish, new_search, search_info, tree
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A home with a search of three trials."""
+    """Return a home with a search of three trials."""
     home = tmp_path_factory.mktemp("kept")
     finish(new_search(home, budget=3), (0.6, 0.01), (0.9, 1.0), (0.85, 0.05))
     EpochLog(Home(home).search("trip") / "histories").extend(0, [epoch(1, 0.5), epoch(2, 0.6)])
@@ -22,7 +22,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def report(home, tmp_path, monkeypatch, capsys):
-    """Run the command in an empty folder; returns its exit code and what it wrote."""
+    """Return a function that runs the command in an empty folder: exit code, output, errors."""
     monkeypatch.chdir(tmp_path)
 
     def run(*words):
@@ -46,7 +46,7 @@ def test_is_written_beside_the_reader_under_the_name_of_the_search(report, tmp_p
     ("out", "path"),
     [("r.html", "r.html"), ("new/r.html", "new/r.html"), (".", "trip-report.html")],
 )
-def test_goes_where_it_is_told(report, tmp_path, out, path):
+def test_is_written_to_the_path_asked_for(report, tmp_path, out, path):
     assert report("trip", "--out", out) == (0, f"{path}\n", "")
     assert (tmp_path / path).stat().st_size > 1_000_000
 

@@ -1,4 +1,4 @@
-"""The pieces of `ui`; tests/e2e serves a real search."""
+"""Parts of `ui`; tests/e2e serves a real search."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.search.support import blank_database, new_search
 
 
 class Healthy(BaseHTTPRequestHandler):
-    """Answers as a server does that is up."""
+    """Server that is up."""
 
     def do_GET(self):
         self.send_response(200 if self.path == "/health" else 404)
@@ -34,7 +34,7 @@ class Healthy(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def taken(request):
-    """A port at which a server answers, `Healthy` or as the parameter says."""
+    """Yield a port at which a server answers: `Healthy`, or the parameter."""
     with HTTPServer(("127.0.0.1", 0), getattr(request, "param", Healthy)) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -81,7 +81,7 @@ class TestWaiting:
 
 
 def test_links_open_the_view_for_training():
-    """Whatever mode the page was in before."""
+    """Also if the page was in another mode before."""
     assert run_page("7", "abc") == "#/experiments/7/runs/abc?workflowType=machine_learning"
     assert run_page("7", "abc", "plots/pareto.html").startswith(
         "#/experiments/7/runs/abc/artifacts/plots/pareto.html?"
@@ -114,7 +114,7 @@ def test_the_server_serves_the_store_to_this_machine_alone(tmp_path):
 
 
 class MlflowAnswers(Healthy):
-    """Answers as an MLflow server does that has, or has not, the view of a search."""
+    """MLflow server with, or without, the view of a search."""
 
     version, tags = "3.17.2", [{"key": f"{VIEW}ab", "value": "…"}]
 
@@ -130,10 +130,10 @@ class MlflowAnswers(Healthy):
         self.wfile.write(pages.get(self.path, "").encode())
 
 
-class TestASearchToldToAServer:
+class TestASearchTrackedAtAServer:
     @pytest.fixture
     def home(self, tmp_path, taken):
-        """A home whose one search was told to an MLflow server."""
+        """Return a home with one search, tracked at an MLflow server."""
         trials, uri = new_search(tmp_path), f"http://127.0.0.1:{taken}"
         trials.remember(experiment_id="7", run_id="ab", tracking_uri=uri)
         return tmp_path
@@ -158,7 +158,7 @@ class TestASearchToldToAServer:
     def test_is_shown_by_its_plot_where_the_view_may_not_open(
         self, home, more, capsys, monkeypatch
     ):
-        """An MLflow that was not tried, a search that has no view, a server that does not say."""
+        """An untested version of MLflow, a search without a view, a server without an answer."""
         for name, value in more.items():
             monkeypatch.setattr(MlflowAnswers, name, value)
         assert cli.main(["ui", "--home", str(home)]) == 0

@@ -1,4 +1,4 @@
-"""Following a search that another process runs."""
+"""`watch`: a search that another process runs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from search.commands.watch import watch, with_epochs
 from search.errors import RequestError
+from search.objectives import STANDARD
 from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.store.lock import held, is_held
@@ -22,7 +23,7 @@ def follow(home, name="trip"):
 
 @pytest.fixture
 def looked(monkeypatch):
-    """Set when the watcher has looked, and waits a moment."""
+    """Return an event that is set when the watcher has read the trials and sleeps."""
     event = threading.Event()
     monkeypatch.setattr("search.commands.watch.time.sleep", lambda seconds: event.set())
     return event
@@ -56,10 +57,10 @@ def test_a_search_is_followed_until_its_process_ends(tmp_path, looked, capsys):
 
 def test_a_running_trial_shows_the_epochs_it_has_made(tmp_path):
     EpochLog(tmp_path / "histories").extend(1, [epoch(1, 0.5), epoch(2, 0.7)])
-    records = [record(0, 0.9), record(1, state="running", accuracy=None, epochs=0)]
-    done, running = with_epochs(records, tmp_path)
+    records = [record(0, 0.9), record(1, state="running", score=None, epochs=0)]
+    done, running = with_epochs(records, tmp_path, STANDARD)
     assert done == records[0]
-    assert (running.epochs, running.accuracy) == (2, 0.7)
+    assert (running.epochs, running.score) == (2, 0.7)
 
 
 def test_a_search_is_held_by_the_process_that_runs_it_alone(tmp_path):

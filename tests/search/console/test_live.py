@@ -1,4 +1,4 @@
-"""What a terminal, a pipe and a quiet run show of a search."""
+"""Output of a search on a terminal, in a pipe and in a quiet run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ from search.console.live import (
     progress,
     settings,
 )
+from search.objectives import STANDARD
 from search.trials.trial_record import TrialRecord
+from tests.search.measured import OBJECTIVES
 from tests.search.support import record, status
 
 
@@ -29,7 +31,7 @@ def rejected(number):
 
 
 def running(number):
-    return record(number, state="running", train_flops=None, relative_flops=None)
+    return record(number, state="running", cost=None)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_clock(seconds, text):
 
 
 class TestSettings:
-    def test_are_said_in_the_papers_letters_where_it_has_one(self):
+    def test_have_the_papers_letters_where_it_has_one(self):
         params = {
             "warmup_epochs": 3,
             "interval": 5,
@@ -71,17 +73,22 @@ class TestSettings:
 
 class TestOutcome:
     def test_of_a_finished_trial_is_its_objectives(self):
-        text = outcome(record(3, 0.8765, 0.05, reference="dense", seconds=12.34))
+        trial = record(3, 0.8765, 0.05, reference="dense", seconds=12.34)
+        text = outcome(trial, STANDARD)
         assert text == "#3 dense: accuracy 87.65% at 0.0500 of dense FLOPs, 12.3 s"
+
+    def test_of_a_measured_cost_is_not_relative(self):
+        trial = record(3, 0.8765, cost=20.0, unit=1.0, seconds=12.34)
+        assert outcome(trial, OBJECTIVES) == "#3: accuracy 87.65% at time 20.0s, 12.3 s"
 
     @pytest.mark.parametrize("state", ["pruned", "failed"])
     def test_of_another_is_why(self, state):
-        text = outcome(record(4, state=state, epochs=2, reason="out of memory"))
+        text = outcome(record(4, state=state, epochs=2, reason="out of memory"), STANDARD)
         assert text == f"#4: {state} after 2 epochs: out of memory"
 
     def test_of_one_that_still_runs_gives_no_reason(self):
-        """`show` prints it of a search that goes on, or whose driver died."""
-        text = outcome(running(5))
+        """`show` prints it for a search that runs, or whose driver died."""
+        text = outcome(running(5), STANDARD)
         assert text.startswith("#5: running")
         assert "None" not in text
 
@@ -115,7 +122,7 @@ class TestLines:
         lines.update(status(first, second, rejected(2)))
         told = capsys.readouterr().out.splitlines()
         assert [line.partition("  #")[2].partition(":")[0] for line in told] == ["0", "1"]
-        assert told[0] == f"{progress(status(first, running(1)))}  {outcome(first)}"
+        assert told[0] == f"{progress(status(first, running(1)))}  {outcome(first, STANDARD)}"
         assert told[1].endswith("#1: failed after 4 epochs: broken")
 
     def test_do_not_tell_what_ended_before_the_session(self, capsys):
@@ -134,7 +141,7 @@ class TestLines:
 
 
 def plain(text):
-    """What a terminal shows, without its codes."""
+    """Return the text on a terminal, without escape codes."""
     return Text.from_ansi(text).plain
 
 
@@ -182,9 +189,22 @@ class TestFrontTable:
     def test_keeps_the_order_it_is_given(self):
         screen = io.StringIO()
         members = [record(4, 0.7, 0.01), record(2, 0.8, 0.1), record(0, 0.9, 1.0)]
-        Console(file=screen, width=80).print(front_table(members))
+        Console(file=screen, width=80).print(front_table(members, STANDARD))
         rows = [line for line in screen.getvalue().splitlines() if line.startswith("│")]
         assert [row.split("│")[1].strip() for row in rows] == ["#4", "#2", "#0"]
+
+    @pytest.mark.parametrize(
+        ("objectives", "head", "cell"),
+        [(STANDARD, "FLOPs/dense", "0.2500"), (OBJECTIVES, "time", "12.5s")],
+    )
+    def test_has_a_column_for_the_cost_of_the_study(self, objectives, head, cell):
+        screen = io.StringIO()
+        unit = 50.0 if objectives is STANDARD else 1.0
+        member = record(4, 0.7, cost=12.5, unit=unit)
+        Console(file=screen, width=80).print(front_table([member], objectives))
+        (heads,) = [line for line in screen.getvalue().splitlines() if line.startswith("┃")]
+        assert head in [each.strip() for each in heads.split("┃")]
+        assert cell in screen.getvalue()
 
 
 class Terminal(io.StringIO):

@@ -1,17 +1,28 @@
-"""The price of a search, from the prices of its trainings; its time, from a calibration."""
+"""Price of a search, from the prices of its trainings; its time, from a calibration."""
 
 from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
 from search.driver import pricing
-from search.driver.pricing import SAMPLES, Pace, after_halving, bill, foresee_search, price_search
+from search.driver.dry_run import lines_of
+from search.driver.pricing import (
+    SAMPLES,
+    Pace,
+    after_halving,
+    foresee_search,
+    measure_of,
+    price_search,
+)
+from search.objectives import TRAIN_FLOPS
 from search.samplers.parameters import sample
-from search.study.study_file import HalvingConfig, parse_study
+from search.study.study_file import parse_study
+from search.study.tables import HalvingConfig
 from swast.calibration import Speed
 from swast.data import load_data
 from swast.errors import ConfigError
@@ -19,6 +30,14 @@ from swast.forecast import Forecast, dense_flops, predict
 from tests.search.support import BARE, TINY, study
 
 HALVED = TINY.replace("[space]", "[halving]\ngrace = 1\nreduction = 2\n\n[space]", 1)
+SAMPLES_SEEN = replace(
+    TRAIN_FLOPS,
+    noun="training samples",
+    absolute_unit="samples",
+    price=lambda forecast: forecast.passes.training,
+)
+"""Cost that counts samples instead of FLOPs."""
+bill = measure_of(TRAIN_FLOPS)
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +47,13 @@ def data():
 
 @pytest.fixture(scope="module")
 def drawn():
-    return sample(study(), SAMPLES, seed=3)
+    configure = study().configure
+    return [configure(values) for values in sample(study().space, SAMPLES, seed=3)]
 
 
 @pytest.fixture(scope="module")
 def drawn_prices(data, drawn):
-    """Prices of the drawn configurations, each as the trainer predicts it."""
+    """Prices of the drawn configurations, as the trainer predicts them."""
     return [predict(config, data).total for config in drawn]
 
 
@@ -58,13 +78,13 @@ def test_training_dense_on_all_data_costs_the_dense_price(data, outlook, found):
     fixed = study().fixed
     samples = data.num_train * fixed.epochs
     weights = 64 * 256 + 256 * 128 + 128 * 10
-    assert outlook.dense == found.references["dense"] == 3 * 2 * weights * samples
-    assert outlook.dense == dense_flops(fixed, data)
+    assert outlook.unit == found.references["dense"] == 3 * 2 * weights * samples
+    assert outlook.unit == dense_flops(fixed, data)
 
 
 @pytest.mark.parametrize("budget", [1, 3, 50])
 def test_a_search_costs_its_references_and_the_mean_for_all_others(outlook, drawn_prices, budget):
-    """Of a budget below the number of references, only the first ones run."""
+    """With a budget below the number of references, only the first ones run."""
     found = price_search(outlook, budget, bill)
     first = list(found.references.values())[:budget]
     others = max(budget - 2, 0) * math.fsum(drawn_prices) / SAMPLES
@@ -83,7 +103,7 @@ seed = [0, 1]
 
 
 def test_of_trials_that_begin_alike_all_but_the_longest_warm_up_is_shared(data):
-    """Every trial of a search is drawn here, so that the sum can be made by hand."""
+    """Every trial of a search is drawn here, so the sum can be computed by hand."""
     outlook = foresee_search(parse_study("shared", SHARED), data, seed=0)
     epoch = dense_flops(parse_study("shared", SHARED).fixed, data) / 4
     first = [course.config for course in outlook.drawn[:10]]
@@ -117,7 +137,7 @@ def test_the_same_seed_gives_the_same_price(data, found):
 
 class TestHalving:
     def test_what_follows_a_rung_is_paid_by_those_that_go_on(self):
-        """Rungs at the epochs 1, 3 and 9 of 10; a third goes on at each."""
+        """Rungs at the epochs 1, 3 and 9 of 10; a third continues at each."""
         costs = [1.0, 3.0, 6.0, 10.0, 15.0, 21.0, 28.0, 36.0, 45.0, 55.0]
         halving = HalvingConfig(grace=1, reduction=3)
         by_hand = 1 + (6 - 1) / 3 + (45 - 6) / 9 + (55 - 45) / 27
@@ -189,6 +209,37 @@ class TestTime:
 
     def test_a_quote_holds_both(self, outlook, found):
         said = pricing.quote(outlook, self.PACE, 10, concurrent=2)
-        assert said.flops == found
+        assert said.cost == found
         assert said.seconds == price_search(outlook, 10, self.PACE.seconds)
-        assert (said.dense, said.concurrent) == (outlook.dense, 2)
+        assert (said.unit, said.concurrent) == (outlook.unit, 2)
+
+
+class TestAnotherCost:
+    def quote(self, data, **more):
+        cost = replace(SAMPLES_SEEN, **more)
+        axes = replace(study().objectives, cost=cost)
+        priced = replace(study(HALVED), objectives=axes)
+        outlook = foresee_search(priced, data, seed=3)
+        quote = pricing.quote(outlook, TestTime.PACE, 10, concurrent=2)
+        return quote, list(lines_of(priced, 10, quote))
+
+    def test_is_priced_and_named_in_every_line(self, data):
+        quote, lines = self.quote(data)
+        assert quote.unit == quote.cost.references["dense"] == data.num_train * 4
+        assert quote.cost.least < quote.cost.halved < quote.cost.expected
+        assert lines[0] == f"tiny: 10 trials, about {quote.cost.expected:.3g} training samples"
+        assert f"dense {quote.unit:.3g}" in lines[1]
+        (halving,) = [line for line in lines if line.startswith("halving: ")]
+        assert f"about {quote.cost.halved:.3g} samples and " in halving
+        assert not any("FLOPs" in line for line in lines)
+
+    def test_that_is_only_measured_leaves_the_time(self, data):
+        quote, lines = self.quote(data, price=None)
+        assert quote.cost is None
+        assert lines[0] == (
+            "tiny: 10 trials; their training samples are known only after training"
+        )
+        assert any(line.startswith("time of one trial: least ") for line in lines)
+        (dense,) = [line for line in lines if line.startswith("reference dense: ")]
+        assert dense.endswith(" s")
+        assert "," not in dense

@@ -1,4 +1,4 @@
-"""What lets trials run in the workers that Ray starts with itself."""
+"""Conditions under which trials run in the workers that Ray starts with itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders for Ray's files: there while their process lives, and swept after it was killed."""
+"""Folders for Ray's files: kept while their process lives, removed after it was killed."""
 
 from __future__ import annotations
 

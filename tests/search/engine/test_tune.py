@@ -1,39 +1,42 @@
-"""What Tune does, passed on to the work; the rest is tested with real workers (tests/e2e)."""
+"""The adapter from Tune to the work; tests/e2e tests it with real workers."""
 
 from __future__ import annotations
 
 import pytest
+from ray.exceptions import OutOfMemoryError, RayActorError
 
-from search.engine.jobs import Job, Report
-from search.engine.tune import WorkCallback, WorkSearcher
+from search.engine.jobs import Failure, FailureKind, Job, Report
+from search.engine.tune import WorkCallback, WorkSearcher, failure
 from swast import TrainConfig
-from tests.search.support import epoch
+from tests.search.support import epoch, result
 
 
 class Endless:
-    """Jobs without an end, and how often the work was let do what can wait."""
+    """Endless jobs, and a count of the calls of `rest`."""
 
     over = False
 
     def __init__(self, folder):
         self.folder, self.proposed, self.rests = folder, 0, 0
+        self.reports, self.ended = [], []
 
     def propose(self):
         self.proposed += 1
         return Job(self.proposed, TrainConfig(), self.folder)
 
     def on_report(self, number, report):
+        self.reports.append((number, report))
         return True
 
     def on_end(self, number, outcome):
-        pass
+        self.ended.append((number, outcome))
 
     def rest(self):
         self.rests += 1
 
 
 class Steps:
-    """Tune's steps, of which the callback hears the end."""
+    """Steps of Tune, at the end of which the callback is called."""
 
     def __init__(self, folder):
         self.work = Endless(folder)
@@ -41,7 +44,7 @@ class Steps:
         self.callback = WorkCallback(self.searcher)
 
     def rests(self):
-        """How often the work rests at the end of a step."""
+        """Return the number of rests at the end of a step."""
         before = self.work.rests
         self.callback.on_step_end(iteration=1, trials=[])
         return self.work.rests - before
@@ -70,3 +73,46 @@ class TestResting:
         steps.searcher.suggest("a")
         steps.searcher.on_trial_complete("a")
         assert [steps.rests() for _ in range(3)] == [0, 1, 1]
+
+
+class TestTheEnd:
+    @pytest.mark.parametrize(
+        ("error", "kind", "words"),
+        [
+            (None, FailureKind.WORKER_LOST, "its worker process died"),
+            (RayActorError(), FailureKind.WORKER_LOST, "its worker process died"),
+            (OutOfMemoryError("full"), FailureKind.OUT_OF_MEMORY, "out of memory: Ray ended"),
+            (RuntimeError("a\nb"), FailureKind.WORKER_LOST, "its worker process failed: b"),
+        ],
+    )
+    def test_of_a_worker_process_has_its_kind(self, error, kind, words):
+        found = failure(error)
+        assert found.kind is kind
+        assert found.reason.startswith(words)
+        assert not found.kind.is_lasting
+
+    def test_by_an_error_is_passed_on_with_its_reason(self, steps):
+        steps.searcher.suggest("a")
+        steps.searcher.on_error("a", OutOfMemoryError("full"))
+        steps.searcher.on_trial_complete("a", error=True)
+        ((number, outcome),) = steps.work.ended
+        assert (number, outcome.kind) == (1, FailureKind.OUT_OF_MEMORY)
+
+    def test_by_a_failure_of_the_worker_is_passed_on_as_it_is(self, steps):
+        broken = Failure(FailureKind.DIVERGED, "DivergedError: nan")
+        steps.searcher.suggest("a")
+        steps.searcher.on_trial_complete("a", {"report": broken})
+        assert steps.work.ended == [(1, broken)]
+
+    def test_by_the_last_epoch_passes_on_report_and_result(self, steps):
+        done = result(0.9)
+        last = Report([epoch(4, 0.9)], {}, 0, done)
+        steps.searcher.suggest("a")
+        steps.searcher.on_trial_complete("a", {"report": last})
+        assert steps.work.reports == [(1, last)]
+        assert steps.work.ended == [(1, done)]
+
+    def test_by_a_stop_has_no_outcome(self, steps):
+        steps.searcher.suggest("a")
+        steps.searcher.on_trial_complete("a", {"report": Report([epoch(2, 0.9)], {})})
+        assert steps.work.ended == [(1, None)]

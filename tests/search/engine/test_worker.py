@@ -1,4 +1,4 @@
-"""One worker: jobs trained to the same end whatever came before them, and failures told."""
+"""One worker: jobs end in the same way whatever came before them, and failures are reported."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ import pytest
 import torch
 
 import swast
-from search.engine.jobs import Failure, Job
-from search.engine.worker import Worker, is_out_of_memory, work_here
+from search.engine.jobs import Failure, FailureKind, Job
+from search.engine.worker import Worker, is_out_of_memory, kind_of, work_here
 from swast import checkpoint
-from swast.config import TrainConfig
 from swast.data import load_data
-
-TINY = TrainConfig().with_values(
-    {"model": "mlp-small", "epochs": 5, "warmup_epochs": 1, "interval": 2, "device": "cpu"}
-)
-OTHER = TINY.with_values({"seed": 7, "prune.method": "none", "epochs": 2})
+from tests.search.engine.support import OTHER, TINY, lasting, reports
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +25,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def alone(data):
-    """The training by itself."""
+    """The same training without a worker."""
     return swast.train(TINY, data=data, test=True)
 
 
@@ -40,48 +35,27 @@ def folder(tmp_path):
     return tmp_path / "checkpoints" / "0"
 
 
-def reports(worker, job, most=99):
-    """What a worker says of a job, until it ends or has said so much."""
-    worker.start(job)
-    told = []
-    while len(told) < most:
-        told.append(worker.step())
-        if isinstance(told[-1], Failure) or told[-1].result is not None:
-            break
-    return told
-
-
-def lasting(values):
-    """What of a result does not hang on the clock."""
-    plain = dict(values)
-    for name in ("seconds", "history", "rounds"):
-        plain.pop(name, None)
-    return plain | {
-        "history": [{**epoch, "seconds": None} for epoch in values["history"]],
-    }
-
-
 def test_a_job_is_told_an_epoch_a_step_and_ends_as_the_same_training_alone(data, alone, folder):
     told = reports(Worker(data), Job(0, TINY, folder, test=True))
     assert [len(each.epochs) for each in told] == [1] * 5
     assert [each.result is None for each in told] == [True] * 4 + [False]
-    assert lasting(told[-1].result) == lasting(alone.to_dict())
-    assert told[-1].flops == alone.flops
+    assert lasting(told[-1].result) == lasting(alone)
+    assert told[-1].bill == alone.flops
 
 
 def test_the_test_set_is_read_only_where_it_is_asked_for(data, folder):
     (*_, last) = reports(Worker(data), Job(0, TINY, folder))
-    assert last.result["test_accuracy"] is None
+    assert last.result.test_accuracy is None
 
 
 def test_nothing_of_a_job_is_left_for_the_next(data, alone, folder, tmp_path):
-    """After one that ended, one that was left half-way, and one that failed."""
+    """Before it came a job that ended, one that was left half-way, and one that failed."""
     worker = Worker(data)
     reports(worker, Job(1, OTHER, tmp_path / "a"))
     reports(worker, Job(2, OTHER, tmp_path / "b"), most=1)
     reports(worker, Job(3, TINY.with_values({"optim.lr": 1e6}), tmp_path / "c"))
     (*_, last) = reports(worker, Job(0, TINY, folder, test=True))
-    assert lasting(last.result) == lasting(alone.to_dict())
+    assert lasting(last.result) == lasting(alone)
 
 
 @pytest.mark.parametrize("made", [1, 3, 4])
@@ -89,17 +63,17 @@ def test_a_job_goes_on_from_its_checkpoint_and_tells_all_its_epochs(data, alone,
     job = Job(0, TINY, folder, test=True)
     reports(Worker(data), job, most=made)
     told = reports(Worker(data), job)
-    assert [epoch["epoch"] for epoch in told[0].epochs] == list(range(1, len(told[0].epochs) + 1))
+    assert [epoch.epoch for epoch in told[0].epochs] == list(range(1, len(told[0].epochs) + 1))
     assert len(told) <= 5
     assert sum(len(each.epochs) for each in told) == 5
-    assert lasting(told[-1].result) == lasting(alone.to_dict())
+    assert lasting(told[-1].result) == lasting(alone)
 
 
 def test_a_job_at_its_end_is_only_read(data, alone, folder):
     reports(Worker(data), Job(0, TINY, folder))
     (told,) = reports(Worker(data), Job(0, TINY, folder, test=True))
     assert len(told.epochs) == 5
-    assert told.result["test_accuracy"] == alone.test_accuracy
+    assert told.result.test_accuracy == alone.test_accuracy
 
 
 def test_a_job_that_is_left_goes_on_where_it_was_unless_its_checkpoint_is_gone(data, folder):
@@ -108,7 +82,7 @@ def test_a_job_that_is_left_goes_on_where_it_was_unless_its_checkpoint_is_gone(d
     reports(worker, job, most=1)
     worker._due = float("inf")
     reports_so_far = [worker.step() for _ in range(2)]
-    assert [report.epochs[0]["epoch"] for report in reports_so_far] == [2, 3]
+    assert [report.epochs[0].epoch for report in reports_so_far] == [2, 3]
     worker.leave()
     assert [len(each.epochs) for each in reports(Worker(data), job)] == [4, 1]
     reports(worker, Job(0, TINY.with_values({"seed": 5}), folder), most=2)
@@ -118,15 +92,15 @@ def test_a_job_that_is_left_goes_on_where_it_was_unless_its_checkpoint_is_gone(d
 
 
 def test_jobs_share_their_warm_ups_and_end_as_alone(data, alone, folder, tmp_path):
-    """One process after another, and a job that is all warm-up."""
+    """The jobs run in two workers in turn; the last is all warm-up."""
     shared = tmp_path / "warmups"
     shared.mkdir()
     longer = TINY.with_values({"warmup_epochs": 2, "preserve.weight": 0.0})
     reports(Worker(data, warmups=shared), Job(1, longer, tmp_path / "a"))
     told = reports(Worker(data, warmups=shared), Job(0, TINY, folder, test=True))
     assert [len(each.epochs) for each in told] == [2, 1, 1, 1]
-    assert lasting(told[-1].result) == lasting(alone.to_dict())
-    assert told[-1].flops == alone.flops
+    assert lasting(told[-1].result) == lasting(alone)
+    assert told[-1].bill == alone.flops
     assert {each.shared for each in told} == {alone.flops["warmup"]}
     dense = TINY.with_values({"warmup_epochs": 5})
     for paid, count in (alone.flops["warmup"] * 2, 3), (dense.epochs * alone.flops["warmup"], 1):
@@ -147,11 +121,11 @@ def test_a_checkpoint_that_cannot_be_used_is_as_none(data, alone, folder, damage
         file.write_bytes(file.read_bytes()[:-100])
     told = reports(Worker(data), Job(0, TINY, folder, test=True))
     assert len(told) == 5
-    assert lasting(told[-1].result) == lasting(alone.to_dict())
+    assert lasting(told[-1].result) == lasting(alone)
 
 
 def test_checkpoints_take_little_of_the_time(data, folder, monkeypatch):
-    """They cost a second here, on a clock that only they move."""
+    """Here each takes a second, on a clock that only they move."""
     clock = [0.0]
     monkeypatch.setattr("search.engine.worker.time.monotonic", lambda: clock[0])
 
@@ -174,17 +148,17 @@ def test_a_full_disk_does_not_stop_a_training(data, alone, folder, monkeypatch, 
 
     monkeypatch.setattr("search.engine.worker.checkpoint.save", full)
     (*_, last) = reports(Worker(data), Job(0, TINY, folder, test=True))
-    assert lasting(last.result) == lasting(alone.to_dict())
+    assert lasting(last.result) == lasting(alone)
 
 
 def test_nothing_is_written_where_the_search_has_no_folder(data, tmp_path):
-    """On a machine of the cluster that does not share the home."""
+    """So it is on a machine of the cluster that does not share the home."""
     reports(Worker(data), Job(0, OTHER, tmp_path / "home" / "checkpoints" / "0"))
     assert list(tmp_path.iterdir()) == []
 
 
 class Few:
-    """Some jobs, each to be ended after some epochs."""
+    """A few jobs, each stopped after some epochs."""
 
     def __init__(self, jobs, epochs):
         self.jobs, self.epochs, self.told, self.ended = list(jobs), epochs, [], {}
@@ -194,7 +168,7 @@ class Few:
         return self.jobs.pop(0) if self.jobs else None
 
     def on_report(self, number, report):
-        self.told.append((number, report.epochs[-1]["epoch"]))
+        self.told.append((number, report.epochs[-1].epoch))
         return self.told[-1][1] < self.epochs
 
     def on_end(self, number, outcome):
@@ -209,8 +183,8 @@ def test_jobs_done_here_end_as_in_a_process_of_their_own(data, alone, folder, tm
     whole = Few([Job(0, TINY, folder, test=True), Job(1, broken, tmp_path / "b")], epochs=99)
     work_here(whole, Worker(data))
     assert whole.told == [(0, number) for number in range(1, 6)]
-    assert lasting(whole.ended[0]) == lasting(alone.to_dict())
-    assert whole.ended[1].lasting
+    assert lasting(whole.ended[0]) == lasting(alone)
+    assert whole.ended[1].kind is FailureKind.DIVERGED
     assert whole.rests == 2
     cut = Few([Job(2, TINY, tmp_path / "c")], epochs=2)
     work_here(cut, Worker(data))
@@ -220,27 +194,41 @@ def test_jobs_done_here_end_as_in_a_process_of_their_own(data, alone, folder, tm
 class TestFailures:
     def test_of_the_trainer_would_come_again(self, data, folder):
         (*_, last) = reports(Worker(data), Job(0, TINY.with_values({"optim.lr": 1e6}), folder))
-        assert last.lasting
+        assert last.kind is FailureKind.DIVERGED
+        assert last.kind.is_lasting
         assert last.reason.startswith("DivergedError: ")
 
     def test_of_the_network_are_told_in_a_line(self, data, folder):
         job = Job(0, TINY.with_values({"model": "tests.search.faulty:raising"}), folder)
         assert reports(Worker(data), job) == [
-            Failure("ZeroDivisionError: the network divides by zero")
+            Failure(FailureKind.RAISED, "ZeroDivisionError: the network divides by zero")
         ]
+
+    def test_of_a_configuration_that_the_trainer_refuses_are_lasting(self, data, folder):
+        job = Job(0, TINY.with_values({"coreset.fraction": 1e-6}), folder)
+        (last,) = reports(Worker(data), job)
+        assert last.kind is FailureKind.REFUSED
+        assert last.kind.is_lasting
+
+    def test_of_other_kinds_may_pass(self):
+        passing = (FailureKind.OUT_OF_MEMORY, FailureKind.RAISED, FailureKind.WORKER_LOST)
+        assert not any(kind.is_lasting for kind in passing)
 
     def test_without_words_have_their_name(self, data, folder, monkeypatch):
         def fail(*_):
             raise KeyError
 
         monkeypatch.setattr("search.engine.worker.Run", fail)
-        assert reports(Worker(data), Job(0, TINY, folder)) == [Failure("KeyError")]
+        assert reports(Worker(data), Job(0, TINY, folder)) == [
+            Failure(FailureKind.RAISED, "KeyError")
+        ]
 
     @pytest.mark.parametrize(
         "error", [MemoryError(), torch.cuda.OutOfMemoryError("CUDA out of memory.")]
     )
     def test_of_memory_are_called_so(self, error):
         assert is_out_of_memory(error)
+        assert kind_of(error) is FailureKind.OUT_OF_MEMORY
         assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
 
 
@@ -249,19 +237,19 @@ import dataclasses
 from pathlib import Path
 from search.engine.jobs import Job
 from search.engine.worker import Worker
-from tests.search.engine.test_worker import TINY, reports
+from tests.search.engine.support import TINY, reports
 from swast.data import load_data
 
 worker = Worker(load_data("digits"), memory=1.5)
 for name in ("eating", "sound"):
     config = TINY.with_values({"model": f"tests.search.faulty:{name}"})
     last = reports(worker, Job(0, config, Path("none") / name / "0"))[-1]
-    print(getattr(last, "reason", None) or last.result["val_accuracy"])
+    print(getattr(last, "reason", None) or last.result.val_accuracy)
 """
 
 
 def test_a_limit_of_memory_fails_the_trial_that_exceeds_it_and_not_the_next(tmp_path):
-    """In a process of its own, which the limit binds for good."""
+    """It runs in a process of its own, since the limit cannot be lifted again."""
     done = subprocess.run(
         [sys.executable, "-c", EAT], capture_output=True, text=True, check=True, timeout=100
     )

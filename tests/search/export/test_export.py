@@ -1,4 +1,4 @@
-"""Configurations out of a search: the right ones, whole, and with where they came from."""
+"""Export of configurations: the right trials, complete files, and their provenance."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from argparse import Namespace
 
 import pytest
 
-from search import cli
+from search.commands import options
 from search.errors import RequestError
-from search.export.export import FORMATS, PICKS, export, pick
+from search.export.export import FORMATS, PICKS, Bounds, export, pick
+from search.objectives import choose
 from search.trials.trial_record import Reading, knee_of
-from swast.config import TrainConfig, parse_toml, read_config
+from swast.config import parse_toml, read_config
 from swast.config.files import PARSERS
 from tests.search.support import finish, new_search, record, tree
 
@@ -27,7 +28,7 @@ CLOUD = [
     record(6, 0.50, 0.02),
     record(7, 0.99, 0.001, state="pruned", epochs=2),
     record(8, 0.99, 0.001, state="failed"),
-    record(9, state="running", accuracy=0.99, train_flops=None, relative_flops=None),
+    record(9, state="running", accuracy=0.99, cost=None),
 ]
 
 
@@ -62,64 +63,89 @@ class TestPick:
             (found,) = pick(cloud, which).values()
             return found
 
-        top = max(trial.accuracy for trial in cloud)
-        least = min(trial.train_flops for trial in cloud if trial.accuracy == top)
-        assert (only("best").accuracy, only("best").train_flops) == (top, least)
-        low = min(trial.train_flops for trial in cloud)
-        most = max(trial.accuracy for trial in cloud if trial.train_flops == low)
-        assert (only("cheapest").accuracy, only("cheapest").train_flops) == (most, low)
+        top = max(trial.score for trial in cloud)
+        least = min(trial.cost for trial in cloud if trial.score == top)
+        assert (only("best").score, only("best").cost) == (top, least)
+        low = min(trial.cost for trial in cloud)
+        most = max(trial.score for trial in cloud if trial.cost == low)
+        assert (only("cheapest").score, only("cheapest").cost) == (most, low)
         assert only("knee") == knee_of(cloud)
         undominated = {
             trial.number
             for trial in cloud
             if not any(
-                other.accuracy >= trial.accuracy
-                and other.train_flops <= trial.train_flops
-                and (other.accuracy, other.train_flops) != (trial.accuracy, trial.train_flops)
+                other.score >= trial.score
+                and other.cost <= trial.cost
+                and (other.score, other.cost) != (trial.score, trial.cost)
                 for other in cloud
             )
         }
         assert {trial.number for trial in pick(cloud, "front").values()} == undominated
 
     @pytest.mark.parametrize(
-        ("which", "limits", "number"),
+        ("which", "bounds", "number"),
         [
-            ("best", {"max_flops": 0.4999e10}, 3),
-            ("best", {"max_flops": 0.5e10}, 1),
-            ("cheapest", {"min_accuracy": 0.6}, 5),
-            ("cheapest", {"min_accuracy": 0.61}, 3),
-            ("cheapest", {"min_accuracy": 0.93}, 1),
-            ("knee", {"max_flops": 0.03e10}, 5),
-            ("best", {"max_flops": 0.045e10, "min_accuracy": 0.91}, 3),
+            ("best", Bounds(most_cost=0.4999e10), 3),
+            ("best", Bounds(most_cost=0.5e10), 1),
+            ("cheapest", Bounds(least_score=0.6), 5),
+            ("cheapest", Bounds(least_score=0.61), 3),
+            ("cheapest", Bounds(least_score=0.93), 1),
+            ("knee", Bounds(most_cost=0.03e10), 5),
+            ("best", Bounds(most_cost=0.045e10, least_score=0.91), 3),
         ],
     )
-    def test_keeps_to_limits_ends_included(self, which, limits, number):
-        assert pick(CLOUD, which, **limits)[which].number == number
+    def test_keeps_to_limits_ends_included(self, which, bounds, number):
+        assert pick(CLOUD, which, bounds=bounds)[which].number == number
 
     @pytest.mark.parametrize(
-        "limits",
-        [{"max_flops": 1.0}, {"min_accuracy": 0.96}, {"max_flops": 0.4e10, "min_accuracy": 0.95}],
+        "bounds",
+        [
+            Bounds(most_cost=1.0),
+            Bounds(least_score=0.96),
+            Bounds(most_cost=0.4e10, least_score=0.95),
+        ],
     )
     @pytest.mark.parametrize("which", PICKS)
-    def test_of_nothing_within_the_limits_is_refused(self, which, limits):
+    def test_of_nothing_within_the_limits_is_refused(self, which, bounds):
         with pytest.raises(RequestError, match="no finished trial within those limits"):
-            pick(CLOUD, which, **limits)
+            pick(CLOUD, which, bounds=bounds)
 
     @pytest.mark.parametrize(
         ("points", "number"), [(0.5, 1), (2.9, 1), (3.0, 3), (34.9, 3), (35.0, 5), (99.0, 5)]
     )
     def test_is_the_cheapest_that_is_so_many_points_below_the_best_at_most(self, points, number):
-        (found,) = pick(CLOUD, "cheapest", within=points).values()
+        (found,) = pick(CLOUD, "cheapest", bounds=Bounds(within=points)).values()
         assert found.number == number
 
     def test_the_best_is_that_of_what_the_other_limits_leave(self):
-        (found,) = pick(CLOUD, "cheapest", max_flops=0.1 * 10**10, within=0.5).values()
+        bounds = Bounds(most_cost=0.1 * 10**10, within=0.5)
+        (found,) = pick(CLOUD, "cheapest", bounds=bounds).values()
         assert found.number == 3
 
     @pytest.mark.parametrize("trials", [[], CLOUD[7:]])
     def test_of_a_search_without_finished_trials_is_refused(self, trials):
         with pytest.raises(RequestError, match="no finished trial to export"):
             pick(trials, "best")
+
+    @pytest.mark.parametrize(
+        ("which", "expected"),
+        [("cheapest", {3}), ("best", {1}), ("knee", {1}), ("front", {1, 3})],
+    )
+    def test_leaves_out_what_is_not_better_than_the_reference(self, which, expected):
+        """Trials 5 and 6 are not better than 0.6; of the two ends left, the best is the knee."""
+        found = pick(CLOUD, which, choose("train-flops", worst_score=0.6))
+        assert {trial.number for trial in found.values()} == expected
+
+    def test_of_an_explicit_least_score_overrides_the_reference(self):
+        objectives = choose("train-flops", worst_score=0.6)
+        (found,) = pick(CLOUD, "cheapest", objectives, Bounds(least_score=0.0)).values()
+        assert found.number == 5
+
+    @pytest.mark.parametrize("which", PICKS)
+    def test_of_nothing_better_than_the_reference_says_how_to_export_all_the_same(self, which):
+        said = r"better than the study's reference of 99\.00%; --min-accuracy 0 exports"
+        with pytest.raises(RequestError, match=said):
+            pick(CLOUD, which, choose("train-flops", worst_score=0.99))
 
     @pytest.mark.parametrize("which", ["knee", "best", "cheapest"])
     def test_of_one_trial_is_that_trial(self, which):
@@ -144,10 +170,10 @@ class TestFiles:
         assert sorted(tree(tmp_path / "out" / "deep")) == sorted(path.name for path in written)
         for path in written:
             number = int(path.stem.removeprefix("trial-"))
-            (kept,) = [each for each in trials.records() if each.number == number]
-            assert read_config(path) == TrainConfig.from_dict(kept.config)
+            (trial,) = [each for each in trials.records() if each.number == number]
+            assert read_config(path) == trial.config
 
-    @pytest.mark.parametrize("form", cli.FORMATS)
+    @pytest.mark.parametrize("form", options.FORMATS)
     def test_are_the_same_in_every_format(self, trials, tmp_path, form):
         (path,) = export(trials, request(tmp_path / "out", format=form))
         (toml,) = export(trials, request(tmp_path / "out"))
@@ -155,7 +181,8 @@ class TestFiles:
         assert read_config(path) == read_config(toml)
         parse = PARSERS.get(path.suffix, parse_toml)
         assert parse(path.read_text()) == parse_toml(toml.read_text())
-        assert list(FORMATS) == list(cli.FORMATS)
+        assert list(FORMATS) == list(options.FORMATS)
+        assert options.PICKS == PICKS
 
     def test_say_where_they_came_from_and_what_was_found_there(self, trials, tmp_path):
         (path,) = export(trials, request(tmp_path / "out", "cheapest"))

@@ -1,4 +1,4 @@
-"""`export --model`: weights, ONNX, and a registered model that other processes load."""
+"""`export --model`: weights, ONNX, and a registered model that loads in another process."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def search(tmp_path_factory):
-    """A home with a search of one training, which has a run in MLflow."""
+    """A home with a search of one training and its run in MLflow."""
     folder = tmp_path_factory.mktemp("networks")
     home, uri = folder / "home", f"sqlite:///{folder / 'home' / 'mlflow.db'}"
     home.mkdir()
@@ -76,7 +76,7 @@ def search(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported(search):
-    """The folder with its network, and the lines that were printed."""
+    """The folder of the exported files, and the lines that the command printed."""
     words = ("export", "trip", "--home", str(search.home), "--out", str(search.folder / "out"))
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
@@ -162,7 +162,7 @@ def read_provenance(path):
 
 
 class TestARefusal:
-    """It comes before anything is trained or written."""
+    """Refusals, before anything is trained or written."""
 
     @pytest.fixture
     def refused(self, search, tmp_path, monkeypatch, capsys):
@@ -185,7 +185,7 @@ class TestARefusal:
         assert "the MLflow store http://127.0.0.1:9 cannot be used: " in line
 
     def test_where_there_is_no_store(self, refused, search):
-        """As in the home of a search that was tracked on a server; none is made."""
+        """So it is in the home of a search that was tracked on a server; no file is created."""
         line = refused("--tracking-uri", f"sqlite:///{search.folder / 'none.db'}")
         assert "none.db cannot be used: there is no such file" in line
         assert not (search.folder / "none.db").exists()

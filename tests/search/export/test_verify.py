@@ -1,4 +1,4 @@
-"""Exported files trained again: what was recorded comes back, and what was edited is refused."""
+"""Verification of exported files: trainings repeat the record, and edited files are refused."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import json
 import math
 import shutil
 import statistics
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import tomli_w
 
 from search import cli
+from search.commands.options import FORMATS
 from search.export import verify
-from search.export.provenance import CONFIG, RECORD, digest, read_exported
+from search.export.provenance import CONFIG, RECORD, Exported, digest, read_exported
 from search.export.retrain import Retraining
 from swast.config import TrainConfig, parse_toml
 from swast.config.files import read_tables
@@ -24,25 +26,25 @@ from tests.search.support import TINY, tree
 
 @pytest.fixture(scope="module")
 def search(tmp_path_factory):
-    """A home with a search of four trainings; its files are exported into `files`."""
+    """A home with a search of four trainings, and files exported from it in `files`."""
     folder = tmp_path_factory.mktemp("recorded")
     trials = recorded(folder / "home", TINY, 4)
     words = ("export", "trip", "--home", str(folder / "home"), "--out", str(folder / "files"))
-    for form in cli.FORMATS:
+    for form in FORMATS:
         assert cli.main([*words, "--pick", "cheapest", "--format", form]) == 0
     return SimpleNamespace(trials=trials, home=folder / "home", files=folder / "files")
 
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path, monkeypatch):
-    """No home is found but the one that is named."""
+    """Hide the home of the environment and of the current folder."""
     monkeypatch.delenv("SWAST_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
 def copy(search, tmp_path):
-    """A file of its own, and what is in it."""
+    """A copy of an exported file, its tables, and a function that writes these."""
     shutil.copy(search.files / "cheapest.toml", tmp_path / "mine.toml")
     tables = read_tables(tmp_path / "mine.toml")
 
@@ -61,7 +63,7 @@ def copy(search, tmp_path):
 
 @pytest.fixture
 def untrained(monkeypatch):
-    """Nothing may be trained."""
+    """Fail the test if anything is trained."""
 
     def refuse(*_, **__):
         raise AssertionError("a training was begun")
@@ -70,7 +72,7 @@ def untrained(monkeypatch):
 
 
 def refused(capsys, *words, code=2):
-    """The one line that a command says when it is refused."""
+    """Run a command that must be refused; return its one line of error."""
     assert cli.main([str(word) for word in words]) == code
     (line,) = capsys.readouterr().err.splitlines()
     return line.removeprefix("swast-search: ")
@@ -113,7 +115,7 @@ class TestARepetition:
 
     @pytest.mark.parametrize("name", ["val_accuracy", "train_flops"])
     def test_that_finds_something_else_does_not_hold(self, copy, capsys, name):
-        """The digests are renewed, so that the training alone can tell."""
+        """The digests are recomputed, so only the training reveals the edit."""
         copy.tables["provenance"][name] *= 2 if name == "train_flops" else 0.99
         path = copy.write(renewed=True)
         assert cli.main(["verify", str(path)]) == 1
@@ -200,7 +202,7 @@ class TestARefusal:
 
 class TestDigests:
     def test_are_the_same_in_every_format(self, search):
-        read = [read_exported(search.files / f"cheapest.{form}") for form in cli.FORMATS]
+        read = [read_exported(search.files / f"cheapest.{form}") for form in FORMATS]
         assert len({each.provenance[CONFIG] for each in read}) == 1
         assert len({each.provenance[RECORD] for each in read}) == 1
 
@@ -220,7 +222,7 @@ class TestDigests:
 
 
 class TestTheRule:
-    """On other hardware or versions a training ends as one with another seed would."""
+    """On other hardware or versions a training ends like one with another seed."""
 
     HERE = dict.fromkeys(verify.DECIDING, "same") | {"device": "cpu"}
 
@@ -229,23 +231,23 @@ class TestTheRule:
         provenance |= {"trained_on": self.HERE | (there or {})}
         provenance |= {"confirmed": {"val_accuracies": list(confirmed)}} if confirmed else {}
         chosen = TrainConfig().with_values(config or {"prune.distribution": "erk"})
-        exported = SimpleNamespace(config=chosen, provenance=provenance, accuracy=accuracy)
+        exported = Exported(Path("mine.toml"), chosen, provenance)
         again = SimpleNamespace(environment=self.HERE, val_accuracy=accuracy)
         return verify.choose_rule(exported, again, others or {}, 100)
 
     def test_asks_for_all_where_all_is_the_same(self):
-        assert (self.rule().accuracy, self.rule().flops) == (0, 0)
+        assert (self.rule().score, self.rule().cost) == (0, 0)
 
     @pytest.mark.parametrize("name", verify.DECIDING)
     def test_names_what_is_not_the_same(self, name):
         rule = self.rule(there={name: "other"})
         assert f"trained with {name} other, here it is {self.HERE[name]}" in rule.reason
-        assert rule.accuracy > 0
+        assert rule.score > 0
 
     def test_bears_what_so_few_images_leave_to_chance(self):
         """Three standard deviations of the difference of two shares counted over 100 images."""
         rule = self.rule(there={"torch": "1.0"})
-        assert rule.accuracy == pytest.approx(3 * math.sqrt(2 * 0.9 * 0.1 / 100))
+        assert rule.score == pytest.approx(3 * math.sqrt(2 * 0.9 * 0.1 / 100))
         assert "12.73 points (100 validation images)" in rule.reason
 
     @pytest.mark.parametrize(
@@ -253,21 +255,21 @@ class TestTheRule:
     )
     def test_bears_the_spread_over_seeds_where_that_is_known(self, seeds):
         rule = self.rule(there={"torch": "1.0"}, **seeds)
-        assert rule.accuracy == pytest.approx(3 * math.sqrt(2) * 0.04)
+        assert rule.score == pytest.approx(3 * math.sqrt(2) * 0.04)
         assert "the spread over 3 seeds" in rule.reason
 
     def test_bears_at_least_an_image_where_seeds_agree(self):
         rule = self.rule(there={"torch": "1.0"}, confirmed=(0.9, 0.9, 0.9))
-        assert rule.accuracy == pytest.approx(3 * math.sqrt(2) * 0.01)
+        assert rule.score == pytest.approx(3 * math.sqrt(2) * 0.01)
 
     def test_asks_for_the_same_flops_unless_weights_decide_them(self):
         elsewhere = {"there": {"torch": "1.0"}}
-        assert self.rule(**elsewhere).flops == 0
+        assert self.rule(**elsewhere).cost == 0
         globally = {"prune.distribution": "global", "prune.method": "magnitude"}
-        assert self.rule(config=globally, **elsewhere).flops == verify.FLOPS_SHARE
-        assert self.rule(config=globally).flops == 0
+        assert self.rule(config=globally, **elsewhere).cost == verify.COST_SHARE
+        assert self.rule(config=globally).cost == 0
 
     def test_says_so_of_gpus_and_of_unknown_machines(self, monkeypatch):
         monkeypatch.setattr(TestTheRule, "HERE", self.HERE | {"device": "H100"})
         assert "GPUs do not repeat" in self.rule().reason
-        assert verify.difference({}, self.HERE) == "it is not recorded where it was trained"
+        assert verify.difference({}, self.HERE) == ("the machine that trained it is not recorded")

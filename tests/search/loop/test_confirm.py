@@ -1,19 +1,19 @@
-"""The honest end: who is read on the test set, how often, and what is kept of it."""
+"""Tests of confirmation: readings of the front on the test set, and further seeds."""
 
 from __future__ import annotations
 
 import pytest
 
-from search.engine.jobs import Failure, Report
+from search.engine.jobs import Failure, FailureKind, Report
 from search.loop.confirm import Confirmation
 from search.trials import checkpoints
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import Reading
-from tests.search.support import BARE, Listener, database, finish, new_search
+from tests.search.support import BARE, UNIT, Listener, database, finish, new_search, result
 
 
 class Scene:
-    """The end of a search of three trials, of which #0 and #2 are on the front."""
+    """Confirmation of a search of three trials, of which #0 and #2 are on the front."""
 
     def __init__(self, folder, trials=None, retries=0, **info):
         self.folder, self.retries, self.trials = folder, retries, trials
@@ -26,17 +26,16 @@ class Scene:
         )
 
     def again(self):
-        """Another driver at the same point."""
+        """Return another driver's confirmation of the same search."""
         trials = SearchTrials.load(database(self.folder), "trip")
         return Scene(self.folder, trials, self.retries)
 
     def end(self, job, accuracy=0.8):
-        """A training's end."""
-        result = {"val_accuracy": accuracy, "test_accuracy": accuracy - 0.1, "train_flops": 7}
-        self.work.on_end(job.number, result)
+        """End a training."""
+        self.work.on_end(job.number, result(accuracy, 7 / UNIT, test=accuracy - 0.1))
 
     def jobs(self):
-        """All jobs that there are now."""
+        """Return all jobs that there are now."""
         return list(iter(self.work.propose, None))
 
 
@@ -52,10 +51,10 @@ def test_only_the_front_is_read_and_each_member_from_its_own_checkpoint(tmp_path
     ]
     assert all(job.test for job in jobs)
     records = {record.number: record for record in scene.trials.records()}
-    assert [job.config.to_dict() for job in jobs] == [records[0].config, records[2].config]
+    assert [job.config for job in jobs] == [records[0].config, records[2].config]
 
 
-def test_a_reading_is_kept_told_and_not_made_again(tmp_path):
+def test_a_reading_is_stored_tracked_shown_and_not_repeated(tmp_path):
     scene = Scene(tmp_path)
     first, _ = scene.jobs()
     assert scene.work.on_report(first.number, Report([], {}))
@@ -63,7 +62,7 @@ def test_a_reading_is_kept_told_and_not_made_again(tmp_path):
     scene.end(first, 0.6)
     record = scene.trials.records()[0]
     assert record.readings == {0: Reading(0.6, 0.5, 7)}
-    assert record.test_accuracy == 0.5
+    assert record.test_score == 0.5
     assert scene.tracker.told("reading") == [(0, {"test_accuracy": 0.5}, 4)]
     assert scene.display.told("said") == ["#0: test accuracy 50.00%, validation accuracy 60.00%"]
     assert seeds(scene.again().jobs()) == [("2", 0)]
@@ -82,15 +81,15 @@ def test_further_seeds_follow_the_members_own(tmp_path):
         scene.end(job, 0.5 + job.config.seed / 10)
     assert scene.work.over
     (member,) = [each for each in scene.trials.records() if each.number == 2]
-    assert {seed: each.val_accuracy for seed, each in member.readings.items()} == {
+    assert {seed: each.score for seed, each in member.readings.items()} == {
         0: 0.5,
         1: 0.6,
         2: 0.7,
     }
     kept = sorted(path.name for path in (tmp_path / "files" / "checkpoints").iterdir())
     assert kept == ["0", "2"]
-    told = {"confirmed_test_accuracy": pytest.approx(0.6), "confirmed_val_accuracy": 0.7}
-    assert scene.tracker.told("reading")[-1] == (2, told, 2)
+    values = {"confirmed_test_accuracy": pytest.approx(0.6), "confirmed_val_accuracy": 0.7}
+    assert scene.tracker.told("reading")[-1] == (2, values, 2)
     assert scene.again().work.over
 
 
@@ -105,14 +104,14 @@ def test_nothing_has_to_be_trained_where_the_members_networks_are_kept(tmp_path)
     assert not Scene(tmp_path, again).work.is_short
 
 
-def test_what_fails_is_tried_again_and_then_said(tmp_path):
+def test_a_failed_training_is_retried_and_then_reported(tmp_path):
     scene = Scene(tmp_path, retries=1)
     first, second = scene.jobs()
-    scene.work.on_end(first.number, Failure("its worker process died"))
+    scene.work.on_end(first.number, Failure(FailureKind.WORKER_LOST, "its worker process died"))
     (again,) = scene.jobs()
     assert (again.config, again.folder) == (first.config, first.folder)
-    scene.work.on_end(again.number, Failure("its worker process died"))
-    scene.work.on_end(second.number, Failure("DivergedError: nan", lasting=True))
+    scene.work.on_end(again.number, Failure(FailureKind.WORKER_LOST, "its worker process died"))
+    scene.work.on_end(second.number, Failure(FailureKind.DIVERGED, "DivergedError: nan"))
     assert scene.work.over
     assert scene.display.told("said") == [
         "#0 could not be confirmed: its worker process died",
@@ -121,7 +120,7 @@ def test_what_fails_is_tried_again_and_then_said(tmp_path):
     assert len(scene.again().jobs()) == 2
 
 
-def test_a_pause_starts_nothing_more_and_is_gone_on_with(tmp_path):
+def test_a_pause_starts_nothing_more_and_can_be_resumed(tmp_path):
     scene = Scene(tmp_path)
     job = scene.work.propose()
     scene.work.pause()

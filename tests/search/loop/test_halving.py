@@ -1,4 +1,4 @@
-"""Successive halving of two objectives: its promises, looked for by hypothesis and brute force."""
+"""Tests of successive halving for two objectives, by properties and by brute force."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def arrivals(cloud):
 
 
 def last_of(cloud, reduction):
-    """What is decided of the last of some points to reach a rung."""
+    """Return the decision on the last of some points to reach a rung."""
     halving = Halving(1, reduction)
     *before, last = arrivals(cloud)
     for each in before:
@@ -36,21 +36,25 @@ def last_of(cloud, reduction):
 
 
 def each_as_last(cloud, reduction):
-    """Of each point, as the last to reach the rung: whether it goes on, how many dominate it."""
+    """Judge each point as the last to reach the rung.
+
+    Returns:
+        Whether it continues and the number of points that dominate it, for each.
+    """
     halving = Halving(1, reduction)
     for each in arrivals(cloud):
         halving.restore(1, each)
     return [
         (
             halving.arrive(1, each).continues,
-            sum(dominates(*other, each.accuracy, each.flops) for other in cloud),
+            sum(dominates(*other, each.score, each.cost) for other in cloud),
         )
         for each in arrivals(cloud)
     ]
 
 
 def brute_place(cloud):
-    """The place of the first point, every definition spelt out again."""
+    """Return the place of the first point; every definition is repeated here."""
     left, ranks = list(range(len(cloud))), {}
     for rank in itertools.count():
         if not left:
@@ -67,8 +71,8 @@ def brute_place(cloud):
         at = peers.index(point)
         if at in (0, len(peers) - 1):
             return math.inf
-        (low, cheap), (up, dear) = peers[at - 1], peers[at + 1]
-        return ((up - low) / high + math.log(dear / cheap) / wide) / cloud.count(point)
+        (low, cheap), (up, costly) = peers[at - 1], peers[at + 1]
+        return ((up - low) / high + math.log(costly / cheap) / wide) / cloud.count(point)
 
     same = [i for i in ranks if ranks[i] == ranks[0]]
     ahead = sum(ranks[i] < ranks[0] for i in ranks)
@@ -77,28 +81,28 @@ def brute_place(cloud):
 
 class TestARung:
     @given(points, reductions)
-    def test_lets_on_who_dominates_all_others(self, cloud, reduction):
+    def test_continues_a_point_that_dominates_all_others(self, cloud, reduction):
         best = (max(up for up, _ in cloud) + 0.1, min(down for _, down in cloud))
         assert last_of([*cloud, best], reduction).continues
 
     @given(points, reductions)
-    def test_stops_who_is_dominated_by_the_share_that_does_not_go_on(self, cloud, reduction):
-        """Of a rung of at least η trials; it is more than is needed, see the next test."""
+    def test_stops_a_point_that_the_share_to_be_stopped_dominates(self, cloud, reduction):
+        """This holds at rungs of η trials or more; the next test needs fewer dominating points."""
         for going, dominators in each_as_last(cloud, reduction):
             if len(cloud) >= reduction and dominators * reduction >= len(cloud) * (reduction - 1):
                 assert not going
 
     @given(points, reductions)
-    def test_stops_who_is_dominated_by_as_many_as_go_on(self, cloud, reduction):
+    def test_stops_a_point_that_as_many_as_continue_dominate(self, cloud, reduction):
         for going, dominators in each_as_last(cloud, reduction):
             if dominators >= math.ceil(len(cloud) / reduction):
                 assert not going
 
     @given(points, reductions)
-    def test_lets_on_who_is_not_dominated_while_the_front_fits(self, cloud, reduction):
-        told = each_as_last(cloud, reduction)
-        if sum(dominators == 0 for _, dominators in told) <= math.ceil(len(cloud) / reduction):
-            assert all(going for going, dominators in told if dominators == 0)
+    def test_continues_points_of_the_front_while_it_fits(self, cloud, reduction):
+        judged = each_as_last(cloud, reduction)
+        if sum(dominators == 0 for _, dominators in judged) <= math.ceil(len(cloud) / reduction):
+            assert all(going for going, dominators in judged if dominators == 0)
 
     def test_does_not_stop_the_cheapest_for_being_the_least_accurate(self):
         cloud = [(0.9, 1e9), (0.8, 1e9), (0.7, 1e9), (0.6, 1e9), (0.1, 1e3)]
@@ -116,20 +120,22 @@ class TestARung:
         assert last_of([*others, cloud[-1]], reduction) == last_of(cloud, reduction)
 
     @given(points, reductions, st.data())
-    def test_says_the_same_of_equals_whoever_came_last(self, cloud, reduction, data):
-        """All of them there, each is asked again; equal points are given equal answers."""
+    def test_decides_the_same_for_equals_in_any_order(self, cloud, reduction, data):
+        """With all points at the rung, each arrives again; equal points get equal decisions."""
         everyone = arrivals([*cloud, data.draw(st.sampled_from(cloud))])
         halving = Halving(1, reduction)
         for each in everyone:
             halving.restore(1, each)
-        told = {each: halving.arrive(1, each) for each in everyone}
+        decisions = {each: halving.arrive(1, each) for each in everyone}
         twin = everyone[-1]
         for each in everyone:
-            if (each.accuracy, each.flops) == (twin.accuracy, twin.flops):
-                assert told[each] == told[twin]
+            if (each.score, each.cost) == (twin.score, twin.cost):
+                assert decisions[each] == decisions[twin]
 
     @given(points, st.integers(1, 5))
-    def test_lets_on_the_first_and_never_more_than_its_share_of_distinct_fronts(self, cloud, eta):
+    def test_continues_the_first_and_never_more_than_its_share_of_distinct_fronts(
+        self, cloud, eta
+    ):
         first = Halving(1, eta).arrive(1, Arrival(0, *cloud[0]))
         assert (first.continues, first.place, first.kept, first.size) == (True, 1, 1, 1)
         chain = [(1 - number / 100, 10.0**number) for number in range(len(cloud))]
@@ -142,12 +148,12 @@ class TestARung:
 
 class TestAPlace:
     @given(st.lists(levels, min_size=1, max_size=12))
-    def test_is_what_brute_force_says(self, cloud):
+    def test_is_that_of_brute_force(self, cloud):
         assert place(arrivals(cloud)) == brute_place(cloud)
 
     @given(st.lists(levels, min_size=1, max_size=20), st.integers(1, 5), st.floats(0.1, 5))
     def test_by_rank_is_unchanged_by_increasing_transforms(self, cloud, power, stretch):
-        """Where ranks alone decide: each rank that is compared has two points at most."""
+        """Ranks alone decide here: each rank that is compared has two points at most."""
         bent = [(math.exp(3 * up) - 5, down**power * stretch) for up, down in cloud]
         distinct = {
             point
@@ -163,7 +169,7 @@ class TestAPlace:
         assert found == [1, 5, 4, 3, 1]
 
     def test_measures_flops_in_logarithms(self):
-        """Of the two in the middle, the one alone in its decades stands out."""
+        """In the middle, the point that is alone in its decades has the largest distance."""
         line = [(0.0, 1e1), (0.25, 1e5), (0.5, 9e8), (0.75, 9.5e8), (1.0, 1e9)]
         spread = crowding(np.array([[up for up, _ in line], [math.log(down) for _, down in line]]))
         assert spread[1] > spread[2] > spread[3]
@@ -176,7 +182,7 @@ class TestAPlace:
 
 
 class TestRungs:
-    def test_lie_at_powers_of_the_reduction_below_the_full_length(self):
+    def test_are_at_powers_of_the_reduction_below_the_full_length(self):
         assert rung_epochs(3, 3, 30) == (3, 9, 27)
         assert rung_epochs(3, 3, 27) == (3, 9)
         assert rung_epochs(6, 2, 30) == (6, 12, 24)
@@ -219,9 +225,9 @@ class TestRungs:
         assert [keep(size, 3) for size in range(1, 8)] == [1, 1, 1, 2, 2, 2, 3]
         assert [keep(size, 1) for size in range(1, 4)] == [1, 2, 3]
 
-    def test_say_what_they_decided(self):
-        told = last_of([(0.9, 1.0), (0.8, 2.0), (0.7, 3.0), (0.6, 4.0)], 2)
-        assert str(told) == "place 4 at the rung of epoch 1: the best 2 of 4 go on"
+    def test_describe_their_decision(self):
+        decision = last_of([(0.9, 1.0), (0.8, 2.0), (0.7, 3.0), (0.6, 4.0)], 2)
+        assert str(decision) == "place 4 at the rung of epoch 1: the best 2 of 4 continue"
 
     @pytest.mark.parametrize("wrong", [(math.nan, 1.0), (0.5, 0.0), (0.5, math.inf)])
     def test_take_numbers_alone(self, wrong):

@@ -1,4 +1,4 @@
-"""What a search found, as scripts and Python see it."""
+"""Tests of the result of a search, as scripts and Python read it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 import search
 from search.loop.result import SearchResult, confirm
 from search.trials.trial_record import Reading, hypervolume_of
-from tests.search.support import record, renumbered, search_info
+from swast.config import TrainConfig
+from tests.search.support import UNIT, record, renumbered, search_info
 
 
 def ended(number, *values, at=0, **more):
@@ -23,33 +24,54 @@ def found(*trials):
 
 def test_the_summary_has_what_scripts_rely_on():
     trials = (ended(0, 0.9, 0.5), ended(1, 0.8, 0.6), ended(2, 0.7, 0.05))
-    told = found(*trials).to_dict()
-    assert json.loads(json.dumps(told)) == told | {"trials": told["trials"]}
-    assert {name: told[name] for name in ("name", "study", "budget", "sampler", "seed")} == {
+    summary = found(*trials).to_dict()
+    assert json.loads(json.dumps(summary)) == summary | {"trials": summary["trials"]}
+    assert list(summary) == [
+        "name",
+        "study",
+        "budget",
+        "sampler",
+        "seed",
+        "end",
+        "trials",
+        "stopped",
+        "front",
+        "confirmed",
+        "hypervolume",
+        "reference_point",
+        "cost_unit",
+        "flops_spent",
+        "history",
+        "seconds",
+    ]
+    assert list(summary["history"][0]) == ["trial", "flops_spent", "hypervolume"]
+    assert {name: summary[name] for name in ("name", "study", "budget", "sampler", "seed")} == {
         "name": "trip",
         "study": "tiny",
         "budget": 3,
         "sampler": "tpe",
         "seed": 5,
     }
-    assert told["front"] == [2, 0]
-    assert told["hypervolume"] == hypervolume_of(trials)
-    assert told["reference_point"] == {"accuracy": 0.0, "relative_flops": 1.0}
-    assert (told["flops_spent"], told["stopped"], told["end"]) == (11_500_000_000, 0, "finished")
-    assert [trial["number"] for trial in told["trials"]] == [0, 1, 2]
+    assert summary["front"] == [2, 0]
+    assert summary["hypervolume"] == hypervolume_of(trials)
+    assert summary["reference_point"] == {"accuracy": 0.0, "relative_flops": 1.0}
+    assert summary["flops_spent"] == 11_500_000_000
+    assert (summary["stopped"], summary["end"]) == (0, "finished")
+    assert summary["cost_unit"]["train_flops"] == UNIT
+    assert [trial["number"] for trial in summary["trials"]] == [0, 1, 2]
 
 
 def test_its_history_grows_as_trials_ended_and_counts_what_all_of_them_cost():
-    """Number 2 ended first; number 1 failed; number 3 still runs."""
+    """Number 2 ended first, number 1 failed, and number 3 is running."""
     trials = (
         ended(0, 0.9, 0.5, at=7),
-        ended(1, state="failed", at=6, flops={"warmup": 10}),
+        ended(1, state="failed", at=6, bill={"warmup": 10}),
         ended(2, 0.7, 0.05, at=5),
         record(3, state="running"),
     )
     history = found(*trials).history
     assert [each.trial for each in history] == [2, 1, 0]
-    assert [each.flops_spent for each in history] == [500_000_000, 500_000_010, 5_500_000_010]
+    assert [each.spent for each in history] == [500_000_000, 500_000_010, 5_500_000_010]
     values = [each.hypervolume for each in history]
     assert values[0] == values[1] == hypervolume_of(trials[2:3])
     assert values[2] == hypervolume_of(trials)
@@ -76,25 +98,36 @@ class TestConfirmed:
             seed: Reading(accuracy, accuracy - 0.1, flops)
             for seed, accuracy in enumerate(accuracies)
         }
-        return record(number, accuracies[0], readings=readings, config={"seed": 0})
+        return record(number, accuracies[0], readings=readings, config=TrainConfig(seed=0))
 
     def test_are_mean_and_standard_deviation_over_all_seeds(self):
         (made,) = confirm([self.member(4, 7, 0.9, 0.8, 0.85)])
-        assert (made.number, made.seeds, made.flops_mean) == (4, (0, 1, 2), 7)
+        assert (made.number, made.seeds, made.cost_mean) == (4, (0, 1, 2), 7)
         assert made.val_mean == pytest.approx(0.85)
         assert made.test_mean == pytest.approx(0.75)
         assert made.val_std == made.test_std == pytest.approx(statistics.stdev([0.9, 0.8, 0.85]))
         assert made.on_front
 
     def test_a_lucky_seed_is_no_member_of_the_front_that_is_left(self):
-        """The dearer was better by its own seed only."""
+        """The more expensive member is better with its own seed only."""
         cheap, lucky = self.member(0, 10, 0.8, 0.8), self.member(1, 20, 0.9, 0.6)
         assert [each.on_front for each in confirm([cheap, lucky])] == [True, False]
 
-    def test_leaves_out_who_has_one_seed_only(self):
+    def test_leave_out_members_with_one_seed(self):
         assert confirm([self.member(0, 10, 0.8)]) == ()
         assert confirm([]) == ()
-        assert found(renumbered(self.member(0, 10, 0.8, 0.7))).confirmed[0].number == 0
+        result = found(renumbered(self.member(0, 10, 0.8, 0.7)))
+        assert result.confirmed[0].number == 0
+        assert list(result.to_dict()["confirmed"][0]) == [
+            "number",
+            "seeds",
+            "val_mean",
+            "val_std",
+            "test_mean",
+            "test_std",
+            "flops_mean",
+            "on_front",
+        ]
 
 
 def test_the_package_offers_it_by_name():

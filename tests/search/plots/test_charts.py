@@ -1,4 +1,4 @@
-"""What each plot says: numbers that were recorded, on the axes that they were searched on."""
+"""Charts of a search: recorded numbers, on the axes on which they were searched."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ from search.plots.scales import colouring, scales
 from search.plots.slices import slices_chart
 from search.plots.still import write_png
 from search.plots.theme import NIGHT, SHADES
-from search.trials.trial_record import finished, front_of, hypervolume_of, stopped
+from search.trials.trial_record import finished, front_of, hypervolume_of, spent, stopped
+from tests.search.plots.support import marks
 from tests.search.plotted import epochs_of, recorded
-from tests.search.support import epoch, record
+from tests.search.support import UNIT, epoch, record
 
 INFO, TRIALS = recorded(60)
 DONE, EARLY = finished(TRIALS), stopped(TRIALS)
@@ -37,23 +38,19 @@ EDGES = {
     "one": [record(0)],
     "diverged": [record(0, math.nan), record(1, None)],
     "equal": [dataclasses.replace(DONE[0], number=number) for number in range(12)],
-    "without flops": [dataclasses.replace(each, flops={}) for each in TRIALS[:4]],
+    "without flops": [dataclasses.replace(each, bill={}) for each in TRIALS[:4]],
 }
 
 
-def marks(chart, kind):
-    return [mark for panel in chart.panels for mark in panel.marks if isinstance(mark, kind)]
-
-
 def strokes(line):
-    """How many lines there are between the gaps of one."""
+    """Return the number of lines between the gaps of one."""
     return sum(not math.isfinite(y) for y in line.y)
 
 
 class TestHypervolume:
     CHART = hypervolume_chart(INFO, TRIALS)
 
-    def test_ends_at_what_the_search_is_worth_and_has_cost(self):
+    def test_ends_at_the_hypervolume_and_the_flops_of_the_search(self):
         (line,) = marks(self.CHART, Line)
         assert line.y[-1] == hypervolume_of(TRIALS, INFO.study.objectives)
         assert "GFLOPs" in self.CHART.panels[0].x.title
@@ -69,7 +66,7 @@ class TestHypervolume:
 
 class TestImportance:
     def test_names_the_setting_that_decides(self):
-        """Accuracy was recorded to hang on the coreset's size alone."""
+        """The recorded accuracy depends on the coreset's size alone."""
         chart = importance_chart(INFO, TRIALS)
         by_accuracy, by_flops = marks(chart, Bars)
         names = list(chart.panels[0].y.ticks.values())
@@ -113,7 +110,7 @@ class TestScales:
     SCALES: ClassVar = {each.path: each for each in scales(INFO.study, TRIALS)}
 
     def test_are_those_of_the_settings_searched_in_their_order(self):
-        assert list(self.SCALES) == [each.path for each in INFO.study.space]
+        assert list(self.SCALES) == [each.path for each in INFO.study.space.domains]
 
     def test_hold_every_trial(self):
         for scale in self.SCALES.values():
@@ -163,13 +160,13 @@ class TestParallel:
         assert list(groups)[-1] == "Knee", "the front is drawn over the rest"
         axes = list(chart.panels[0].x.ticks.values())
         assert axes[-2:] == ["FLOPs\n(relative)", "accuracy\n(%)"]
-        assert len(axes) == len(INFO.study.space) + 2
+        assert len(axes) == len(INFO.study.space.domains) + 2
 
     def test_passes_below_the_axis_of_a_setting_that_a_trial_lacks(self):
         lacking = dataclasses.replace(DONE[3], params={"interval": 2})
         chart = parallel_chart(INFO, [*DONE[:3], lacking])
         heights = [y for mark in marks(chart, Line) for y in mark.y]
-        assert heights.count(MISSING) == len(INFO.study.space) - 1
+        assert heights.count(MISSING) == len(INFO.study.space.domains) - 1
         (ticks,) = marks(chart, Points)
         assert "not set" in [text for text, _ in ticks.labels]
 
@@ -177,7 +174,7 @@ class TestParallel:
 class TestSlices:
     def test_show_every_finished_trial_in_every_panel(self):
         panels = [panel for panel in slices_chart(INFO, TRIALS).panels if panel.marks]
-        assert len(panels) == 2 * len(INFO.study.space)
+        assert len(panels) == 2 * len(INFO.study.space.domains)
         numbers = [each.number for each in DONE]
         for panel in panels:
             assert sorted(n for mark in panel.marks for n in mark.trials) == numbers
@@ -204,7 +201,7 @@ class TestCurves:
         ended = {mark.name: mark for mark in marks(self.CHART, Points)}
         assert list(ended["Stopped"].trials) == [each.number for each in EARLY]
         assert set(ended["Stopped"].x) == {1}
-        assert "the best 1 of 3 go on" in ended["Stopped"].hover[0]
+        assert "the best 1 of 3 continue" in ended["Stopped"].hover[0]
         assert sorted(ended["Went on"].trials) == [each.number for each in DONE]
         assert f"{len(EARLY)} stopped early · rung at epoch 1" in self.CHART.note
 
@@ -218,8 +215,7 @@ class TestCurves:
         assert chart.note.endswith("one epoch in 3")
 
     def test_leave_out_what_is_no_number(self):
-        epochs = [{"epoch": 1, "val_accuracy": math.nan}, {"epoch": 2, "val_accuracy": None}]
-        epochs.append({"epoch": 3, "val_accuracy": 0.0})
+        epochs = [epoch(1, math.nan), epoch(2, math.inf), epoch(3, 0.0)]
         chart = curves_chart(INFO, TRIALS[:1], {0: epochs})
         (line,) = [mark for mark in marks(chart, Line) if mark.dash == "solid"]
         assert line.x[:-1] == [3]
@@ -247,16 +243,23 @@ class TestBill:
 
 class TestStoppedTrials:
     def test_are_where_their_whole_schedule_would_have_been(self):
-        """Their relative FLOPs are not recorded, since they never cost them."""
+        """They have a predicted cost and no cost: they never paid for the whole schedule."""
         (points,) = [m for m in marks(pareto_chart(INFO, TRIALS), Points) if m.symbol == "x"]
         assert dict(zip(points.trials, points.x, strict=True)) == {
-            each.number: pytest.approx(each.predicted_cost / 1e10) for each in EARLY
+            each.number: pytest.approx(each.predicted_cost / UNIT) for each in EARLY
         }
 
-    def test_of_another_network_are_not_placed(self):
-        other = dataclasses.replace(EARLY[0], config=EARLY[0].config | {"model": "other"})
+    def test_without_a_unit_are_not_placed(self):
+        """A search of version 0.1 in which no trial finished has none."""
+        other = dataclasses.replace(EARLY[0], unit=None)
         shown = marks(pareto_chart(INFO, [*DONE, other]), Points)
         assert not [mark for mark in shown if mark.symbol == "x"]
+
+    def test_of_another_network_have_the_unit_of_the_study(self):
+        config = EARLY[0].config.with_values({"model": "cnn-small"})
+        other = dataclasses.replace(EARLY[0], config=config)
+        (points,) = [m for m in marks(pareto_chart(INFO, [other]), Points) if m.symbol == "x"]
+        assert points.x == [other.predicted_cost / UNIT]
 
 
 def test_all_equal_wall_times_are_told_as_one():

@@ -1,4 +1,4 @@
-"""The plot's page and the report in a real browser: what a reader sees, sorts and copies."""
+"""Page of the Pareto plot and report in a real browser: contents, sorting and copying."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NASTY = [
 
 
 class Epochs:
-    """Stands in for the epoch_log of recorded trials."""
+    """Stand-in for the epoch log of recorded trials."""
 
     def __init__(self, trials):
         self._epochs = epochs_of(trials)
@@ -43,14 +43,14 @@ class Epochs:
 
 
 def in_colour(element):
-    """The colour that a marker is filled with."""
+    """Return the fill colour of a marker."""
     found = re.search(r"fill: rgb\((\d+), (\d+), (\d+)\)", element.get_attribute("style"))
     return "#{:02X}{:02X}{:02X}".format(*map(int, found.groups()))
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The Pareto plot's page and the report of one search."""
+    """Return a folder with the Pareto plot's page and the report of one search."""
     folder = tmp_path_factory.mktemp("pages")
     write_single(INFO, pareto_chart(INFO, TRIALS), folder / "pareto.html")
     report_of(INFO, TRIALS, Epochs(TRIALS)).write(folder / "report.html")
@@ -65,7 +65,7 @@ class TestParetoPage:
         return visit.page
 
     def spot(self, page, number):
-        """Where on the page a trial is."""
+        """Return the position of a trial on the page."""
         return page.evaluate(
             """number => {
                 const canvas = document.querySelector(".canvas"), full = canvas._fullLayout;
@@ -136,7 +136,7 @@ class TestParetoPage:
         assert link.startswith(f"{uri}/#/experiments/7/runs/{member.run_id}?")
 
     def test_tells_where_the_run_is_in_a_viewer_that_lets_no_link_through(self, visit, pages):
-        """MLflow shows artifacts in an iframe that may run scripts and nothing else."""
+        """MLflow shows artifacts in an iframe that allows scripts and nothing else."""
         outer = "http://127.0.0.1:5999"
         text = json.dumps((pages / "pareto.html").read_text()).replace("<", "\\u003c")
         viewer = f"""<iframe sandbox="allow-scripts" width="1200" height="700"></iframe><script>
@@ -166,7 +166,7 @@ class TestReport:
         return visit.page
 
     def column(self, page, head):
-        """A column of the table of all trials, as it is shown, and the button that sorts by it."""
+        """Return the texts of a column of all trials, and the button that sorts by it."""
         table = page.locator("table").nth(1)
         heads = table.locator("th").all_text_contents()
         cells = table.locator(f"tbody td:nth-child({heads.index(head) + 1})").all_text_contents()
@@ -203,8 +203,8 @@ class TestReport:
             page.locator("textarea").fill("")
             page.locator("textarea").press("Control+v")
             copied = page.locator("textarea").input_value()
-            assert TrainConfig.from_dict(parse_toml(copied)).to_dict() == TRIALS[number].config
-            # The second time as where a page may not use the clipboard by its newer interface.
+            assert TrainConfig.from_dict(parse_toml(copied)) == TRIALS[number].config
+            # The second time without the newer clipboard interface, as on an insecure page.
             page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
 
     def test_draws_plots_as_they_are_scrolled_to_and_prints_all_by_day(self, browser, pages):
@@ -225,7 +225,7 @@ class TestReport:
 class TestNastyNames:
     @staticmethod
     def nasty(text):
-        """A search of which all that can be named is named badly."""
+        """Return a search in which every possible name is a nasty one."""
         keys = [json.dumps(each.replace("\x00", "")) for each in NASTY]
         source = HALVED.replace('"A few trials of a tenth of a second"', keys[0])
         source = source.replace("[references.small]", f"[references.{keys[1]}]")

@@ -1,6 +1,6 @@
-"""Studies of the paper through the command: refused, trained, gone on with, told to MLflow.
+"""Studies of the paper through the command: refused, trained, resumed, logged to MLflow.
 
-What Ray's workers do is done here by one worker in this process; tests/e2e has Ray's.
+One worker in this process stands in for Ray's; tests/e2e has those.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ray
 from mlflow.tracking import MlflowClient
 
 from search.cli import main
-from search.engine.jobs import Failure
+from search.engine.jobs import Failure, FailureKind
 from search.engine.worker import Worker, work_here
 from search.reproduce import trainer as reproduction
 from search.reproduce.cells import CellWork, Progress
@@ -33,7 +33,7 @@ CELLS = [Cell(quick(seed=seed, epochs=3)) for seed in (0, 1, 2)]
 
 
 class Story:
-    """A conduct of a study in a folder, by one worker."""
+    """A reproduction of a study in a folder, by one worker."""
 
     def __init__(self, folder, uri):
         self.folder, self.uri = folder, uri
@@ -62,7 +62,7 @@ class Story:
         return work
 
     def told(self):
-        """The parent's run and its trainings', as MLflow has them."""
+        """Return the run of the study and the runs of its trainings, from MLflow."""
         client = MlflowClient(self.uri, self.uri)
         place = client.get_experiment_by_name("reproduce figure-x").experiment_id
         runs = client.search_runs([place])
@@ -123,10 +123,17 @@ class TestTraining:
         work = story.work(CELLS[:1])
         for last in (False, True):
             job = work.propose()
-            work.on_end(job.number, Failure("its worker process died"))
+            work.on_end(job.number, Failure(FailureKind.WORKER_LOST, "its worker process died"))
             assert work.over is last
         assert work.failed == {CELLS[0]: "its worker process died"}
         assert story.results.get(CELLS[0]) is None
+
+    def test_one_that_the_trainer_refuses_is_not_tried_again(self, story):
+        work = story.work(CELLS[:1])
+        job = work.propose()
+        work.on_end(job.number, Failure(FailureKind.REFUSED, "ConfigError: too small"))
+        assert work.over
+        assert work.failed == {CELLS[0]: "ConfigError: too small"}
 
 
 class TestGoingOn:
@@ -166,7 +173,7 @@ class TestGoingOn:
         assert [each.epoch for each in found.history] == [1, 2, 3]
 
     def test_what_mlflow_missed_it_is_told(self, tmp_path, uri):
-        """As after a driver that was killed, or in another home."""
+        """So it is after a driver was killed, or in another home."""
         Story(tmp_path, uri).train()
         again = Story(tmp_path / "other", uri)
         outcome = Results(tmp_path / "runs.jsonl").get(CELLS[0])
@@ -191,7 +198,7 @@ class TestGoingOn:
         away[0] = False
         assert story.runs.finish("finished")
         assert [line.partition("mlflow.db ")[2] for line in story.said] == [
-            "does not answer; what it misses is kept and sent later",
+            "does not answer; its data are queued and sent later",
             "answers again",
         ]
         _, children = story.told()
@@ -206,7 +213,7 @@ class TestGoingOn:
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
-    """Run a command that must be refused in one line, nothing written; returns that line."""
+    """Run a command that must be refused without writing anything; return its one line."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SWAST_HOME", raising=False)
 
@@ -238,7 +245,7 @@ class TestRefused:
 
 
 def test_what_is_known_is_drawn_anew_without_ray(tmp_path, monkeypatch, capsys):
-    """Figure 2, whose one training a run before has written down."""
+    """The outcome of figure 2's one training is in its file."""
     new_store(tmp_path)
     study = STUDIES["figure-2"]
     (cell,) = study.cells(study.setting("small"))
@@ -256,7 +263,7 @@ def test_what_is_known_is_drawn_anew_without_ray(tmp_path, monkeypatch, capsys):
 
 
 def test_a_study_without_trainings_needs_no_ray(tmp_path, monkeypatch, capsys):
-    """Figure 1, whole but for its seeds, into a home of its own."""
+    """It is figure 1, whole except for its seeds."""
     new_store(tmp_path)
     out = tmp_path / "out"
     words = ["figure-1", "--seeds", "1", "--home", str(tmp_path), "--out", str(out)]

@@ -1,6 +1,6 @@
-"""A search that a study of the paper asks for: what it costs, finds, keeps, and goes on with.
+"""Searches within a study of the paper: their cost, result, file, and resumption.
 
-What Ray's workers do is done here by one worker in this process; tests/e2e has Ray's.
+One worker in this process stands in for Ray's; tests/e2e has those.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import pytest
 
 from search.driver import launch
 from search.driver.request import Request
-from search.engine.worker import Worker, work_here
 from search.errors import SearchFailedError
-from search.reproduce.searches import KeptSearches, find
+from search.reproduce.searches import KnownSearches, find
 from search.store.home import Home
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import front_of, spent
@@ -21,30 +20,12 @@ from studies.outcomes import Found, Search
 from swast.config import TrainConfig
 from swast.data import load_data
 from swast.forecast import dense_flops
+from tests.search.here import Here
 from tests.search.support import BARE, blank_database
 from tests.search.tracking.stories import new_store
 
 # MLflow's own
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
-
-
-class Here:
-    """Workers that are this process, and interrupt the work when so many jobs have begun."""
-
-    def __init__(self, config, stop=None):
-        self.data, self.warmups, self.stop = load_data(config.data), None, stop
-
-    def run(self, work, seconds=None):
-        if self.stop is not None:
-            propose, left = work.propose, iter(range(self.stop))
-
-            def until():
-                if next(left, None) is None:
-                    work.pause()
-                return propose()
-
-            work.propose = until
-        work_here(work, Worker(self.data, warmups=self.warmups))
 
 
 @pytest.fixture
@@ -57,7 +38,7 @@ def request_(tmp_path, monkeypatch):
 
 @pytest.fixture
 def wanted(tmp_path):
-    """A search that may cost as much as training the dense network twice."""
+    """A search with the budget of training the dense network twice."""
     path = tmp_path / "tiny.toml"
     path.write_text(BARE)
     config = TrainConfig().with_values({"model": "mlp-small", "epochs": 4})
@@ -75,7 +56,7 @@ def test_interrupted_it_goes_on_under_its_name_and_spends_what_it_may(wanted, re
     assert (trials.info.seed, found.sampler) == (3, "tpe")
     assert 0.5 * wanted.flops < found.spent == spent(records) <= wanted.flops
     assert found.trials == len(finished(tmp_path)) > len(begun)
-    assert [each.to_dict() for each in found.front] == [e.config for e in front_of(records)]
+    assert list(found.front) == [each.config for each in front_of(records)]
     assert not any(each.shared for each in records)
 
 
@@ -87,9 +68,9 @@ def finished(folder):
 def test_what_was_found_is_kept_whole_or_not_at_all(tmp_path):
     wanted, path = Search("digits", 10**12, 0), tmp_path / "searches.jsonl"
     found = Found((TrainConfig(seed=3), TrainConfig(epochs=7)), 10**12 - 1, 40, "tpe")
-    KeptSearches(path).add(wanted, found)
+    KnownSearches(path).add(wanted, found)
     with path.open("a") as file:
         file.write('{"search": {"space"')
-    kept = KeptSearches(path)
-    assert kept.get(wanted) == found
-    assert kept.get(replace(wanted, seed=4)) is None
+    again = KnownSearches(path)
+    assert again.get(wanted) == found
+    assert again.get(replace(wanted, seed=4)) is None

@@ -1,4 +1,4 @@
-"""The epochs of trials in files: each once and in order, whatever process dies or disk is full."""
+"""Epochs of trials in files: each once and in order, after kills and on full disks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def epochs(first: int, last: int):
 
 @given(st.lists(st.integers(1, 9), max_size=12))
 def test_epochs_are_kept_once_and_in_order_however_often_they_are_told(tmp_path_factory, tellings):
-    """A worker that starts again tells all that it has made so far."""
+    """A restarted worker reports all epochs that it has trained so far."""
     folder = tmp_path_factory.mktemp("histories")
     made, told = EpochLog(folder), []
     for upto in tellings:

@@ -1,4 +1,4 @@
-"""Where all state lies, and what is refused before anything is written."""
+"""Paths in the home, and refusals before anything is written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
-    """Tests run in a folder of their own, without a home in the environment."""
+    """Run in a folder of the test's own, without a home in the environment."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("SWAST_HOME", raising=False)
@@ -35,7 +35,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 @contextlib.contextmanager
 def unprivileged():
-    """A block without the superuser's rights, whom permissions do not bind."""
+    """Drop the superuser's rights, since permissions do not bind the superuser."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(65534)
@@ -85,13 +85,13 @@ class TestWritable:
                 Home(path).check_writable()
 
     def test_is_nothing_in_a_folder_where_nothing_can_be_made(self):
-        """Not for its owner either, whom its permissions would let."""
+        """Its owner cannot write there either, although the permissions allow it."""
         with pytest.raises(RequestError, match="--home /proc/nowhere cannot be written to"):
             Home(Path("/proc/nowhere")).check_writable()
 
     @pytest.mark.parametrize("mode", [0o555, 0o500, 0o000])
     def test_is_nothing_in_a_folder_of_others(self, tmp_path, mode):
-        """Whether they let one look into it or not."""
+        """It may be readable or not."""
         (tmp_path / "theirs").mkdir(mode=mode)
         home = Home(tmp_path / "theirs" / "home")
         with unprivileged(), pytest.raises(RequestError, match="cannot be written to"):
@@ -118,7 +118,7 @@ class TestStores:
         assert sqlite_file("postgresql://host/db?user=me") is None
 
     def test_are_usable_after_a_writer_was_killed_in_the_middle(self, tmp_path):
-        """Its journal is there still, and the pages that it had changed."""
+        """Its journal and the pages that it had changed are still there."""
         path = tmp_path / "store.db"
         with contextlib.closing(sqlite3.connect(path)) as database:
             database.execute("CREATE TABLE kept (value)")

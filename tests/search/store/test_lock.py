@@ -1,4 +1,4 @@
-"""Who runs a search: held by real processes, in files and in PostgreSQL."""
+"""Locks of searches, held by real processes, in files and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from search.store.lock import held
 from tests.search.support import database
 from tests.services import until
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 CODE = """
 import sys
 from pathlib import Path
@@ -29,7 +29,7 @@ with held(sys.argv[1], "trip", Path(sys.argv[2])):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
-    """A search database without searches, or even tables."""
+    """URL of a search database without searches or tables."""
     if request.param == "sqlite":
         return database(tmp_path)
     return request.getfixturevalue("postgres").new_database()
@@ -37,7 +37,7 @@ def url(request, tmp_path):
 
 @pytest.fixture
 def other(url, tmp_path):
-    """Start another process that holds the search, from a home of its own; ends it at last."""
+    """Start other processes that lock the search from homes of their own; end them at last."""
     started = []
 
     def start(home="elsewhere"):
@@ -55,7 +55,7 @@ def other(url, tmp_path):
 
 
 def is_free(url, folder):
-    """Whether the search can be held here."""
+    """Return whether the search can be locked here."""
     try:
         with held(url, "trip", folder):
             return True
@@ -96,7 +96,7 @@ def test_a_search_is_let_go_when_what_holds_it_fails(url, tmp_path):
 
 
 def test_a_folder_serves_one_search_at_a_time_whatever_the_database(tmp_path):
-    """Two databases may each have a search of that name; its files are in one place."""
+    """Two databases may each have a search of that name; both put its files in one folder."""
     with held("sqlite:///one.db", "trip", tmp_path / "a"):
         assert not is_free("sqlite:///two.db", tmp_path / "a")
         assert is_free("sqlite:///two.db", tmp_path / "b")
@@ -104,7 +104,7 @@ def test_a_folder_serves_one_search_at_a_time_whatever_the_database(tmp_path):
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
-    """Relative paths lead into a folder of the test's own."""
+    """Run in a folder of the test's own, so that relative paths lead there."""
     monkeypatch.chdir(tmp_path)
 
 

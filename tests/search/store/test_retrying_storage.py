@@ -1,4 +1,4 @@
-"""The search database in every kind of trouble: real databases, PostgreSQL's real restarts."""
+"""Failures of the search database: real databases, and real restarts of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from search.errors import RequestError, SearchFailedError
-from search.store.retrying_storage import OPERATIONS, PatientStorage, open_storage
+from search.store.retrying_storage import OPERATIONS, RetryingStorage, open_storage
 from search.trials.repository import SearchTrials
 from tests.search.support import (
     BARE,
@@ -32,7 +32,7 @@ from tests.services import until
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
-    """A database; SQLite's has its tables already, since making them takes time."""
+    """URL of a database; SQLite's has its tables already, since creating them takes time."""
     if request.param == "postgresql":
         return request.getfixturevalue("postgres").new_database()
     (tmp_path / "optuna.db").write_bytes(blank_database())
@@ -40,10 +40,10 @@ def url(request, tmp_path):
 
 
 def patient_trials(url, patience, source=BARE, name="trip"):
-    """A search, and its storage, that waits for some seconds."""
-    storage = open_storage(url, patience)
-    kept = optuna.load_study(study_name=name, storage=storage)
-    return SearchTrials(search_info(source, name=name), kept), storage
+    """Return a search, and its storage with a patience of some seconds."""
+    storage, info = open_storage(url, patience), search_info(source, name=name)
+    loaded = optuna.load_study(study_name=name, storage=storage)
+    return SearchTrials(info, loaded, info.seed), storage
 
 
 class TestEveryOperation:
@@ -68,19 +68,19 @@ class TestEveryOperation:
         assert [each.state for each in records] == (
             ["complete", "pruned", "failed"] + 3 * ["complete"]
         )
-        assert (records[0].accuracy, records[0].run_id, records[0].retries) == (0.7, "one", 2)
+        assert (records[0].score, records[0].run_id, records[0].retries) == (0.7, "one", 2)
         assert records[0].rungs == {1: 0.5}
         assert [each.reference for each in records[:3]] == ["small", "dense", None]
 
-    def test_that_optunas_cache_asks_of_a_storage_is_patient(self):
-        """Else an Optuna to come could go round the patience."""
+    def test_that_optunas_cache_calls_is_retried(self):
+        """Otherwise a future version of Optuna could call a method that is not retried."""
         source = Path(_cached_storage.__file__).read_text()
         asked = set(re.findall(r"self\._backend\.(\w+)\(", source))
         beside = {name for name in asked if "heartbeat" in name or "stale" in name}
         asked -= beside | {"get_trial_id_from_study_id_trial_number"}  # we ask for neither
         assert asked <= OPERATIONS
         for name in OPERATIONS:
-            assert getattr(PatientStorage, name) is not getattr(optuna.storages.RDBStorage, name)
+            assert getattr(RetryingStorage, name) is not getattr(optuna.storages.RDBStorage, name)
 
 
 class TestOpening:
@@ -116,14 +116,14 @@ class TestOpening:
         assert not any(secret in message for secret in (postgres.password, "wr0ng"))
 
     def test_says_how_to_install_a_driver_that_is_missing(self):
-        """The first of these comes with no extra of ours."""
+        """No extra of this package installs pg8000."""
         with pytest.raises(RequestError, match=r"pip install 'swast\[postgres\]'"):
             open_storage("postgresql+pg8000://me:s3cret@127.0.0.1/db")
 
 
 class TestARestart:
     def test_of_the_server_loses_nothing_and_repeats_nothing(self, postgres):
-        """It is restarted three times, wherever the trials are at that moment."""
+        """It is restarted three times, at any moment of a trial."""
         url, settled = postgres.new_database(), []
         SearchTrials.create(url, search_info(BARE, sampler="random"))
         trials = SearchTrials.load(url, "trip")
@@ -145,7 +145,7 @@ class TestARestart:
         kept = {each.number: each for each in records if each.state == "complete"}
         assert sorted(kept) == settled
         for number, each in kept.items():
-            assert (each.accuracy, each.predicted_cost) == (number / 1000, number)
+            assert (each.score, each.predicted_cost) == (number / 1000, number)
         assert all(each.state == "running" for each in records if each.number not in kept)
 
     def test_that_takes_too_long_ends_the_search_which_goes_on_later(self, postgres, capsys):
@@ -156,7 +156,7 @@ class TestARestart:
         trials.ask()
         postgres.stop()
         try:
-            with pytest.raises(SearchFailedError, match="--resume goes on later") as caught:
+            with pytest.raises(SearchFailedError, match="--resume continues later") as caught:
                 trials.note(1, paused=True)
             with pytest.raises(SearchFailedError):
                 trials.settle(record(1))
@@ -178,7 +178,7 @@ class TestARestart:
 
 @contextmanager
 def filled(storage):
-    """An SQLite database that may not grow, as on a disk that is full: its pages are used up."""
+    """Keep an SQLite database from growing, as on a full disk."""
     allowed = []
 
     @sqlalchemy.event.listens_for(storage.engine, "checkout")
@@ -246,7 +246,7 @@ class TestALockedDatabase:
 class TestALostAnswer:
     @pytest.fixture
     def lose(self):
-        """Let the answer to a storage's next commit be lost."""
+        """Return a function that loses the answer to a storage's next commit."""
 
         def arm(storage):
             class Lossy(Session):

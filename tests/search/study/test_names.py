@@ -1,4 +1,4 @@
-"""Names that somebody made up to do harm: refused in a line, or shown as what they are."""
+"""Tests of malicious names: each is refused in one line, or shown literally."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from search import cli
 from search.console import live
 from search.errors import RequestError
+from search.objectives import STANDARD
 from search.study.names import check_name
 from search.study.study_file import parse_study
 from search.tracking.description import markdown
@@ -58,12 +59,12 @@ NASTY = [
     "ends.",
 ]
 FILES = [name for name in NASTY if not set("/\0") & set(name) and len(name) < 200]
-"""Names that a file can have here."""
+"""Names that a file can have on this machine."""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A home with one search, which nothing here changes."""
+    """Return a home with one search, which no test changes."""
     home = tmp_path_factory.mktemp("home")
     finish(new_search(home), (0.9, 0.1))
     return home
@@ -71,7 +72,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def refused(home, capsys):
-    """Runs a command that has to be refused in one harmless line that writes nothing."""
+    """Run a command that must be refused in one harmless line and write nothing."""
 
     def run(*words):
         before = tree(home)
@@ -104,7 +105,7 @@ class TestANastyName:
         line = refused("--study", str(path), "--gpus", "0")
         assert "a study file's name must be letters" in line
 
-    def test_is_not_taken_up_from_a_database_that_others_write_to(self, tmp_path):
+    def test_is_ignored_in_a_database_that_others_write_to(self, tmp_path):
         for name in ("../../outside", "trip"):
             new_search(tmp_path, name=name)
         assert search_names(database(tmp_path)) == ["trip"]
@@ -127,13 +128,15 @@ class TestANameOfAReference:
     @pytest.mark.parametrize("name", ["[bold]x[/]", "[/]", "[red", "é 🙂", "<b>", "a|b"])
     def test_reads_as_it_is_in_tables_and_lines(self, name, capsys):
         console = Console(width=200)
-        console.print(live.front_table([record(0, reference=name)]))
+        console.print(live.front_table([record(0, reference=name)], STANDARD))
         assert f"#0 {name}" in capsys.readouterr().out
 
 
 def test_a_reason_with_control_characters_does_nothing_to_the_terminal():
     failed = record(0, state="failed", reason="\x1b[2Jgone\nsecond line\x07")
-    assert live.outcome(failed) == (r"#0: failed after 4 epochs: \x1b[2Jgone\nsecond line\x07")
+    assert live.outcome(failed, STANDARD) == (
+        r"#0: failed after 4 epochs: \x1b[2Jgone\nsecond line\x07"
+    )
 
 
 def test_markdown_shows_a_text_as_it_is():

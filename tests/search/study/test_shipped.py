@@ -1,6 +1,6 @@
-"""The studies that come with the package: each can be read, priced and drawn from.
+"""Tests of the shipped studies: each can be read, priced and sampled.
 
-Priced on data of the real sizes whose images are one black picture, of which no copy is made.
+The data sets have their real sizes, but every image is the same black one in memory.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from search import cli
 from search.driver.prepare import choose_study, smallest
 from search.driver.request import Request
-from search.samplers.parameters import inside, sample
+from search.samplers.parameters import sample
 from search.study.study_file import find_study, shipped
 from swast.data import ArrayData
 from swast.forecast import dense_flops
@@ -36,7 +36,7 @@ every_study = pytest.mark.parametrize("name", SHIPPED)
 
 @functools.cache
 def blank(name: str) -> ArrayData:
-    """A data set's shapes and labels, without its pictures."""
+    """Return a data set's shapes and labels, without its pictures."""
     shape, classes, count = SIZES[name]
     labels = np.arange(count) % classes
     images = np.broadcast_to(np.zeros(shape, dtype=np.uint8), (count, *shape))
@@ -45,9 +45,10 @@ def blank(name: str) -> ArrayData:
 
 
 @functools.cache
-def drawn(name: str) -> list:
-    """Twenty configurations of a study."""
-    return sample(find_study(name), 20, seed=0)
+def drawn(name: str, count: int = 20, seed: int = 0) -> list:
+    """Return random configurations of a study."""
+    study = find_study(name)
+    return [study.configure(values) for values in sample(study.space, count, seed)]
 
 
 def test_are_all_there_are():
@@ -56,7 +57,7 @@ def test_are_all_there_are():
 
 
 def test_are_listed_in_a_line_each(capsys):
-    """On a terminal of 80 columns; three lines of frame and one of headings."""
+    """A terminal of 80 columns shows three lines of frame and one of headings besides."""
     assert cli.main(["studies"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(SHIPPED) + 4
@@ -82,7 +83,7 @@ def test_is_measured_against_the_papers_defaults_and_dense_training(name):
     assert list(study.references) == ["paper-trim", "paper-cut", "dense"]
     for key in ("paper-trim", "paper-cut"):
         config = study.references[key]
-        assert inside(study, config), f"{key} teaches the sampler nothing"
+        assert study.contains(config), f"{key} teaches the sampler nothing"
         assert (config.prune.method, config.prune.sparsity) == ("rigl", 0.9)
         assert config.preserve.weight == 0.1
     assert study.references["dense"].coreset.fraction == 1.0
@@ -101,14 +102,14 @@ def test_its_references_and_twenty_draws_are_valid_and_priced_from_shapes_alone(
 @every_study
 def test_every_draw_lies_inside_and_no_coreset_is_too_small(name):
     study, data = find_study(name), blank(find_study(name).fixed.data)
-    assert all(inside(study, config) for config in drawn(name))
+    assert all(study.contains(config) for config in drawn(name))
     for config in smallest(study):
         check_coreset(config, data)
 
 
 @pytest.mark.parametrize("name", [each for each in SHIPPED if each != "digits"])
 def test_its_rungs_lie_within_its_epochs(name):
-    """A trial of digits takes seconds; there nothing is stopped."""
+    """Digits has no halving: its trials take seconds."""
     study = find_study(name)
     assert study.halving is not None
     assert study.halving.grace * study.halving.reduction < study.fixed.epochs
@@ -116,7 +117,7 @@ def test_its_rungs_lie_within_its_epochs(name):
 
 @pytest.mark.parametrize("name", [each for each in SHIPPED if "resnet" in each])
 def test_draws_of_one_study_have_what_only_their_branch_has(name):
-    for config in sample(find_study(name), 100, seed=1):
+    for config in drawn(name, 100, seed=1):
         updates = (config.prune.update_interval, config.prune.update_fraction)
         assert config.prune.method in ("rigl", "granet") or updates == (0, 0)
         assert config.coreset.scorer in ("el2n", "ccs") or config.coreset.drop_top == 0

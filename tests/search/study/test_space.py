@@ -1,4 +1,4 @@
-"""Every way to write a domain, and what is said of those that are wrong."""
+"""Tests of domains: every way to write one, and the problems reported of wrong ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORER_NAMES = setting_paths()["coreset.scorer"][0].names
 
 
 def domain(text: str) -> Domain:
-    """The one domain of a text."""
+    """Return the one domain of a text."""
     (found,) = read_space(parse_toml(text))
     return found
 
@@ -174,7 +174,7 @@ def test_domains_keep_the_order_of_the_file():
     ],
 )
 def test_a_wrong_domain_is_refused_in_one_sentence(text, said):
-    """What matters of the sentence is said; ``…`` stands for any words."""
+    """The pattern has the words that matter; ``…`` stands for any others."""
     (problem,) = problems(text)
     assert re.search(".*".join(re.escape(part) for part in said.split(" … ")), problem)
 
@@ -184,7 +184,7 @@ def test_an_empty_space_is_refused():
     assert "at least one field to search" in problem
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_reported_at_once():
     found = problems(
         "intervall = [1]\nseed = [-1, 0, -2]\n"
         "[coreset]\nfraction = { low = 0.5, high = 0.1 }\nscorer = []\n"
@@ -245,7 +245,7 @@ class TestRange:
         data=st.data(),
     )
     def test_with_a_step_holds_every_multiple_of_it(self, low, step, count, scale, data):
-        """Also where decimal steps are no binary fractions: 0.3 lies in 0.1, 0.2 … 0.9."""
+        """Decimal steps need not be binary fractions: 0.3 is one of 0.1, 0.2 … 0.9."""
         place = data.draw(st.integers(0, count))
         values = Range(low / scale, (low + count * step) / scale, whole=False, step=step / scale)
         assert values.contains((low + place * step) / scale)

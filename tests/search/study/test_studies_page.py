@@ -1,4 +1,4 @@
-"""docs/studies.md says what the code says, and its example is a study."""
+"""docs/studies.md matches the code, and its example is a valid study."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from docs import study
 from docs.pages import DOCS, renewed
-from search.samplers.parameters import inside, sample
+from search.samplers.parameters import sample
 from search.study.space import Choices, Range, read_space
 from search.study.study_file import TABLES, parse_study
 from swast.config import parse_toml
@@ -20,7 +20,7 @@ PAGE = (DOCS / "studies.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_are_those_of_the_code():
-    """Made anew by `python -m docs.study`."""
+    """Rewrite them with `python -m docs.study`."""
     assert renewed(PAGE, study.PARTS) == PAGE
     assert PAGE.count("| key | default |") == len(study.TABLES)
 
@@ -33,10 +33,10 @@ def test_every_table_of_a_study_has_its_section_and_is_in_the_example():
 
 def test_the_example_is_a_study_that_can_be_drawn_from_and_priced():
     study = parse_study("example", EXAMPLE)
-    drawn = sample(study, 40, seed=0)
-    assert all(inside(study, config) for config in drawn)
+    drawn = [study.configure(values) for values in sample(study.space, 40, seed=0)]
+    assert all(study.contains(config) for config in drawn)
     assert {config.prune.method for config in drawn} == {"magnitude", "rigl", "n:m"}
-    assert {name: inside(study, config) for name, config in study.references.items()} == {
+    assert {name: study.contains(config) for name, config in study.references.items()} == {
         "paper": True,
         "pattern": True,
         "dense": False,

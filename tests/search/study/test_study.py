@@ -1,10 +1,7 @@
-"""Study files: what is read from a good one, and everything that is said of a bad one."""
+"""Tests of study files: valid ones, and the problems reported of invalid ones."""
 
 from __future__ import annotations
 
-import resource
-import subprocess
-import sys
 import time
 from importlib import resources
 from pathlib import Path
@@ -14,6 +11,7 @@ import pytest
 from search.driver.prepare import choose_study
 from search.driver.request import Request
 from search.errors import RequestError
+from search.study.search_space import SearchSpace
 from search.study.space import Choices, Domain, Range
 from search.study.study_file import Study, find_study, parse_study, read_study, shipped
 from search.study.tables import HalvingConfig
@@ -21,19 +19,11 @@ from swast.config import TrainConfig
 from swast.errors import ConfigError
 from tests.search.support import BARE, SHIPPED, TINY
 
-HEAVY = "{'torch', 'numpy', 'sklearn', 'rich', 'ray', 'optuna', 'mlflow', 'plotly', 'matplotlib'}"
-
 
 def problems(source: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         parse_study("tiny", source)
     return list(caught.value.problems)
-
-
-def python(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
 
 
 class TestSharingWarmups:
@@ -50,7 +40,7 @@ class TestSharingWarmups:
             ("noise.rate = { low = 0.0, high = 0.1 }", False),
         ],
     )
-    def test_is_of_use_unless_trials_begin_with_numbers_that_never_come_twice(self, space, shares):
+    def test_is_of_use_unless_real_numbers_shape_the_warm_up(self, space, shares):
         assert parse_study("tiny", f"[space]\n{space}").shares_warmups is shares
 
     def test_is_of_use_in_every_study_that_is_shipped_and_fixes_the_rate(self):
@@ -58,7 +48,7 @@ class TestSharingWarmups:
 
 
 class TestWhatAllTrialsShare:
-    """A search loads one data set: trials that asked for another would be trained on it."""
+    """A search loads one data set, so no trial may choose another."""
 
     @pytest.mark.parametrize(
         ("source", "problem"),
@@ -78,14 +68,14 @@ class TestWhatAllTrialsShare:
         ],
     )
     def test_cannot_be_varied(self, source, problem):
-        (told,) = problems(source)
-        assert told == (
+        (found,) = problems(source)
+        assert found == (
             f"{problem} is the same for all trials of a search, and belongs in [fixed] alone"
         )
 
 
 class TestAGoodFile:
-    def test_says_what_is_fixed_what_is_searched_and_what_it_is_measured_against(self):
+    def test_has_fixed_settings_a_space_and_references(self):
         study = parse_study("tiny", TINY)
         fixed = TrainConfig().with_values(
             {"model": "mlp-small", "epochs": 4, "warmup_epochs": 1, "prune.update_interval": 10}
@@ -94,12 +84,14 @@ class TestAGoodFile:
             name="tiny",
             description="A few trials of a tenth of a second",
             fixed=fixed,
-            space=(
-                Domain("interval", Range(1, 3, whole=True)),
-                Domain("coreset.scorer", Choices(("random", "el2n"))),
-                Domain("coreset.fraction", Range(0.05, 0.5, whole=False, log=True)),
-                Domain("prune.sparsity", Range(0.3, 0.9, whole=False, step=0.1)),
-                Domain("preserve.weight", Range(0.01, 1, whole=False, log=True, also=(0.0,))),
+            space=SearchSpace(
+                (
+                    Domain("interval", Range(1, 3, whole=True)),
+                    Domain("coreset.scorer", Choices(("random", "el2n"))),
+                    Domain("coreset.fraction", Range(0.05, 0.5, whole=False, log=True)),
+                    Domain("prune.sparsity", Range(0.3, 0.9, whole=False, step=0.1)),
+                    Domain("preserve.weight", Range(0.01, 1, whole=False, log=True, also=(0.0,))),
+                )
             ),
             references={
                 "small": fixed.with_values(
@@ -137,7 +129,7 @@ class TestAGoodFile:
 
     def test_may_search_warm_ups_as_long_as_the_training(self):
         study = parse_study("k", "[fixed]\nepochs = 8\n[space]\nwarmup_epochs = {low=1, high=8}")
-        assert study.space[0].values.contains(8)
+        assert study.space.root[0].values.contains(8)
 
 
 class TestHalving:
@@ -146,7 +138,7 @@ class TestHalving:
     def read(self, table, before=""):
         return parse_study("h", f"{before}\n{self.SPACE}{table}").halving
 
-    def test_is_off_where_nothing_is_said_of_it(self):
+    def test_is_off_without_its_table(self):
         assert self.read("") is None
 
     def test_is_read_with_its_defaults(self):
@@ -175,7 +167,7 @@ class TestHalving:
         ],
     )
     def test_is_refused_in_one_sentence(self, table, said):
-        """Of 30 epochs: with a grace of 4 and a reduction of 3, brackets begin at 4, 12, 36…"""
+        """Trials have 30 epochs; at a grace of 4 and a reduction of 3, brackets start at 4, 12…"""
         assert problems(f"{self.SPACE}[halving]\n{table}") == [said]
 
     def test_is_refused_where_it_is_no_table(self):
@@ -203,7 +195,7 @@ class TestShipped:
 
     @pytest.mark.parametrize("name", SHIPPED)
     def test_every_file_is_read_at_once(self, name):
-        """`list` and `show` read the study of every search; processor time, as for `--help`."""
+        """`list` and `show` read the study of every search. Only processor time counts."""
         before = time.thread_time()
         find_study(name)
         assert time.thread_time() - before < 0.3
@@ -283,8 +275,8 @@ class TestABadFile:
         (problem,) = problems("[fixed]\nepochs = 4")
         assert "at least one field to search must be named" in problem
 
-    def test_is_refused_for_what_two_searched_fields_contradict(self):
-        """Each alone is right beside what is fixed; together they could not be trained."""
+    def test_is_refused_if_two_searched_fields_contradict_each_other(self):
+        """Each field alone fits the fixed configuration; both together could not be trained."""
         found = problems(
             "[space]\nepochs = { low = 5, high = 30 }\nwarmup_epochs = { low = 1, high = 8 }"
         )
@@ -295,9 +287,9 @@ class TestABadFile:
             "short",
             "[space]\nepochs = { low = 2, high = 9 }\nwarmup_epochs = { low = 1, high = 2 }",
         )
-        assert [domain.path for domain in study.space] == ["epochs", "warmup_epochs"]
+        assert [domain.path for domain in study.space.root] == ["epochs", "warmup_epochs"]
 
-    def test_is_told_all_its_problems_at_once(self):
+    def test_has_all_its_problems_reported_at_once(self):
         found = problems(
             "[fixt]\n"
             "[fixed]\nepoch = 3\nseed = -1\n[fixed.prune]\nsparsity = 1.5\n"
@@ -373,36 +365,3 @@ class TestFinding:
     def test_refuses_a_folder(self, tmp_path):
         with pytest.raises((RequestError, ConfigError), match="neither a file"):
             find_study(str(tmp_path))
-
-
-def test_reading_a_study_loads_nothing_heavy():
-    done = python(
-        "from search.study.study_file import find_study\n"
-        "find_study('digits')\n"
-        f"import sys; print(sorted({HEAVY} & set(sys.modules)))"
-    )
-    assert (done.stdout, done.stderr) == ("[]\n", "")
-
-
-@pytest.mark.parametrize("command", [[], ["export"], ["ui"], ["list"], ["show"], ["studies"]])
-def test_help_loads_nothing_heavy(command):
-    done = python(
-        "import sys\n"
-        "from search.cli import main\n"
-        f"try:\n    main([*{command}, '--help'])\n"
-        f"finally:\n    print(sorted({HEAVY} & set(sys.modules)), file=sys.stderr)"
-    )
-    assert (done.returncode, done.stderr) == (0, "[]\n")
-    assert done.stdout.startswith(f"usage: {' '.join(['swast-search', *command])}")
-
-
-def test_help_is_there_at_once():
-    """Processor time, since other work on the machine does not count."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = Path(sys.executable).with_name("swast-search")
-    done = subprocess.run([command, "--help"], capture_output=True, text=True, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "--max-flops F" in done.stdout
-    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    assert spent < 1.0

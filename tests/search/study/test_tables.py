@@ -1,13 +1,16 @@
-"""The typed tables of a study file: their defaults, what is refused, and what limits a trial."""
+"""Tests of the typed tables of a study file: defaults, refusals, and the limit of a trial."""
 
 from __future__ import annotations
+
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.objectives import STANDARD, choose
 from search.study.study_file import parse_study
-from search.study.tables import STANDARD, Constraints, HalvingConfig, Objectives, TrialResources
+from search.study.tables import Constraints, HalvingConfig, TrialResources
 from swast.errors import ConfigError
 
 SPACE = "[space]\ninterval = [1, 2]\n"
@@ -24,17 +27,19 @@ def test_are_left_out_as_a_rule():
     assert (study.halving, study.resources) == (None, None)
     assert study.constraints == Constraints()
     assert study.objectives == STANDARD
-    assert (STANDARD.reference_accuracy, STANDARD.least_relative_flops) == (0.0, 1e-4)
+    assert (STANDARD.score.reference, STANDARD.cost.best) == (0.0, 1e-4)
+    assert choose("train-flops", 0.0, 1e-4) == STANDARD
 
 
 def test_are_read_where_they_are_given():
     study = parse_study(
         "t",
-        SPACE + "[objectives]\nreference_accuracy = 0.1\nleast_relative_flops = 0.01\n"
-        "[halving]\ngrace = 2\n[constraints]\nmax_flops = 1e12\nmax_relative_flops = 0.5\n"
+        SPACE + "[objectives]\ncost = 'train-flops'\nreference_accuracy = 0.1\n"
+        "least_relative_flops = 0.01\n[halving]\ngrace = 2\n"
+        "[constraints]\nmax_flops = 1e12\nmax_relative_flops = 0.5\n"
         "[resources]\ncpus_per_trial = 2\ngpus_per_trial = 0.25\nmemory_per_trial = 4\n",
     )
-    assert study.objectives == Objectives(reference_accuracy=0.1, least_relative_flops=0.01)
+    assert study.objectives == choose("train-flops", worst_score=0.1, least_cost=0.01)
     assert study.halving == HalvingConfig(grace=2)
     assert study.constraints == Constraints(max_flops=1e12, max_relative_flops=0.5)
     assert study.resources == TrialResources(
@@ -45,8 +50,17 @@ def test_are_read_where_they_are_given():
 
 def test_resources_have_their_defaults():
     assert parse_study("t", SPACE + "[resources]").resources == TrialResources(
-        cpus_per_trial=1.0, gpus_per_trial=1.0, memory_per_trial=0.0
+        cpus_per_trial=1.0, gpus_per_trial=1.0, memory_per_trial=math.inf
     )
+
+
+def test_no_limit_is_infinity_however_it_is_written():
+    """Studies made for version 0.1 have 0 for no limit of memory."""
+    for text in ("", "memory_per_trial = 0", "memory_per_trial = inf"):
+        found = parse_study("t", f"{SPACE}[resources]\n{text}").resources
+        assert found.memory_per_trial == math.inf
+    unlimited = "[constraints]\nmax_flops = inf\nmax_relative_flops = inf"
+    assert parse_study("t", SPACE + unlimited).constraints == Constraints()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +68,7 @@ def test_resources_have_their_defaults():
     [
         ("[constraints]\nmax_flops = 0", "constraints.max_flops must be above 0, got 0"),
         ("[constraints]\nmax_flops = nan", "constraints.max_flops must be above 0, got nan"),
-        ("[constraints]\nmax_flops = inf", "constraints.max_flops must be above 0, got inf"),
+        ("[constraints]\nmax_flops = -inf", "constraints.max_flops must be above 0, got -inf"),
         (
             "[constraints]\nmax_relative_flops = -0.5",
             "constraints.max_relative_flops must be above 0, got -0.5",
@@ -93,6 +107,12 @@ def test_resources_have_their_defaults():
             "objectives.least_relative_flops must be in (0, 1), got 0",
         ),
         (
+            "[objectives]\ncost = 'train-flop'",
+            "objectives.cost must be one of train-flops, got 'train-flop'; "
+            "did you mean 'train-flops'?",
+        ),
+        ("[objectives]\ncost = 3", "objectives.cost must be a string, got 3"),
+        (
             "[objectives]\naccuracy = 'up'",
             "objectives.accuracy is not a field; did you mean 'reference_accuracy'?",
         ),
@@ -121,17 +141,14 @@ def test_problems_of_all_of_them_are_told_at_once():
     ]
 
 
-limits = st.none() | st.floats(1e-3, 1e20)
+limits = st.just(math.inf) | st.floats(1e-3, 1e20)
 
 
 class TestLimit:
     @given(limits, limits, limits, st.integers(1, 10**18))
     def test_is_the_least_of_those_that_are_set(self, own, relative, asked, dense):
-        given_ = {"max_flops": own, "max_relative_flops": relative}
-        table = Constraints(**{name: value for name, value in given_.items() if value is not None})
-        every = [own, asked, None if relative is None else relative * dense]
-        expected = [each for each in every if each is not None]
-        assert table.limit(dense, asked) == (min(expected) if expected else None)
+        table = Constraints(max_flops=own, max_relative_flops=relative)
+        assert table.limit(dense, asked) == min(own, asked, relative * dense)
 
-    def test_is_none_where_nothing_is_set(self):
-        assert Constraints().limit(10**12, None) is None
+    def test_is_infinite_where_nothing_is_set(self):
+        assert Constraints().limit(10**12) == math.inf

@@ -1,4 +1,4 @@
-"""What the tests of tracking share: a search told to MLflow, what MLflow has, and its failures."""
+"""Shared by the tests of tracking: a tracked search, its contents in MLflow, and failures."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from search.trials.trial_record import TrialRecord
 from tests.search.support import UNIT, epoch, record, renumbered, search_info, study
 
 CURVES = {"val_accuracy", "hypervolume", "flops_spent"}
-"""Metrics that are looked at whole; of the others, the latest value."""
+"""Metrics that are compared as whole curves; the others by their latest value."""
 CONFIG = study().references["small"]
 
 
 class FakeClock:
-    """A clock that stands still until it is told to move; sleeping moves it."""
+    """Clock that tests move; sleeping moves it as well."""
 
     def __init__(self) -> None:
         self.time, self.slept = 0.0, []
@@ -37,7 +37,7 @@ class FakeClock:
 
 @functools.cache
 def blank_store() -> bytes:
-    """An MLflow database without runs; its tables take seconds to make."""
+    """Return an MLflow database without runs, as its tables take seconds to create."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mlflow.db")
         client = MlflowClient(f"sqlite:///{path}", f"sqlite:///{path}")
@@ -46,17 +46,17 @@ def blank_store() -> bytes:
 
 
 def new_store(folder: Path) -> str:
-    """The URI of a new MLflow database in a folder."""
+    """Create an MLflow database in a folder and return its URI."""
     (folder / "mlflow.db").write_bytes(blank_store())
     return f"sqlite:///{folder / 'mlflow.db'}"
 
 
 class Faulty:
-    """MLflow's client, but each call first asks whether it fails.
+    """MLflow's client with injected faults.
 
     Args:
-        client: that does the calls.
-        fault: is given the call's name and the call, and does it or raises.
+        client: the client that makes the calls.
+        fault: takes the name of a call and the call, and makes it or raises.
     """
 
     def __init__(self, client: Any, fault: Callable[[str, Callable[[], Any]], Any]) -> None:
@@ -68,12 +68,12 @@ class Faulty:
 
 
 class Story:
-    """A search as its storage has it, and the tracker that is told of it.
+    """Search in memory, with its tracker.
 
     Args:
-        uri: MLflow's.
+        uri: URI of MLflow.
         home: folder of everything else.
-        name: of the search, which is its uid as well.
+        name: name of the search, and part of its uid.
     """
 
     def __init__(self, uri: str, home: Path, name: str = "trip", **info: Any) -> None:
@@ -84,7 +84,7 @@ class Story:
         self.tracker = self.driver()
 
     def driver(self, fault: Callable[..., Any] | None = None) -> Tracker:
-        """A new driver's tracker."""
+        """Return the tracker of a new driver, which replaces the one before."""
         epoch_log = EpochLog(self.folder / "histories")
         clock = self.time.clock
         tracker = Tracker(self.uri, self.home / "mlartifacts", self.folder, epoch_log, clock)
@@ -94,7 +94,7 @@ class Story:
         return tracker
 
     def begin(self) -> str:
-        """Begin, as a driver does; returns the parent run's id."""
+        """Begin, as a driver does, and return the parent run's id."""
         experiment_id, run_id = self.tracker.begin(self.info, list(self.records.values()))
         self.info = search_info(
             name=self.info.name,
@@ -114,7 +114,7 @@ class Story:
         self.tracker.turn()
 
     def train(self, number: int, *steps: int) -> None:
-        """Epochs of a trial: kept, then told."""
+        """Log epochs of a trial, first in the epoch log and then in MLflow."""
         new = self.epoch_log.extend(number, [epoch(step, step / 10) for step in steps])
         self.tracker.log_epochs(number, new)
         self.tracker.turn()
@@ -144,21 +144,21 @@ class Story:
         return MlflowClient(self.uri, self.uri)
 
     def children(self) -> list[Any]:
-        """The runs of the trials, deleted ones left out."""
+        """Return the runs of the trials, without deleted ones."""
         wanted = f"tags.mlflow.parentRunId = '{self.info.run_id}'"
         return self.client.search_runs([self.info.experiment_id], wanted)
 
     def run(self, number: int) -> Any:
-        """The one run of a trial."""
+        """Return the one run of a trial."""
         (found,) = [run for run in self.children() if run.data.tags["trial"] == str(number)]
         return found
 
     def curve(self, run_id: str, name: str) -> list[tuple[int, float]]:
-        """Steps and values of a metric."""
+        """Return steps and values of a metric."""
         return [(each.step, each.value) for each in self.client.get_metric_history(run_id, name)]
 
     def picture(self) -> dict[str, Any]:
-        """All that MLflow has of the search, without ids and times."""
+        """Return the search's contents in MLflow, without ids and times."""
         found = self.client.search_runs(
             [self.info.experiment_id], f"tags.search_uid = '{self.info.uid}'"
         )

@@ -1,4 +1,4 @@
-"""MLflow stores as they are made, by processes that are killed and by several at once."""
+"""Creation of MLflow stores by processes that are killed, and by several at once."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def start(source, uri):
     return subprocess.Popen([sys.executable, "-c", source, uri])
 
 
-def test_a_store_whose_maker_was_killed_is_made_anew_by_two_at_once(tmp_path):
-    """The first dies among MLflow's migrations, which cannot go on from there."""
+def test_a_store_whose_creator_was_killed_is_created_by_two_at_once(tmp_path):
+    """The first is killed during MLflow's migrations, which cannot be resumed."""
     uri = f"sqlite:///{tmp_path}/new/mlflow.db?timeout=60"
     assert start(KILLED + OPENED, uri).wait() == -9
     both = [start(OPENED, uri) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""MLflow goes away and comes back, and drivers die: what it shows in the end is the same."""
+"""Outages of MLflow and crashes of drivers: in the end MLflow shows the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Files of the front that take no time to draw."""
+    """Write files of the front that take no time to draw."""
 
     def write(folder, info, trials, tracking):
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def quick(monkeypatch):
 
 
 def search_of_four(story):
-    """All that can happen to a trial, one call at a time."""
+    """Yield every kind of event of a trial, as one call each."""
     yield lambda: story.start(0, reference="small")
     yield lambda: story.train(0, 1, 2)
     yield lambda: story.start(1)
@@ -57,8 +57,8 @@ def search_of_four(story):
     yield lambda: story.tracker.end_search("finished")
 
 
-def told(story, fault=None, pace=1.0):
-    """A story told to its end; returns what MLflow has then, but for the search's name."""
+def played(story, fault=None, pace=1.0):
+    """Play a story to its end, and return its contents in MLflow without the search's name."""
     story.driver(fault)
     story.begin()
     for happen in search_of_four(story):
@@ -69,18 +69,18 @@ def told(story, fault=None, pace=1.0):
 
 
 def plain(story):
-    """What MLflow has, with the name of the search taken out, and its place in links."""
+    """Return a story's contents in MLflow, without the search's name and ids in links."""
     text = repr(story.picture()).replace(story.info.name, "NAME").replace(story.info.run_id, "RUN")
     return eval(re.sub(r"#/experiments/\d+/", "#/experiments/E/", text))
 
 
 @pytest.fixture(scope="module")
 def undisturbed(home, uri):
-    return told(Story(uri, home, name="undisturbed"))
+    return played(Story(uri, home, name="undisturbed"))
 
 
 class Weather:
-    """Makes calls fail at random, before they are done or after."""
+    """Fault that makes calls fail at random, before they are made or after."""
 
     def __init__(self, seed):
         self.random, self.failed = random.Random(seed), 0
@@ -118,11 +118,11 @@ def test_outages_at_random_change_nothing_in_the_end(home, uri, undisturbed, qui
 
 
 class DiedError(BaseException):
-    """The driver is gone."""
+    """Death of the driver."""
 
 
 class Death:
-    """Kills the driver at a call, before it is done or after."""
+    """Fault that kills the driver at a call, before it is made or after."""
 
     def __init__(self, at, *, done):
         self.at, self.done, self.count = at, done, itertools.count()
@@ -135,8 +135,8 @@ class Death:
         raise DiedError
 
 
-def check_taken_over(story):
-    """One run a trial, as the storage has it, and one parent."""
+def check_resumed(story):
+    """Check that MLflow has one parent, and one run for each trial as in the storage."""
     found = story.picture()
     parent = found.pop("search")
     assert parent["status"] == "RUNNING"
@@ -150,21 +150,19 @@ def check_taken_over(story):
         assert run["data"] == ["digits"]
         assert run["artifacts"] == ["config.toml"]
         assert len(run["params"]) > 20
-        kept = [
-            (epoch["epoch"], epoch["val_accuracy"]) for epoch in story.epoch_log.read(int(number))
-        ]
+        kept = [(each.epoch, each.val_accuracy) for each in story.epoch_log.read(int(number))]
         assert run["metrics"].get("val_accuracy", "[]") == repr(kept)
     for number, record in story.records.items():
         assert str(number) in found or record.state in ("running", "paused")
 
 
 SHARES = 4
-"""Tests among which the calls are dealt out, so that they run side by side."""
+"""The number of tests that share the calls, so that they can run in parallel."""
 
 
 @pytest.mark.parametrize("share", range(SHARES))
 def test_a_driver_may_die_at_any_call(home, uri, undisturbed, quick, share):
-    """To die after a call is to die before the next, but for what the storage knows."""
+    """Death after a call equals death before the next, except for the contents of the storage."""
     for at in itertools.count(share, SHARES):
         story = Story(uri, home, name=f"death-{at}")
         story.driver(Death(at, done=at // SHARES % 2 == 0))
@@ -176,27 +174,27 @@ def test_a_driver_may_die_at_any_call(home, uri, undisturbed, quick, share):
                 happen()
             break
         except DiedError:
-            take_over(story)
+            resume(story)
         if at // SHARES % 8 == 0:
-            go_on(story, steps)
+            finish(story, steps)
             assert same_trials(plain(story)) == same_trials(undisturbed)
     assert at > 30
 
 
-def go_on(story, steps):
-    """What is left of a story, to its end."""
+def finish(story, steps):
+    """Play the rest of a story, to its end."""
     for happen in steps:
         story.time.time += 1
         happen()
     assert story.tracker.close(100)
 
 
-def take_over(story):
-    """Begin as another driver does, and run again what was running."""
+def resume(story):
+    """Begin as another driver does, and restart the running trials."""
     known = story.info.run_id
     story.driver()
     assert known in (None, story.begin())
-    check_taken_over(story)
+    check_resumed(story)
     for record in story.records.values():
         if record.state == "running":
             story.tracker.start_trial(record)
@@ -204,7 +202,7 @@ def take_over(story):
 
 
 def same_trials(picture):
-    """The runs of the trials, without readings, which a driver that died may not have told."""
+    """Return the runs of the trials, without readings, which a dead driver may not have sent."""
     found = {number: dict(run) for number, run in picture.items() if number != "search"}
     for run in found.values():
         run["metrics"] = {k: v for k, v in run["metrics"].items() if k != "test_accuracy"}
@@ -213,7 +211,7 @@ def same_trials(picture):
 
 @pytest.fixture
 def up(mlflow_server, monkeypatch):
-    """The server, answering; on a busy machine it may take its time."""
+    """Return the running server; on a busy machine it may answer late."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     if not mlflow_server.answers():
         mlflow_server.start()
@@ -222,7 +220,7 @@ def up(mlflow_server, monkeypatch):
 
 class TestAServer:
     def test_shows_what_a_database_shows(self, up, tmp_path, undisturbed):
-        assert told(Story(up.uri, tmp_path, name="plain")) == undisturbed
+        assert played(Story(up.uri, tmp_path, name="plain")) == undisturbed
 
     def test_may_be_away_for_three_trials(self, up, tmp_path, undisturbed, capsys):
         story = Story(up.uri, tmp_path, name="away")
@@ -239,8 +237,7 @@ class TestAServer:
         assert {"pareto.html", "pareto.png", "front.csv"} <= set(tree(story.folder))
         (line,) = capsys.readouterr().err.splitlines()
         assert line == (
-            f"swast-search: MLflow at {up.uri} does not answer; "
-            "what it misses is kept and sent later"
+            f"swast-search: MLflow at {up.uri} does not answer; its data are queued and sent later"
         )
         up.start()
         assert story.tracker.close(60)
@@ -277,7 +274,7 @@ def test_a_server_that_is_not_there_is_refused_at_once(tmp_path):
 
 
 def test_a_database_that_fails_for_a_while_is_waited_for(tmp_path, undisturbed, quick, capsys):
-    """What SQLite says of a missing table it says of a lock and of a full disk, but at once."""
+    """SQLite reports a missing table by the same error as a lock or a full disk, but at once."""
     story = Story(new_store(tmp_path), tmp_path, name="failing")
     story.begin()
     steps = search_of_four(story)
@@ -308,7 +305,7 @@ def test_artifacts_that_cannot_be_written_are_waited_for(tmp_path, undisturbed, 
     assert len(capsys.readouterr().err.splitlines()) == 1
     place.unlink()
     (tmp_path / "aside").rename(place)
-    go_on(story, steps)
+    finish(story, steps)
     assert same_trials(plain(story)) == same_trials(undisturbed)
 
 
