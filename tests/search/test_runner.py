@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
-from search.runner import WorkCallback, WorkSearcher
+from search.runner import WorkCallback, WorkSearcher, pausing
 from search.work import Job, Report
 from swast import TrainConfig
 from tests.search.support import epoch
@@ -16,7 +19,7 @@ class Endless:
     over = False
 
     def __init__(self, folder):
-        self.folder, self.proposed, self.rests = folder, 0, 0
+        self.folder, self.proposed, self.rests, self.pauses = folder, 0, 0, 0
 
     def propose(self):
         self.proposed += 1
@@ -30,6 +33,9 @@ class Endless:
 
     def rest(self):
         self.rests += 1
+
+    def pause(self):
+        self.pauses += 1
 
 
 class Steps:
@@ -70,3 +76,24 @@ class TestResting:
         steps.searcher.suggest("a")
         steps.searcher.on_trial_complete("a")
         assert [steps.rests() for _ in range(3)] == [0, 1, 1]
+
+
+class TestSignals:
+    """A driver that ends by an error leaves no trial running and no process of Ray's."""
+
+    @pytest.mark.parametrize(
+        ("numbers", "pauses"),
+        [([signal.SIGTERM], 0), ([signal.SIGINT] * 2, 1), ([signal.SIGINT, signal.SIGTERM], 1)],
+    )
+    def test_end_the_work_at_a_termination_or_a_second_interrupt(self, steps, numbers, pauses):
+        before = {number: signal.getsignal(number) for number in numbers}
+
+        def receive():
+            with pausing(steps.work):
+                for number in numbers:
+                    os.kill(os.getpid(), number)
+
+        with pytest.raises(KeyboardInterrupt):
+            receive()
+        assert steps.work.pauses == pauses
+        assert {each: signal.getsignal(each) for each in before} == before
