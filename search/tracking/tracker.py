@@ -121,8 +121,12 @@ class Tracker:
         return run.run_id if run else None
 
     def start_trial(self, record: TrialRecord) -> None:
-        """Make a trial's run, or open again the one that there is."""
+        """Make a trial's run, or open again the one that there is.
+
+        A driver that died may have kept epochs of the trial and not told MLflow of them.
+        """
         self._want(record)
+        self._runs[record.number].add_epochs(self._histories.read(record.number))
         self._put(record.number)
 
     def log_epochs(self, number: int, epochs: Sequence[Epoch]) -> None:

@@ -21,7 +21,7 @@ import sqlalchemy
 from mlflow.tracking import MlflowClient
 
 from tests.e2e.forks import HIDDEN, Forked
-from tests.e2e.studies import STUDIES
+from tests.e2e.sources import STUDIES
 from tests.search.support import blank_database
 from tests.search.tracking.stories import new_store
 

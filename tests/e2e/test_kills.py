@@ -17,10 +17,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own
 ]
 
-FORKED_KILLS, FEWEST, MOST = 12, 30, 1500
-"""Drivers that are killed at a touch of the home, and the bounds of that touch.
+PHASES = {
+    "the search is made": ((14, 240), 4),
+    "MLflow is brought up to date": ((240, 510), 3),
+    "trials are asked for, trained and told": ((510, 1500), 6),
+}
+"""Phases of a driver: touches of the home between which it is in them, and drivers killed there.
 
-The start of a driver makes some 350 touches, and a trial 180.
+These are the touches of a driver that makes the search. One that resumes it comes further.
 """
 PROCESSES_SECONDS = 100
 """Ray's own processes take a minute to see that they are alone."""
@@ -67,10 +71,11 @@ class Drivers:
 
 
 def fatal_touches(seed):
-    """Draw the touch of the home at which each driver is killed, as many early ones as late."""
+    """Draw the touch of the home at which each driver is killed."""
     draw = random.Random(seed)
-    for _ in range(FORKED_KILLS):
-        yield round(FEWEST * (MOST / FEWEST) ** draw.random())
+    for bounds, drivers in PHASES.values():
+        for _ in range(drivers):
+            yield draw.randrange(*bounds)
 
 
 @pytest.mark.parametrize("seed", [17])

@@ -183,6 +183,21 @@ def test_a_driver_may_die_at_any_call(home, uri, undisturbed, quick, share):
     assert at > 30
 
 
+def test_a_driver_may_die_before_mlflow_hears_of_a_trial(home, uri):
+    """Its epochs are kept. The next driver makes the run, and tells of those epochs too."""
+    story = Story(uri, home, name="unheard")
+    story.begin()
+    story.tracker.turn = lambda: None
+    story.start(0)
+    story.train(0, 1, 2)
+    story.driver()
+    story.begin()
+    story.start(0)
+    story.train(0, 1, 2, 3)
+    assert story.tracker.close(10)
+    assert [step for step, _ in story.curve(story.run(0).info.run_id, "val_accuracy")] == [1, 2, 3]
+
+
 def go_on(story, steps):
     """What is left of a story, to its end."""
     for happen in steps:
