@@ -16,11 +16,13 @@ pytestmark = [
 ]
 
 SCRIPT = """
+import os
+
 from search import run_search
 
-result = run_search(
-    "halved.toml", budget=8, gpus=0, home="home", name="trip", json="summary.json", confirm_seeds=1
-)
+places = {"home": "home", "name": "trip", "json": "summary.json"}
+one_worker = {"gpus": 0, "cpus_per_trial": min(2, os.cpu_count())}
+result = run_search("halved.toml", budget=8, confirm_seeds=1, **places, **one_worker)
 print([trial.number for trial in result.front], len(result.history), result.end)
 """
 
