@@ -81,6 +81,15 @@ class TestResting:
 class TestSignals:
     """A driver that ends by an error leaves no trial running and no process of Ray's."""
 
+    @pytest.fixture(autouse=True)
+    def harmless(self):
+        """Let no signal end the tests themselves."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+        yield
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
     @pytest.mark.parametrize(
         ("numbers", "pauses"),
         [([signal.SIGTERM], 0), ([signal.SIGINT] * 2, 1), ([signal.SIGINT, signal.SIGTERM], 1)],
