@@ -1,8 +1,9 @@
 # make search   a small search on real data, from nothing
 # make test     every check and test, from nothing
+# make test-long  the slow tests: ten kills of the whole command, 300 examples a property
 # make lint     the checks alone          make format   mend what can be mended
-# make bench    how fast all is, beside others: tables here, JSON in docs/bench (docs/performance.md)
-# make clean    remove what these made (never a home with searches in it)
+# make bench    benchmarks beside other tools: tables here, JSON in docs/bench (docs/performance.md)
+# make clean    remove what these made (never a home with searches)
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,8 +11,9 @@ BIN := $(VENV)/bin
 # Tests start a hundred processes: none but the first compiles what it imports.
 export PYTHONDONTWRITEBYTECODE :=
 READY := $(VENV)/.ready
+COMPILED := $(VENV)/.compiled
 
-.PHONY: search test pytest lint format bench clean
+.PHONY: search test test-long pytest lint format bench clean
 
 search: $(READY)
 	$(BIN)/swast-search --study digits --budget 12 --gpus 0
@@ -20,8 +22,12 @@ test: $(READY)
 	$(MAKE) --no-print-directory --jobs 2 lint pytest
 
 # Three at a time on two cores: whole commands mostly wait for their processes to start.
-pytest: $(READY)
+pytest: $(COMPILED)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+test-long: $(COMPILED)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --timeout 900 \
+	  -m "long or hypothesis" --hypothesis-profile long
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -53,4 +59,9 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[test]"
+	touch $@
+
+# One process compiles what tests import, before three would each compile all of it.
+$(COMPILED): $(READY)
+	-$(BIN)/python -m pytest --collect-only -qqq >/dev/null
 	touch $@

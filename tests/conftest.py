@@ -1,11 +1,20 @@
-"""Services that tests share: started by the first test that asks, once a process or a module."""
+"""Services and profiles that tests share.
+
+A service is started by the first test that asks, once a process or a module.
+"""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests import services
 from tests.browser import chromium, visiting
+
+# Property tests repeat themselves and are not timed: other work may share the machine.
+for name, examples in (("ci", 30), ("long", 300)):
+    settings.register_profile(name, max_examples=examples, deadline=None, derandomize=True)
+settings.load_profile("ci")  # --hypothesis-profile=long is read after this
 
 
 @pytest.fixture(scope="session")

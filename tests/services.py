@@ -175,7 +175,24 @@ class MlflowServer:
     def __init__(self, backend, folder):
         self.backend, self.folder, self.port = backend, folder, free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+        command += ["--port", str(self.port), "--workers", "1"]
+        command += ["--backend-store-uri", self.backend]
+        command += ["--artifacts-destination", (self.folder / "artifacts").as_uri()]
+        self._command, self._environment = command, os.environ | MLFLOW
         self.start()
+        self._skip_the_command()
+
+    def _skip_the_command(self):
+        """Start what `mlflow server` has started the next time, without its own imports."""
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                parent = int(path.read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid:
+                    words = (path.parent / "cmdline").read_text().split("\0")[:-1]
+                    variables = (path.parent / "environ").read_text().split("\0")[:-1]
+                    self._command = words
+                    self._environment = dict(each.split("=", 1) for each in variables)
 
     def answers(self):
         """Whether it can be used."""
@@ -187,11 +204,7 @@ class MlflowServer:
 
     def start(self):
         """Start it, and wait until it answers."""
-        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
-        command += ["--port", str(self.port), "--workers", "1"]
-        command += ["--backend-store-uri", self.backend]
-        command += ["--artifacts-destination", (self.folder / "artifacts").as_uri()]
-        self.process = spawn(command, self.folder, env=os.environ | MLFLOW)
+        self.process = spawn(self._command, self.folder, env=self._environment)
         assert until(lambda: self.process.poll() is not None or self.answers()), "no answer"
         assert self.process.poll() is None, last_words(self.folder)
 

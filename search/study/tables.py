@@ -66,9 +66,7 @@ class TrialResources(Table):
     gpus_per_trial: float = setting(
         1.0, "GPUs, where there are any; a fraction, or a whole number", above=0, high=10_000
     )
-    memory_per_trial: float = setting(
-        math.inf, "GiB of memory; 0 for no limit", low=0, high=10**6
-    )
+    memory_per_trial: float = setting(math.inf, "GiB of memory; 0 for no limit", low=0, high=10**6)
 
     def __post_init__(self) -> None:
         super().__post_init__()

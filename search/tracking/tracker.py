@@ -123,8 +123,12 @@ class Tracker:
         return run.run_id if run else None
 
     def start_trial(self, record: TrialRecord) -> None:
-        """Create a trial's run, or open its existing one again."""
+        """Create a trial's run, or open its existing one again.
+
+        A driver that died may have logged epochs of the trial that MLflow does not have.
+        """
         self._set_target(record)
+        self._runs[record.number].add_epochs(self._epoch_log.read(record.number))
         self._queue_run(record.number)
 
     def log_epochs(self, number: int, epochs: Sequence[EpochRecord]) -> None:

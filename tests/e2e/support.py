@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -19,9 +20,12 @@ import pytest
 import sqlalchemy
 from mlflow.tracking import MlflowClient
 
+from tests.e2e.forks import HIDDEN, Forked
+from tests.e2e.sources import STUDIES
 from tests.search.support import blank_database
 from tests.search.tracking.stories import new_store
 
+ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 200
 MLFLOW_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 ONE_WORKER = ("--cpus-per-trial", str(min(2, os.cpu_count())))
@@ -40,10 +44,10 @@ class Place:
     def __init__(self, folder: Path):
         self.folder, self.home = folder, folder / "home"
         self.scratch = Path(tempfile.mkdtemp(prefix="e2e", dir="/tmp"))
-        hidden = ("SWAST_HOME", "RAY_ADDRESS", "COLUMNS", "FORCE_COLOR")
-        self.environment = {key: os.environ[key] for key in os.environ if key not in hidden}
+        self.environment = {key: os.environ[key] for key in os.environ if key not in HIDDEN}
         self.environment |= {"TMPDIR": str(self.scratch)}
         self.storage = self.tracking = None
+        self._numbers = itertools.count()
 
     def furnish(self):
         """Make the home, with databases without searches: their tables take seconds to make."""
@@ -69,9 +73,14 @@ class Place:
             start_new_session=True,
         )
 
-    def run(self, *words):
-        """Run a command to its end."""
-        return ended(self.start(*words))
+    def fork(self, *words, **more):
+        """Start a command without its imports (see `tests.e2e.forks.Forked`)."""
+        said = self.scratch / f"said-{next(self._numbers)}"
+        return Forked(words, self.folder, self.environment, said, **more)
+
+    def run(self, *words, **more):
+        """Run a command to its end, without its imports."""
+        return ended(self.fork(*words, **more))
 
     def trials(self, name="trip"):
         """The trials of a search as Optuna has them."""
@@ -111,6 +120,11 @@ class Place:
         """The last epoch that any run has told MLflow of."""
         told = self.read("mlflow.db", "SELECT step FROM metrics WHERE key = 'val_accuracy'")
         return max((step for (step,) in told), default=0)
+
+    def is_begun(self):
+        """Tell whether the search has been made."""
+        query = "SELECT 1 FROM study_user_attributes WHERE key = 'source'"
+        return bool(self.read("optuna.db", query))
 
     def count_ended(self):
         """How many trials have ended. It is asked often, and Optuna would take a core for it."""
@@ -160,6 +174,21 @@ class Place:
         return self.processes() + [each for each in names if each.startswith("swast-")]
 
 
+@contextlib.contextmanager
+def prepared(folder, *, furnished=True):
+    """Make a place with all studies, and a home unless the story makes it itself."""
+    made = Place(folder)
+    if furnished:
+        made.furnish()
+    made.environment |= {"PYTHONPATH": str(ROOT), "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
+    for name, source in STUDIES.items():
+        (folder / f"{name}.toml").write_text(source)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 def ended(process):
     """What a command wrote and its exit code."""
     try:
@@ -181,11 +210,22 @@ def until(holds, seconds=LIMIT_SECONDS, process=None):
     return holds()
 
 
-def search(*more, study="tiny.toml"):
+def wait(driver, holds):
+    """Wait until something holds while a search runs; if it ends before, show what it said."""
+    if not until(holds, process=driver):
+        driver.kill()
+        pytest.fail(str(ended(driver)))
+
+
+def search(*more, study="tiny.toml", name="trip"):
     return (
-        *("swast-search", "--study", study, "--gpus", "0", "--home", "home", "--name", "trip"),
+        *("swast-search", "--study", study, "--gpus", "0", "--home", "home", "--name", name),
         *more,
     )
+
+
+def resume(*more):
+    return ("swast-search", "--resume", "trip", "--home", "home", *more)
 
 
 def complete(summary):

@@ -1,6 +1,6 @@
-"""Searches that lose their driver, a worker, a node, their database, MLflow or the disk.
+"""Searches that lose a worker, a node, their database, MLflow or the disk.
 
-Real commands and real services, one story a fault, each told once; then what is left is looked at.
+Real services, one story a fault, each told once; then what is left is looked at.
 """
 
 from __future__ import annotations
@@ -8,20 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
-import signal
 import subprocess
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
-import optuna
 import pytest
 
 from tests import services
-from tests.e2e.support import ONE_WORKER, Place, ended, only, search, tagged, undominated, until
+from tests.e2e.checks import check_whole
+from tests.e2e.support import ONE_WORKER, ended, resume, search, until, wait
 from tests.search.faulty import GONE
-from tests.search.support import BARE, TINY
 
 pytestmark = [
     pytest.mark.e2e,
@@ -29,164 +24,29 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own
 ]
 
-ROOT = Path(__file__).parents[2]
-KILLS, BUDGET = ("early", "late") * 5, 20
-SLOW = BARE.replace("epochs = 4", "epochs = 12", 1)
-"""Trials of half a second."""
-FAULTS = """
-[fixed]
-model = "tests.search.faulty:sound"
-epochs = 4
-warmup_epochs = 1
-
-[space]
-interval = { low = 1, high = 3 }
-
-[space.coreset]
-fraction = { low = 0.05, high = 0.5, log = true }
-
-[references]
-dying.model = "tests.search.faulty:dying"
-raising.model = "tests.search.faulty:raising"
-eating.model = "tests.search.faulty:eating"
-nan.optim.lr = 1e6
-"""
-
-
-@contextlib.contextmanager
-def prepared(folder):
-    """A folder to run commands in, with studies and a home."""
-    made = Place(folder)
-    made.furnish()
-    made.environment |= {"PYTHONPATH": str(ROOT), "MLFLOW_HTTP_REQUEST_TIMEOUT": "60"}
-    for name, source in [("tiny", TINY), ("slow", SLOW), ("faults", FAULTS)]:
-        (folder / f"{name}.toml").write_text(source)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-@pytest.fixture
-def place(tmp_path):
-    with prepared(tmp_path) as made:
-        yield made
-
 
 @pytest.fixture(scope="module")
-def crowd(tmp_path_factory):
-    """A home with two searches at once, of which one's trials go wrong; a third wants its name."""
-    with prepared(tmp_path_factory.mktemp("crowd")) as place:
-        place.environment |= {GONE: str(place.folder / "gone")}
-        first = place.start(
-            *search("--budget", "7", "--memory-per-trial", "1.5", study="faults.toml"),
-            *("--json", "summary.json"),
-        )
-        until((place.home / "searches" / "trip" / "lock").exists, process=first)
-        rival, neighbour = (
-            place.start(
-                *("swast-search", "--study", "slow.toml", "--gpus", "0", "--home", "home"),
-                *("--budget", "3", "--name", name, *ONE_WORKER),
-            )
-            for name in ("trip", "side")
-        )
-        refused, beside, done = ended(rival), ended(neighbour), ended(first)
-        yield SimpleNamespace(
-            place=place, done=done, refused=refused, beside=beside, leftovers=place.leftovers()
-        )
-
-
-def check_whole(place, budget, name="trip"):
-    """Every trial is settled once in Optuna and in MLflow; the front is the same everywhere."""
-    begun = [t for t in place.trials(name) if not t.user_attrs["outcome"]["rejected"]]
-    assert len(begun) == budget
-    assert {trial.state.name for trial in begun} <= {"COMPLETE", "PRUNED", "FAIL"}
-    runs = place.children(name)
-    assert sorted(int(run.data.tags["trial"]) for run in runs) == [t.number for t in begun]
-    assert {run.info.status for run in runs} <= {"FINISHED", "KILLED", "FAILED"}
-    parent, client = place.parent(name)
-    assert parent.info.status == "FINISHED"
-    done = [
-        {"number": t.number, "accuracy": t.values[0], "train_flops": t.values[1]}
-        for t in begun
-        if t.state.name == "COMPLETE"
-    ]
-    front = undominated(done)
-    assert tagged(runs) == front
-    rows = (place.home / "searches" / name / "front.csv").read_text().splitlines()[1:]
-    assert {int(row.partition(",")[0]) for row in rows} == front
-    made = {trial.number: trial.user_attrs["outcome"]["epochs"] for trial in begun}
-    for trial in done:
-        run, epochs = only(runs, trial["number"]), made[trial["number"]]
-        logged = client.get_metric_history(run.info.run_id, "val_accuracy")
-        assert [each.step for each in logged] == list(range(1, epochs + 1))
-        assert logged[-1].value == trial["accuracy"]
-
-
-def settled(place, name="trip"):
-    """Trials that have ended, as Optuna has them."""
-    with contextlib.suppress(Exception):  # there is no database, or half of one, yet
-        ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.FAIL)
-        return {trial.number: trial for trial in place.trials(name) if trial.state in ended}
-    return {}
-
-
-def wait(driver, holds):
-    """Wait until something holds while a search runs; if it ends before, show what it said."""
-    if not until(holds, process=driver):
-        driver.kill()
-        pytest.fail(str(ended(driver)))
-
-
-def exists(place):
-    """Whether the search has been made."""
-    query = "SELECT 1 FROM study_user_attributes WHERE key = 'source'"
-    return bool(place.read("optuna.db", query))
-
-
-def fatal_moments(seed):
-    """When each driver is killed: how many trials have to end before, and seconds from then.
-
-    An early one dies in the first ten seconds of its start, each in a part of them of its own; a
-    late one within a second of a trial's end.
-    """
-    draw = random.Random(seed)
-    early = iter(range(KILLS.count("early")))
-    for kind in KILLS:
-        if kind == "late":
-            yield 1 + draw.randrange(3), draw.uniform(0, 1)
-        else:
-            yield 0, 10 * (next(early) + draw.random()) / KILLS.count("early")
-
-
-@pytest.mark.parametrize("seed", [17])
-def test_a_driver_that_is_killed_again_and_again_loses_and_repeats_nothing(place, seed):
-    """Some die while they start, some when a trial has just ended."""
-    (place.home / "optuna.db").unlink()  # so that the first may die while it makes the tables
-
-    def begin():
-        if exists(place):
-            return place.start("swast-search", "--resume", "trip", "--home", "home", "--quiet")
-        return place.start(*search("--budget", BUDGET, "--quiet", study="slow.toml"))
-
-    before = {}
-    for ends, seconds in fatal_moments(seed):
-        driver, known = begin(), len(before)
-        until(lambda least=known + ends: place.count_ended() >= least, process=driver)
-        deadline = time.monotonic() + seconds
-        until(lambda deadline=deadline: time.monotonic() > deadline, process=driver)
-        driver.kill()
-        assert ended(driver).code in (-signal.SIGKILL, 0)
-        after = settled(place)
-        assert {number: after[number] for number in before} == before
-        before = after
-    done = ended(begin())
-    assert (done.code, done.out, done.err) == (0, "", "")
-    after = settled(place)
-    assert {number: after[number] for number in before} == before
-    check_whole(place, BUDGET)
-    # Ray's own processes take a minute to see that they are alone.
-    assert until(lambda: not place.processes(), seconds=100), place.processes()
+def crowd(own_place):
+    """A home with two searches at once, of which one's trials go wrong; two want its name."""
+    place = own_place
+    place.environment |= {GONE: str(place.folder / "gone")}
+    first = place.fork(
+        *search("--budget", "7", "--memory-per-trial", "1.5", study="faults.toml"),
+        *("--json", "summary.json", *ONE_WORKER),
+    )
+    until(place.is_begun, process=first)
+    rival = place.fork(*resume(), here=True)
+    namesake = place.fork(*search(study="slow.toml"), here=True)
+    neighbour = place.fork(*search("--budget", "3", study="slow.toml", name="side"), here=True)
+    refused, taken, beside, done = map(ended, (rival, namesake, neighbour, first))
+    return SimpleNamespace(
+        place=place,
+        done=done,
+        refused=refused,
+        taken=taken,
+        beside=beside,
+        leftovers=place.leftovers(),
+    )
 
 
 def test_trials_that_go_wrong_fail_alone_and_say_why(crowd):
@@ -216,39 +76,20 @@ def test_trials_that_go_wrong_fail_alone_and_say_why(crowd):
     assert crowd.leftovers == []
 
 
-def test_a_name_is_held_by_one_search(crowd):
+def test_a_search_is_held_by_one_process(crowd):
     assert (crowd.refused.code, crowd.refused.out) == (2, "")
-    assert "'trip'" in crowd.refused.err
-    assert len(crowd.refused.err.splitlines()) == 1
+    assert crowd.refused.err == "swast-search: search 'trip' is being run by another process\n"
+
+
+def test_a_name_is_held_by_one_search(crowd):
+    assert (crowd.taken.code, crowd.taken.out) == (2, "")
+    assert "'trip'" in crowd.taken.err
+    assert len(crowd.taken.err.splitlines()) == 1
 
 
 def test_a_home_is_shared_by_two_searches_at_once(crowd):
     assert crowd.beside.code == 0, crowd.beside.err
     check_whole(crowd.place, 3, "side")
-
-
-def test_two_interrupts_stop_a_search_in_the_middle_of_an_epoch_and_it_can_be_resumed(place):
-    """An epoch of the warm-up takes 18 s; it would be waited for after the first interrupt."""
-    source = FAULTS.partition("[references]")[0].replace(":sound", ":slow")
-    source = source.replace("warmup_epochs = 1", "warmup_epochs = 3")
-    (place.folder / "slow.toml").write_text(source)
-    driver = place.start(*search("--budget", "2", study="slow.toml"))
-    assert until(lambda: len([state for _, state, _ in place.states()]) == 2, process=driver)
-    warmups = place.home / "cache" / "warmups"
-    assert until(lambda: list(warmups.glob("*/lock")), process=driver)  # its first epoch is begun
-    os.killpg(driver.pid, signal.SIGINT)
-    time.sleep(1)
-    began = time.monotonic()
-    os.killpg(driver.pid, signal.SIGINT)
-    done = ended(driver)
-    assert time.monotonic() - began < 30
-    assert done.code == 1
-    assert done.err == (f"swast-search: stopped; swast-search --resume trip --home {place.home}\n")
-    assert place.leftovers() == []
-    shown = place.run("swast-search", "show", "trip", "--home", "home", "--json")
-    summary = json.loads(shown.out)
-    assert summary["end"] == "paused"
-    assert [trial["state"] for trial in summary["trials"]] == ["paused", "paused"]
 
 
 def test_a_node_and_services_that_go_take_no_trial_with_them(place, ray_cluster, postgres):
@@ -261,7 +102,7 @@ def test_a_node_and_services_that_go_take_no_trial_with_them(place, ray_cluster,
         services.MlflowServer(postgres.new_database(), place.folder)
     ) as server:
         place.storage, place.tracking = storage, server.uri
-        driver = place.start(
+        driver = place.fork(
             *search("--budget", "8", "--address", ray_cluster.address, study="slow.toml"),
             *("--storage", storage, "--tracking-uri", server.uri, "--json", "summary.json"),
         )
@@ -283,17 +124,18 @@ def test_a_disk_that_was_full_costs_nothing_but_time(place):
     """A file fills the home's disk when a trial has ended, and goes when the search says so."""
     with small_disk(place.folder / "disk", "24m") as disk:
         place.home = disk / "home"
-        driver = place.start(
+        driver = place.fork(
             *("swast-search", "--study", "slow.toml", "--gpus", "0", "--name", "trip"),
-            *("--budget", "4", "--home", "disk/home", *ONE_WORKER),
+            *("--budget", "4", "--home", "disk/home"),
+            here=True,
         )
-        wait(driver, lambda: place.count_ended())
+        wait(driver, place.count_ended)
         filler = disk / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
-        said = iter(driver.stderr.readline, "")
-        assert any("database or disk is full; trying again" in line for line in said)
+        said = "database or disk is full; trying again"
+        wait(driver, lambda: said in driver.err.read_text())
         filler.unlink()
         done = ended(driver)
         assert done.code == 0, done.err

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.support import Place
-from tests.search.support import BARE, tree
+from tests.search.support import tree
 
 pytestmark = [
     pytest.mark.e2e,
@@ -23,33 +22,27 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_figure_4_trains_its_grid_searches_for_its_cost_and_confirms_the_fronts(tmp_path):
-    place = Place(tmp_path)
-    place.furnish()
-    (tmp_path / "space.toml").write_text(BARE)
-    made = tmp_path / "made"
-    try:
-        first = place.run(
-            "python", SCRIPT, "space.toml", "--home", "home", "--out", "made", "--workers", "1"
-        )
-        assert first.code == 0, first.err
-        assert "of which known: 0" in first.err
-        assert first.out.splitlines()[-1] == str(made / "figure-4.html")
-        report = json.loads((made / "figure-4.json").read_text())
-        trained, (search,) = lines(made / "runs.jsonl"), lines(made / "searches.jsonl")
-        assert {each["config"]["seed"] for each in trained} == {0, 100}
-        assert 0 < search["spent"] <= search["search"]["flops"]
-        assert place.read("optuna.db", "SELECT count(*) FROM studies") == [(1,)]
-        fronts = {each["name"]: each for each in report["curves"] if each["panel"] == "front"}
-        assert len(fronts["search 1"]["x"]) == len(search["front"])
-        dense = [
-            each for each in trained if each["config"]["seed"] == 0 and each["relative_flops"] == 1
-        ]
-        found = report["arms"]["dense: T = 4"]["accuracy"]
-        assert found in {each["test_accuracy"] for each in dense}
-        statuses = place.read("mlflow.db", "SELECT DISTINCT status FROM runs")
-        assert statuses == [("FINISHED",)]
-        stored = tree(place.home / "mlartifacts")
-        assert any(str(path).endswith("figure-4.html") for path in stored)
-    finally:
-        place.close()
+def test_figure_4_trains_its_grid_searches_for_its_cost_and_confirms_the_fronts(place):
+    made = place.folder / "made"
+    first = place.run(
+        "python", SCRIPT, "bare.toml", "--home", "home", "--out", "made", "--workers", "1"
+    )
+    assert first.code == 0, first.err
+    assert "of which known: 0" in first.err
+    assert first.out.splitlines()[-1] == str(made / "figure-4.html")
+    report = json.loads((made / "figure-4.json").read_text())
+    trained, (search,) = lines(made / "runs.jsonl"), lines(made / "searches.jsonl")
+    assert {each["config"]["seed"] for each in trained} == {0, 100}
+    assert 0 < search["spent"] <= search["search"]["flops"]
+    assert place.read("optuna.db", "SELECT count(*) FROM studies") == [(1,)]
+    fronts = {each["name"]: each for each in report["curves"] if each["panel"] == "front"}
+    assert len(fronts["search 1"]["x"]) == len(search["front"])
+    dense = [
+        each for each in trained if each["config"]["seed"] == 0 and each["relative_flops"] == 1
+    ]
+    found = report["arms"]["dense: T = 4"]["accuracy"]
+    assert found in {each["test_accuracy"] for each in dense}
+    statuses = place.read("mlflow.db", "SELECT DISTINCT status FROM runs")
+    assert statuses == [("FINISHED",)]
+    stored = tree(place.home / "mlartifacts")
+    assert any(str(path).endswith("figure-4.html") for path in stored)

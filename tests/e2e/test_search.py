@@ -1,7 +1,7 @@
-"""`swast-search` and `swast-train` as their users run them: real commands in their own processes.
+"""`swast-search` and `swast-train` as their users run them.
 
-A search costs some 20 s of processor time, most of it the start of Ray and its workers. So the
-tests share a few stories, each told once, two at a time, and look at what is left of them.
+One search is run by the real command and looked at by many tests. Commands that look at it or
+export it are forked.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import os
 import re
-import signal
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -20,51 +17,33 @@ import pytest
 import swast.cli
 from tests.e2e.support import (
     MLFLOW_STATUS,
-    ONE_WORKER,
     OPTUNA_STATE,
-    Place,
     complete,
     ended,
     only,
+    prepared,
     search,
     undominated,
     until,
 )
-from tests.search.support import TINY, tree
+from tests.search.support import tree
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(300),  # for a story and those before it, on a busy machine
+    pytest.mark.timeout(300),  # for a story, on a busy machine
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own
 ]
 
-ENDLESS = """
-[fixed]
-model = "mlp-small"
-epochs = 5000
-warmup_epochs = 1
 
-[space]
-interval = { low = 1, high = 3 }
-
-[references.quick]
-epochs = 2
-"""
-"""One trial that ends and others that do not."""
-SCRIPT = """
-from search import run_search
-
-result = run_search(
-    "halved.toml", budget=8, gpus=0, home="home", name="trip", json="summary.json", confirm_seeds=1
-)
-print([trial.number for trial in result.front], len(result.history), result.end)
-"""
-HALVED = TINY + "\n[halving]\ngrace = 1\nreduction = 4\n"
-SOURCES = {"tiny": TINY, "endless": ENDLESS, "halved": HALVED}
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A search from its start to its end; then every pick exported, and the knee trained again."""
+    with prepared(tmp_path_factory.mktemp("whole"), furnished=False) as place:
+        yield tell_whole(place)
 
 
 def tell_whole(place):
-    """A search from its start to its end; then every pick exported, and the knee trained again."""
+    """Run the search and the commands that follow it."""
     driver, fronts = place.start(*search("--budget", "5", "--json", "new/summary.json")), []
 
     def see_the_front():
@@ -101,113 +80,7 @@ def exported_trial(path):
     return int(re.search(r"^trial = (\d+)$", path.read_text(), re.MULTILINE)[1])
 
 
-def tell_interrupted(place):
-    """A search that is interrupted while trials run, twice; then gone on with for a second."""
-    driver = place.start(*search("--budget", "3", study="endless.toml"))
-
-    def one_has_ended_and_another_runs():
-        states = [state for _, state, _ in place.states()]
-        return "COMPLETE" in states and place.steps() > 2
-
-    reached = until(one_has_ended_and_another_runs, process=driver)
-    os.killpg(driver.pid, signal.SIGINT)
-    done = ended(driver)
-    leftovers, trials, (parent, _) = place.leftovers(), place.trials(), place.parent()
-    children, epochs = place.children(), place.epochs()
-    resume = ("swast-search", "--resume", "trip", "--home", "home", "--json")
-    second = place.start(*resume, "second.json")
-
-    def all_have_gone_on():
-        made = place.epochs()
-        return all(made[number] > epochs[number] for number in range(1, len(trials)))
-
-    gone_on = until(all_have_gone_on, process=second)
-    os.killpg(second.pid, signal.SIGINT)
-    again = ended(second)
-    limits = ("--budget", "5", "--time-budget", "1")
-    timed = place.run(*resume, "summary.json", *limits, *ONE_WORKER)
-    return SimpleNamespace(
-        place=place,
-        reached=reached,
-        done=done,
-        leftovers=leftovers,
-        trials=trials,
-        parent=parent,
-        children=children,
-        epochs=epochs,
-        gone_on=gone_on,
-        again=again,
-        timed=timed,
-    )
-
-
-def tell_hasty(place):
-    """A search that is interrupted before its first trial."""
-    driver = place.start(*search("--budget", "3", *ONE_WORKER))
-    reached = until((place.home / "searches" / "trip" / "lock").exists, process=driver)
-    os.killpg(driver.pid, signal.SIGINT)
-    done = ended(driver)
-    return SimpleNamespace(place=place, reached=reached, done=done, leftovers=place.leftovers())
-
-
-def tell_halved(place):
-    """A search from Python whose trials are compared after the first of their four epochs."""
-    (place.folder / "script.py").write_text(SCRIPT)
-    done = place.run("python", "script.py")
-    shown = place.run("swast-search", "show", "trip", "--home", "home")
-    leftovers = place.leftovers()
-    return SimpleNamespace(place=place, done=done, shown=shown, leftovers=leftovers)
-
-
-STORIES = {
-    "whole": tell_whole,
-    "interrupted": tell_interrupted,
-    "hasty": tell_hasty,
-    "halved": tell_halved,
-}
-
-
-@pytest.fixture(scope="session")
-def stories(request, tmp_path_factory):
-    """Every story that a test of this session asks for, told two at a time."""
-    wanted = {name for item in request.session.items for name in item.fixturenames}
-    places = {}
-    with ThreadPoolExecutor(2) as pool:
-        told = {}
-        for name in STORIES:
-            if name in wanted:
-                places[name] = Place(tmp_path_factory.mktemp(name))
-                for study, source in SOURCES.items():
-                    (places[name].folder / f"{study}.toml").write_text(source)
-                if name != "whole":  # that one makes its home itself
-                    places[name].furnish()
-                told[name] = pool.submit(STORIES[name], places[name])
-        yield told
-    for place in places.values():
-        place.close()
-
-
-@pytest.fixture(scope="session")
-def whole(stories):
-    return stories["whole"].result()
-
-
-@pytest.fixture(scope="session")
-def interrupted(stories):
-    return stories["interrupted"].result()
-
-
-@pytest.fixture(scope="session")
-def hasty(stories):
-    return stories["hasty"].result()
-
-
-@pytest.fixture(scope="session")
-def halved(stories):
-    return stories["halved"].result()
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def summary(whole):
     return json.loads((whole.place.folder / "new" / "summary.json").read_text())
 
@@ -426,107 +299,3 @@ class TestTakingItHome:
         assert (whole.verified.code, whole.verified.err) == (0, "")
         exact = "holds: exactly, with the same versions on the same processor"
         assert whole.verified.out.count(exact) == len(summary["front"])
-
-
-class TestAnInterruptedSearch:
-    def test_stops_at_the_end_of_the_epoch_and_says_how_to_go_on(self, interrupted):
-        assert interrupted.reached
-        assert (interrupted.done.code, interrupted.done.err) == (1, "")
-        assert "trip: paused after " in interrupted.done.out
-        assert "resume  swast-search --resume trip --home " in interrupted.done.out
-
-    def test_leaves_its_trials_and_runs_paused(self, interrupted):
-        first, *others = interrupted.trials
-        assert first.state.name == "COMPLETE"
-        assert {trial.state.name for trial in others} == {"RUNNING"}
-        assert all(trial.user_attrs["paused"] for trial in others)
-        assert interrupted.parent.info.status == "KILLED"
-        assert {run.info.status for run in interrupted.children} == {"FINISHED", "SCHEDULED"}
-
-    def test_leaves_no_process_and_no_folder_behind(self, interrupted):
-        assert interrupted.leftovers == []
-
-    def test_goes_on_from_its_checkpoints(self, interrupted):
-        assert interrupted.gone_on
-        assert (interrupted.again.code, interrupted.again.err) == (1, "")
-        summary = json.loads((interrupted.place.folder / "second.json").read_text())
-        for number in range(1, len(interrupted.trials)):
-            epochs = interrupted.epochs[number]
-            assert summary["trials"][number]["epochs"] > epochs
-            _, client = interrupted.place.parent()
-            run = only(interrupted.place.children(), number)
-            logged = client.get_metric_history(run.info.run_id, "val_accuracy")
-            assert [each.step for each in logged] == list(range(1, len(logged) + 1))
-            assert len(logged) >= summary["trials"][number]["epochs"]
-
-    def test_is_stopped_by_its_time_budget(self, interrupted):
-        """What was stopped has good accuracy by then, and is on no front."""
-        assert (interrupted.timed.code, interrupted.timed.err) == (0, "")
-        summary = json.loads((interrupted.place.folder / "summary.json").read_text())
-        assert (summary["front"], summary["end"]) == ([0], "paused")
-        stopped = [trial for trial in summary["trials"] if trial["number"] > 0]
-        assert {trial["state"] for trial in stopped} == {"paused"}
-        runs = interrupted.place.children()
-        for trial in stopped:
-            run = only(runs, trial["number"])
-            assert (run.info.status, run.data.tags.get("pareto")) == ("SCHEDULED", None)
-
-
-class TestAHalvedSearch:
-    def test_stops_what_is_behind_and_keeps_it_off_the_front(self, halved):
-        assert (halved.done.code, halved.done.err) == (0, "")
-        summary = json.loads((halved.place.folder / "summary.json").read_text())
-        early = [trial for trial in summary["trials"] if trial["stopped_at"] is not None]
-        assert summary["stopped"] == len(early) > 0
-        assert len(summary["trials"]) == 8
-        assert f"8 of 8 trials, {len(early)} stopped early" in halved.shown.out
-        runs, frozen = halved.place.children(), halved.place.trials()
-        for trial in early:
-            number = trial["number"]
-            assert (trial["state"], trial["epochs"], trial["stopped_at"]) == ("pruned", 1, 1)
-            assert trial["rungs"] == {"1": trial["accuracy"]}
-            assert 0 < sum(trial["flops"].values()) < trial["predicted_flops"]
-            assert trial["reference"] is None
-            assert number not in summary["front"]
-            assert frozen[number].state.name == "PRUNED"
-            run = only(runs, number)
-            assert (run.info.status, run.data.tags["rung"]) == ("KILLED", "epoch 1")
-            assert run.data.tags["reason"] == trial["reason"]
-            assert "the best" in trial["reason"]
-        done = complete(summary)
-        assert len(done) == 8 - len(early) >= 2
-        assert all(trial["train_flops"] == trial["predicted_flops"] for trial in done)
-
-    def test_tells_python_what_the_summary_says(self, halved):
-        summary = json.loads((halved.place.folder / "summary.json").read_text())
-        assert halved.done.out == f"{summary['front']} 8 finished\n"
-
-    def test_confirms_the_front_and_nothing_else(self, halved):
-        summary = json.loads((halved.place.folder / "summary.json").read_text())
-        read = {trial["number"] for trial in summary["trials"] if trial["readings"]}
-        assert read == set(summary["front"])
-        assert [each["number"] for each in summary["confirmed"]] == summary["front"]
-        for each in summary["confirmed"]:
-            trial, (_, client) = summary["trials"][each["number"]], halved.place.parent()
-            assert each["seeds"] == [0, 1]
-            own, other = trial["readings"]["0"], trial["readings"]["1"]
-            assert own["val_accuracy"] == trial["accuracy"]
-            assert own["test_accuracy"] == trial["test_accuracy"]
-            assert each["val_mean"] == (own["val_accuracy"] + other["val_accuracy"]) / 2
-            logged = client.get_run(trial["run_id"]).data.metrics
-            assert logged["test_accuracy"] == own["test_accuracy"]
-            assert logged["confirmed_val_accuracy"] == other["val_accuracy"]
-
-    def test_leaves_no_process_and_no_folder_behind(self, halved):
-        assert halved.leftovers == []
-
-
-class TestAHastyInterrupt:
-    def test_is_no_error_of_the_program(self, hasty):
-        assert hasty.reached
-        assert "Traceback" not in hasty.done.err
-        assert hasty.done.code in (1, 130)
-
-    def test_leaves_nothing_running(self, hasty):
-        assert "RUNNING" not in [state for _, state, _ in hasty.place.states()]
-        assert hasty.leftovers == []

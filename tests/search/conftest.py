@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 from alembic.script import ScriptDirectory
-from hypothesis import settings
 
 from tests.search.invented import hasty
-
-settings.register_profile("search", deadline=None, derandomize=True)
-settings.load_profile("search")
 
 
 @pytest.fixture(scope="module", autouse=True)

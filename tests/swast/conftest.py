@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import settings
-
-settings.register_profile("swast", max_examples=30, deadline=None, derandomize=True)
-settings.load_profile("swast")
 
 torch.set_num_threads(1)  # the tensors are small; more threads only wait for each other
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 from ray.exceptions import OutOfMemoryError, RayActorError
 
 from search.engine.jobs import Failure, FailureKind, Job, Report
-from search.engine.tune import WorkCallback, WorkSearcher, failure
+from search.engine.tune import WorkCallback, WorkSearcher, failure, pausing
 from swast import TrainConfig
 from tests.search.support import epoch, result
 
@@ -17,7 +20,7 @@ class Endless:
     over = False
 
     def __init__(self, folder):
-        self.folder, self.proposed, self.rests = folder, 0, 0
+        self.folder, self.proposed, self.rests, self.pauses = folder, 0, 0, 0
         self.reports, self.ended = [], []
 
     def propose(self):
@@ -33,6 +36,9 @@ class Endless:
 
     def rest(self):
         self.rests += 1
+
+    def pause(self):
+        self.pauses += 1
 
 
 class Steps:
@@ -116,3 +122,33 @@ class TestTheEnd:
         steps.searcher.suggest("a")
         steps.searcher.on_trial_complete("a", {"report": Report([epoch(2, 0.9)], {})})
         assert steps.work.ended == [(1, None)]
+
+
+class TestSignals:
+    """A driver that ends by an error leaves no trial running and no process of Ray's."""
+
+    @pytest.fixture(autouse=True)
+    def harmless(self):
+        """Let no signal end the tests themselves."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+        yield
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    @pytest.mark.parametrize(
+        ("numbers", "pauses"),
+        [([signal.SIGTERM], 0), ([signal.SIGINT] * 2, 1), ([signal.SIGINT, signal.SIGTERM], 1)],
+    )
+    def test_end_the_work_at_a_termination_or_a_second_interrupt(self, steps, numbers, pauses):
+        before = {number: signal.getsignal(number) for number in numbers}
+
+        def receive():
+            with pausing(steps.work):
+                for number in numbers:
+                    os.kill(os.getpid(), number)
+
+        with pytest.raises(KeyboardInterrupt):
+            receive()
+        assert steps.work.pauses == pauses
+        assert {each: signal.getsignal(each) for each in before} == before

@@ -181,6 +181,21 @@ def test_a_driver_may_die_at_any_call(home, uri, undisturbed, quick, share):
     assert at > 30
 
 
+def test_a_driver_may_die_before_mlflow_has_the_run_of_a_trial(home, uri):
+    """The next driver creates the run, and sends the logged epochs too."""
+    story = Story(uri, home, name="unheard")
+    story.begin()
+    story.tracker.turn = lambda: None
+    story.start(0)
+    story.train(0, 1, 2)
+    story.driver()
+    story.begin()
+    story.start(0)
+    story.train(0, 1, 2, 3)
+    assert story.tracker.close(10)
+    assert [step for step, _ in story.curve(story.run(0).info.run_id, "val_accuracy")] == [1, 2, 3]
+
+
 def finish(story, steps):
     """Play the rest of a story, to its end."""
     for happen in steps:
