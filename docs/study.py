@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from functools import partial
-from typing import Any
 
 from docs.pages import DOCS, Parts, write
 from search.objectives import COSTS
@@ -30,10 +29,11 @@ def keys(table: type[Table]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def default(value: Any) -> str:
+def default(value: object) -> str:
     """Return a default as the table prints it."""
     if isinstance(value, str):
         return f"`{value}`"
+    assert isinstance(value, int | float)
     return "none" if value == math.inf else f"{value:g}"
 
 

@@ -2,8 +2,8 @@
 
 Records, front, hypervolume, knee, halving, samplers, MLflow, plots, tables, exports and reports
 ask these objects. To add a cost axis, `register` a `Cost` here; a study chooses it by
-``[objectives] cost = "NAME"``. NumPy is imported where values are computed, so that a study is read
-without it.
+``[objectives] cost = "NAME"``. NumPy is imported where values are computed: reading a study
+does not load it.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def lines_of(study: Study, budget: int, quote: Quote) -> Iterator[str]:
         less = both(lambda price: price.shared)
         yield f"warm-ups that trials share are trained once: about {less} less than that"
     if study.halving:
-        rate = f"every rung lets 1 in {study.halving.reduction} go on"
+        rate = f"1 in {study.halving.reduction} trials continue at every rung"
         left = both(lambda price: price.halved)
         yield f"halving: about {left} if {rate}; at most what is above"
     for name, time in seconds.references.items():

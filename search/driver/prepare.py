@@ -20,6 +20,7 @@ from search.study.study_file import Study, find_study
 from search.study.tables import TrialResources
 from search.trials.repository import SearchTrials, search_names
 from search.trials.search_info import SearchInfo
+from search.trials.stored_searches import name_taken
 from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data
 from swast.files import writable
@@ -110,10 +111,7 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
     check_name(name, "--name")
     path = sqlite_file(storage)
     if (path is None or path.exists()) and name in search_names(storage):
-        raise RequestError(
-            f"a search named {name!r} exists; --resume {name} goes on with it, "
-            "--name chooses another name"
-        )
+        raise name_taken(name)
     made = SearchInfo(
         name=name,
         uid=secrets.token_hex(8),

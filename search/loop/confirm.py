@@ -32,7 +32,7 @@ class _Training:
 
     @property
     def is_own(self) -> bool:
-        """Whether the seed is the trial's own."""
+        """Return whether the seed is the trial's own."""
         return self.seed == self.config.seed
 
     def __str__(self) -> str:
@@ -74,12 +74,12 @@ class Confirmation:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will be proposed."""
+        """Return whether nothing more will be proposed."""
         return self.paused or not (self._waiting or self._running)
 
     @property
     def is_short(self) -> bool:
-        """Whether nothing has to be trained: every missing reading has its checkpoint."""
+        """Return whether nothing has to be trained: every missing reading has its checkpoint."""
         return all(each.is_own and self._checkpoint(each).is_dir() for each in self._waiting)
 
     def propose(self) -> Job | None:

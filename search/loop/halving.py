@@ -68,7 +68,7 @@ class Decision:
 
     @property
     def continues(self) -> bool:
-        """Whether the trial continues."""
+        """Return whether the trial continues."""
         return self.place <= self.kept
 
     def __str__(self) -> str:

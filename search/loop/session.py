@@ -75,7 +75,7 @@ class Session:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will be proposed: a running trial may have to be retried."""
+        """Return whether nothing more will be proposed; a running trial may need a retry."""
         return self._paused or (self._proposals.exhausted and not self._trials.running())
 
     def propose(self) -> Job | None:

@@ -1,1 +1,1 @@
-"""Study files: the search space, its conditions, and the tables that say how a search is run."""
+"""Study files: the search space, its branches, and the tables that configure a search."""

@@ -1,11 +1,11 @@
 """Branches of a search space, read from the ``[[branch]]`` tables of a study file.
 
     [[branch]]
-    when.prune.method = "n:m"               # or a list of values; all fields named must hold
-    space.prune.sparsity = [0.5, 0.75]      # in place of the domain in [space], or a further field
-    fixed.prune.schedule = "one-shot"       # not searched there: it has this value
+    when.prune.method = "n:m"               # or a list of values; every named field must match
+    space.prune.sparsity = [0.5, 0.75]      # replaces the domain in [space], or adds a field
+    fixed.prune.schedule = "one-shot"       # the value there, instead of a search
 
-`[space]`, the root, holds everywhere. Where a branch's ``when`` holds, its ``space`` and ``fixed``
+`[space]`, the root, holds everywhere. If a branch's ``when`` holds, its ``space`` and ``fixed``
 replace the domains of the root and of earlier branches. A field that only branches search has its
 fixed value elsewhere.
 """
@@ -26,11 +26,11 @@ from swast.settings import check
 KEYS = ("when", "space", "fixed")
 LONGEST_LABEL = 100
 MOST_PARTS = 256
-"""Kinds of configurations that branches may tell apart; each is checked when a study is read."""
+"""The most parts of a space; each is checked when a study is read."""
 
 
 def read_branches(entries: object, space: Sequence[Domain]) -> tuple[Branch, ...]:
-    """The branches in the ``[[branch]]`` tables of a study.
+    """Return the branches in the ``[[branch]]`` tables of a study.
 
     Args:
         entries: the tables.
@@ -55,7 +55,7 @@ def read_branches(entries: object, space: Sequence[Domain]) -> tuple[Branch, ...
 
 
 def _read_branch(entry: object, space: Sequence[Domain]) -> Branch:
-    """One branch; what is said of it begins after its name."""
+    """Return one branch; problems start after its name."""
     if not isinstance(entry, Mapping):
         raise ConfigError([f" must be a table, got {entry!r}"])
     problems = [
@@ -88,7 +88,7 @@ def _read_branch(entry: object, space: Sequence[Domain]) -> Branch:
 
 
 def _wrong_when(when: Mapping[str, tuple[Any, ...]], searched: Mapping[str, Domain]) -> list[str]:
-    """What is wrong with the fields and values that a branch asks about."""
+    """Return problems of the fields and values in a branch's ``when``."""
     problems = []
     if not when:
         problems.append('.when must name a field of [space], as when.prune.method = "n:m"')
@@ -107,7 +107,7 @@ def _wrong_when(when: Mapping[str, tuple[Any, ...]], searched: Mapping[str, Doma
 
 
 def _impossible(path: str, values: Sequence[Any], domain: Domain) -> list[str]:
-    """Values that a branch asks for and that its field never has."""
+    """Return a problem for each value of a ``when`` that its field never has."""
     kind, limits, _ = setting_paths()[path]
     possible = list(map(str, domain.values.extremes))
     return [
@@ -119,7 +119,7 @@ def _impossible(path: str, values: Sequence[Any], domain: Domain) -> list[str]:
 
 
 def _wrong_fixed(fixed: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the values that a branch fixes."""
+    """Return problems of the values that a branch fixes."""
     problems = []
     for path, value in fixed.items():
         if path not in setting_paths():
@@ -134,7 +134,7 @@ def _wrong_fixed(fixed: Mapping[str, Any]) -> list[str]:
 
 
 def _wrong_together(domains: Sequence[Domain], fixed: Mapping[str, Any]) -> list[str]:
-    """What a branch says twice, or not at all."""
+    """Return a problem if a branch is empty, or searches a field and fixes it too."""
     if not domains and not fixed:
         return [" must have a space or a fixed table, or it changes nothing"]
     return [
@@ -145,17 +145,20 @@ def _wrong_together(domains: Sequence[Domain], fixed: Mapping[str, Any]) -> list
 
 
 def _changed_conditions(branches: Sequence[Branch]) -> list[str]:
-    """Fields that one branch asks about and another changes: which of them hold would be open."""
-    asking = {path: index for index, each in enumerate(branches) for path in each.when}
+    """Return a problem for each condition that a branch changes.
+
+    With such a change, the branches that hold would depend on their order.
+    """
+    conditions = {path: index for index, each in enumerate(branches) for path in each.when}
     problems = []
     for index, branch in enumerate(branches):
         changed = [("space", each.path) for each in branch.space]
         changed += [("fixed", path) for path in branch.fixed]
         problems += [
             f"branch[{index}].{table}.{path} must stay as [space] has it, "
-            f"since branch[{asking[path]}].when names it"
+            f"since branch[{conditions[path]}].when names it"
             for table, path in changed
-            if path in asking
+            if path in conditions
         ]
     return problems
 
@@ -165,11 +168,14 @@ def _too_many(space: Sequence[Domain], branches: Sequence[Branch]) -> list[str]:
     count = SearchSpace(tuple(space), tuple(branches)).count_parts()
     if count <= MOST_PARTS:
         return []
-    return [f"branch: at most {MOST_PARTS} kinds of configurations may be told apart, got {count}"]
+    return [
+        f"branch: the branches may distinguish at most {MOST_PARTS} kinds of configurations, "
+        f"got {count}"
+    ]
 
 
 def _labelled(branches: Sequence[Branch]) -> Iterator[Branch]:
-    """The branches, their domains named after what they ask for; no two names are the same."""
+    """Yield the branches with a label on their domains, made of their conditions, each unique."""
     taken: set[str] = set()
     for branch in branches:
         values = ("|".join(map(str, values)) for values in branch.when.values())

@@ -1,4 +1,4 @@
-"""What a search could propose and nobody could train, found when the study is read."""
+"""Conflicts: configurations of a search space that cannot be trained, found when it is read."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def conflicts(fixed: TrainConfig, space: SearchSpace) -> list[str]:
     Every part of the space is checked; only the first problem of each field is kept.
     """
     found: dict[tuple[str, str], str] = {}
-    making = Making(fixed)
+    check = ConfigCheck(fixed)
     for given, part in space.walk():
         ends = {each.path: given.get(each.path, each.values.extremes) for each in part.domains}
         first = {**part.fixed, **{path: values[0] for path, values in ends.items()}}
         for changes in _changes(ends):
-            for problem in making.problems({**first, **changes}):
+            for problem in check.problems({**first, **changes}):
                 path = problem.split()[0]
                 place = part.places.get(path, "fixed")
                 found.setdefault((place, path), f"{place}.{problem}")
@@ -32,7 +32,7 @@ def conflicts(fixed: TrainConfig, space: SearchSpace) -> list[str]:
 
 
 def _changes(ends: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
-    """What leads from the first value of every field to any two values of any two fields."""
+    """Yield changes to the first values: none, then any value of one field, or of two fields."""
     yield {}
     for path, values in ends.items():
         yield from ({path: value} for value in values[1:])
@@ -41,10 +41,11 @@ def _changes(ends: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
             yield {one: value, other: beside}
 
 
-class Making:
-    """Says what is wrong with configurations that differ in a few fields from a fixed one.
+class ConfigCheck:
+    """Check of configurations that differ from a fixed one in a few fields.
 
-    As ``fixed.with_values`` does, and faster: a table is made once for the values it holds.
+    It finds the problems of ``fixed.with_values``, but faster: it makes each table only once for
+    the same values.
 
     Args:
         fixed: the configuration.
@@ -55,20 +56,20 @@ class Making:
         self._made: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {}
 
     def problems(self, values: Mapping[str, Any]) -> tuple[str, ...]:
-        """What is wrong with the configuration that has these values at dotted paths."""
+        """Return the problems of the configuration with these values at dotted paths."""
         tables: dict[str, dict[str, Any]] = defaultdict(dict)
         for path, value in values.items():
             table, _, name = path.rpartition(".")
             tables[table][name] = value
         top = tables.pop("", {})
-        wrong: tuple[str, ...] = ()
+        problems: tuple[str, ...] = ()
         for table, fields in tables.items():
             top[table], found = self._table(table, fields)
-            wrong += found
-        return wrong or _try(self._fixed, top)[1]
+            problems += found
+        return problems or _try(self._fixed, top)[1]
 
     def _table(self, table: str, fields: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:
-        """A table with some fields replaced, and what is wrong with it."""
+        """Return a table with some fields replaced, and its problems."""
         key = (table, repr(fields))
         if key not in self._made:
             self._made[key] = _try(getattr(self._fixed, table), fields)
@@ -76,7 +77,7 @@ class Making:
 
 
 def _try(table: Any, fields: Mapping[str, Any]) -> tuple[Any, tuple[str, ...]]:  # noqa: ANN401
-    """A table with some fields replaced, and what is wrong with it."""
+    """Return a table with some fields replaced, and its problems."""
     try:
         return dataclasses.replace(table, **fields), ()
     except ConfigError as error:

@@ -1,4 +1,4 @@
-"""Names of searches and studies: those that are the same in files, pages and commands."""
+"""Names of searches and studies that are safe in files, pages and commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE
 
 
 def check_name(name: str, what: str) -> None:
-    """Refuse a name that could not be a file's name everywhere.
+    """Refuse a name that is not a valid file name on every system.
 
     Raises:
         RequestError: naming it.
@@ -21,10 +21,10 @@ def check_name(name: str, what: str) -> None:
     if not is_name(name):
         raise RequestError(
             f"{what} must be letters, digits, '.', '_' and '-', up to {MOST_NAME}, a letter or "
-            f"digit first and no '.' last, and no device of Windows, got {name!r}"
+            f"digit first and no '.' last, and not a device of Windows, got {name!r}"
         )
 
 
 def is_name(name: str) -> bool:
-    """Whether a name could be a file's everywhere."""
+    """Return whether a name is a valid file name on every system."""
     return bool(NAME.fullmatch(name)) and not RESERVED.fullmatch(name)

@@ -1,6 +1,6 @@
 """The search space: domains that hold everywhere, and branches that hold under certain choices.
 
-Samplers know a space alone: parameters and their values, not what is trained with them.
+Samplers only see a space: parameters and their values, not the trainer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The search space: which fields of a training configuration vary, and over what.
+"""Domains: the values that fields of a training configuration take in a search.
 
 In a study file each searched field is either a list of choices, or a range:
 
@@ -22,33 +22,33 @@ from swast.settings import Setting, check, is_number
 ROUNDING = 1e-9
 RANGE_KEYS = ("low", "high", "log", "step", "also")
 SAME_FOR_ALL = ("data", "loading", "device")
-"""Settings and tables that all trials of a search share: it loads one data set."""
+"""Settings and tables that all trials of a search share, because it loads one data set."""
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One of some values."""
+    """A list of values, of which a field takes one."""
 
     values: tuple[Any, ...]
 
     def contains(self, value: object) -> bool:
-        """Whether a value is among them."""
+        """Return whether a value is in the list."""
         return value in self.values
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """The values that validation has to look at."""
+        """The values that validation checks: all of them."""
         return self.values
 
     @property
     def between(self) -> tuple[Any, ...]:
-        """A value that is none of the extremes: there is none."""
+        """An empty tuple: every value is one of the extremes."""
         return ()
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``, both included, and further single values.
+    """Numbers from ``low`` to ``high``, both included, and further values.
 
     Attributes:
         whole: whole numbers only.
@@ -70,7 +70,7 @@ class Range:
         return int if self.whole else float
 
     def contains(self, value: object) -> bool:
-        """Whether a value is in the range, or among the further ones."""
+        """Return whether a value is in the range, or one of the further values."""
         if value in self.also:
             return True
         if not isinstance(value, int | float) or not is_number(value, self.kind):
@@ -83,12 +83,12 @@ class Range:
 
     @property
     def extremes(self) -> tuple[Any, ...]:
-        """The values that validation has to look at."""
+        """The values that validation checks: the ends, and the further values."""
         return (self.low, self.high, *self.also)
 
     @property
     def between(self) -> tuple[Any, ...]:
-        """A value that is none of the extremes, where there is one."""
+        """One value that is none of the extremes; empty if there is none."""
         step = 1 if self.whole and self.step is None else self.step
         value = (self.low + self.high) / 2 if step is None else self.low + step
         return (value,) if value < self.high and value not in self.also else ()
@@ -96,12 +96,12 @@ class Range:
 
 @dataclass(frozen=True)
 class Domain:
-    """What one field may take in a search.
+    """One searched field and its values.
 
     Attributes:
         path: of the field, dotted.
-        values: what it may take.
-        label: of the branch that says so; empty for what holds everywhere.
+        values: the values that it may take.
+        label: of the branch that it belongs to; empty for a domain of the root.
     """
 
     path: str
@@ -110,12 +110,12 @@ class Domain:
 
     @property
     def parameter(self) -> str:
-        """Its name as a parameter, another one in every branch: ``prune.sparsity[n:m]``."""
+        """The name of its parameter, different in every branch: ``prune.sparsity[n:m]``."""
         return f"{self.path}[{self.label}]" if self.label else self.path
 
 
 def read_space(tables: Mapping[str, object]) -> tuple[Domain, ...]:
-    """The search space in the ``[space]`` tables of a study.
+    """Return the domains in the ``[space]`` tables of a study.
 
     Raises:
         ConfigError: naming every unknown field and every wrong domain.
@@ -135,7 +135,7 @@ def read_space(tables: Mapping[str, object]) -> tuple[Domain, ...]:
 
 
 def _leaves(tables: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Every searched field of nested tables, by dotted path."""
+    """Yield every searched field of nested tables with its dotted path."""
     for name, entry in tables.items():
         path = f"{prefix}{name}"
         nested = isinstance(entry, Mapping) and path not in setting_paths()
@@ -146,10 +146,10 @@ def _leaves(tables: Mapping[str, object], prefix: str = "") -> Iterator[tuple[st
 
 
 def _read_domain(path: str, entry: object) -> Choices | Range:
-    """The domain of one field.
+    """Return the domain of one field.
 
     Raises:
-        ConfigError: the field is unknown, or an end of the domain is no valid value of it.
+        ConfigError: the field is unknown, or an end of the domain is not a valid value.
     """
     if path not in setting_paths():
         raise ConfigError([f"{path} is not a field{nearest(path, setting_paths())}"])
@@ -173,21 +173,21 @@ def _read_domain(path: str, entry: object) -> Choices | Range:
 
 
 def varies_what_is_shared(path: str) -> list[str]:
-    """What is wrong with a field that trials of a search shall not differ in."""
+    """Return a problem if a field must be the same in all trials of a search."""
     if path.partition(".")[0] not in SAME_FOR_ALL:
         return []
     return [f"{path} is the same for all trials of a search, and belongs in [fixed] alone"]
 
 
 def _read_range(path: str, entry: Mapping[str, object]) -> Range:
-    """A range from its table."""
+    """Return a range from its table."""
     kind = setting_paths()[path][0].kind
     for key in entry:
         if key not in RANGE_KEYS:
             hint = nearest(key, RANGE_KEYS)
             raise ConfigError([f"{path}.{key} is not one of {', '.join(RANGE_KEYS)}{hint}"])
     if kind not in (int, float):
-        raise ConfigError([f"{path} is no number, so it needs a list of choices, not a range"])
+        raise ConfigError([f"{path} is not a number, so it needs a list of choices, not a range"])
     for name in ("low", "high", "step"):
         if not is_number(entry.get(name), kind) and (name in entry or name != "step"):
             raise ConfigError([f"{path}.{name} must be a number, got {entry.get(name)!r}"])
@@ -199,7 +199,7 @@ def _read_range(path: str, entry: Mapping[str, object]) -> Range:
 
 
 def _checked(path: str, made: Range) -> Range:
-    """A range whose parts fit each other."""
+    """Check that the parts of a range fit each other; return the range."""
     step = 1.0 if made.step is None else made.step
     if made.low >= made.high or not Setting("", above=0).allows(step):
         raise ConfigError([f"{path} must have low < high, and any step above 0"])

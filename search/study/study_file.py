@@ -8,17 +8,17 @@ epochs = 30
 [space]                 # searched fields (see `search.study.space`)
 interval = { low = 2, high = 10 }
 
-[[branch]]              # domains under certain choices only (see `search.study.branches`)
+[[branch]]              # domains under certain conditions (see `search.study.branches`)
 when.prune.method = "n:m"
 space.prune.sparsity = [0.5, 0.75]
 
 [objectives]            # this and the next three may be left out (see `search.study.tables`)
 reference_accuracy = 0.1
 
-[halving]               # stop trials early that are behind
+[halving]               # early stopping of trials that are behind
 grace = 4
 
-[constraints]           # start nothing more expensive
+[constraints]           # never start a more expensive trial
 max_relative_flops = 0.5
 
 [resources]             # CPUs, GPUs and memory of one trial
@@ -135,7 +135,7 @@ class Study:
 
     @property
     def shares_warmups(self) -> bool:
-        """Whether trials may begin alike: no real number that shapes the warm-up is searched."""
+        """Return whether trials may have the same warm-up: no real number in it is searched."""
         domains = [domain for part in self.space.parts for domain in part.domains]
         return not any(
             each.path.split(".")[0] in BEGINNING
@@ -150,17 +150,17 @@ class Study:
 
 
 def shipped() -> dict[str, Path]:
-    """The study files that come with the package, by name."""
+    """Return the study files that come with the package, by name."""
     folder = Path(str(importlib.resources.files("studies")))
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 def find_study(name: str) -> Study:
-    """A shipped study by name, or one from a file.
+    """Return a shipped study by name, or one from a file.
 
     Raises:
         RequestError: there is no such study.
-        ConfigError: what is wrong in the file, led by its name.
+        ConfigError: every problem of the file, led by its name.
     """
     known = shipped()
     if name in known:
@@ -173,7 +173,7 @@ def find_study(name: str) -> Study:
 
 
 def read_study(path: Path) -> Study:
-    """The study in a TOML file.
+    """Return the study in a TOML file.
 
     Raises:
         ConfigError: every problem found, led by the file's name.
@@ -189,7 +189,7 @@ def read_study(path: Path) -> Study:
 
 
 def parse_study(name: str, source: str) -> Study:
-    """A study from the text of its file.
+    """Return a study from the text of its file.
 
     Raises:
         ConfigError: every problem found.
@@ -240,10 +240,10 @@ def parse_study(name: str, source: str) -> Study:
 
 
 class _Problems(list[str]):
-    """What is wrong with a study file so far."""
+    """Problems of a study file so far."""
 
     def attempt(self, lead: str, otherwise: T, read: Callable[..., T], *arguments: object) -> T:
-        """What ``read`` makes of its arguments; its problems are noted, each led by a text."""
+        """Return what ``read`` returns; if it fails, add its problems, each led by a text."""
         try:
             return read(*arguments)
         except ConfigError as error:
@@ -259,7 +259,7 @@ def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _read_table(cls: type[AnyTable], tables: Mapping[str, Any]) -> AnyTable | None:
-    """A typed table, or None where the file has none."""
+    """Return a typed table, or None if the file does not have it."""
     if cls.table not in tables:
         return None
     return from_mapping(cls, _table(tables, cls.table), f"{cls.table}.")
@@ -270,7 +270,7 @@ def _objectives(tables: Mapping[str, Any]) -> Objectives:
 
 
 def _reference(fixed: TrainConfig, named: Mapping[str, Any], key: str) -> TrainConfig:
-    """A reference, from its changes to the fixed configuration."""
+    """Return a reference from its changes to the fixed configuration."""
     changes = flatten(_table(named, key))
     problems = [problem for path in changes for problem in varies_what_is_shared(path)]
     if problems:
@@ -279,7 +279,7 @@ def _reference(fixed: TrainConfig, named: Mapping[str, Any], key: str) -> TrainC
 
 
 def _too_late(halving: HalvingConfig, epochs: int) -> list[str]:
-    """What keeps a bracket from having a rung before the last epoch."""
+    """Return a problem if a bracket has no rung before the last epoch."""
     starts = 1
     while halving.reduction > 1 and halving.grace * halving.reduction**starts < epochs:
         starts += 1

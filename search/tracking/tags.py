@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 from search.objectives import Objectives
-from search.tracking.run_sync import PARENT, SOURCE, Fixed
+from search.tracking.run_sync import LOGGED, PARENT, SOURCE, Fixed
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import SearchState
 from search.trials.trial_record import ENDED, TrialRecord
@@ -107,6 +107,8 @@ def final_values(record: TrialRecord, objectives: Objectives) -> dict[str, float
     if record.state == "complete":
         cost = objectives.cost
         values[cost.metric] = record.relative_cost or 0.0
+        if cost.absolute_key not in LOGGED:  # else it is a metric of every epoch
+            values[cost.absolute_key] = record.cost or 0.0
         if cost.log:
             values[cost.log_metric] = math.log10(record.cost or 1)
     return values

@@ -35,7 +35,7 @@ from search.trials.serialization import (
     record_of,
     recorded_unit,
 )
-from search.trials.stored_searches import LAST, checked, names_in, remove_unfinished
+from search.trials.stored_searches import LAST, checked, name_taken, names_in, remove_unfinished
 from search.trials.trial_record import Reading, TrialRecord
 from swast.config import TrainConfig
 
@@ -91,10 +91,7 @@ class SearchTrials:
                 directions=[axes.score.direction, axes.cost.direction],
             )
         except optuna.exceptions.DuplicatedStudyError:
-            raise RequestError(
-                f"a search named {info.name!r} exists; --resume {info.name} goes on with it, "
-                "--name chooses another name"
-            ) from None
+            raise name_taken(info.name) from None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names([axes.score.metric, axes.cost.absolute_key])
@@ -110,7 +107,7 @@ class SearchTrials:
         """Return an existing search.
 
         Raises:
-            RequestError: there is none of that name.
+            RequestError: there is no search of that name.
         """
         storage = open_storage(storage_url)
         try:
@@ -139,7 +136,7 @@ class SearchTrials:
         self.info = dataclasses.replace(self.info, **values)
 
     def know_prices(self, prices: Prices | None) -> None:
-        """Give the sampler the costs of configurations; call it before the first trial."""
+        """Set the costs before training for the sampler; call this before `ask`."""
         self._prices = prices
 
     def delete(self) -> None:
@@ -177,7 +174,7 @@ class SearchTrials:
         """Return the next trial to run: a waiting reference, else the sampler's proposal.
 
         Args:
-            at_random: drawn from the space without the sampler.
+            at_random: draw from the space without the sampler.
         """
         if self._sampler is None:
             self._sampler = self._make_sampler(self.info.sampler, self._seed)
@@ -204,14 +201,14 @@ class SearchTrials:
     def _propose(self, trial: Trial) -> Proposal:
         """Return a running trial with its configuration: the stored one, or a new one to store."""
         self._asked[trial.number] = trial
-        kept, reference = trial.user_attrs, trial.user_attrs.get("reference")
-        if "config" in kept:
-            config = TrainConfig.from_dict(kept["config"])
+        facts, reference = trial.user_attrs, trial.user_attrs.get("reference")
+        if "config" in facts:
+            config = TrainConfig.from_dict(facts["config"])
         else:
             config = self._configure(trial, reference)
             config = config.with_values({"device": self.info.device})
             trial.set_user_attr("config", config.to_dict())
-        return Proposal(trial.number, config, reference, "begun" in kept)
+        return Proposal(trial.number, config, reference, "begun" in facts)
 
     def _configure(self, trial: Trial, reference: str | None) -> TrainConfig:
         study = self.info.study
@@ -264,11 +261,11 @@ class SearchTrials:
         self.note(record.number, begun=begun_of(record), paused=False)
 
     def running(self) -> list[int]:
-        """Return the numbers of the trials that were asked for here and have not ended."""
+        """Return the numbers of the trials that this object proposed and that have not ended."""
         return sorted(self._asked)
 
     def records(self) -> list[TrialRecord]:
-        """Return every trial that was asked for, by number."""
+        """Return the record of every trial, by number; waiting references have none."""
         facts, info = self._study.user_attrs, self.info
         readings = readings_of(facts, info.objectives)
         return [

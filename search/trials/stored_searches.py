@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optuna.storages import BaseStorage
 
+from search.errors import RequestError
 from search.study.names import is_name
 from search.trials.search_info import FIELDS
 
@@ -16,6 +17,13 @@ def names_in(storage: BaseStorage) -> list[str]:
     studies = storage.get_all_studies()
     names = [each.study_name for each in studies if LAST in each.user_attrs]
     return [name for name in names if is_name(name)]
+
+
+def name_taken(name: str) -> RequestError:
+    """Return the error for a new search whose name another search has."""
+    return RequestError(
+        f"a search named {name!r} exists; --resume {name} resumes it, --name chooses another name"
+    )
 
 
 def checked(name: str) -> str:

@@ -98,7 +98,7 @@ class TrialRecord:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has begun and not ended."""
+        """Return whether it has begun and not ended."""
         return self.state in ("running", "paused")
 
     @property

@@ -48,7 +48,7 @@ class Seen:
 
     @property
     def shown(self) -> bool:
-        """Whether it has any score."""
+        """Return whether it has any score."""
         return self.score is not None or bool(self.rungs)
 
 

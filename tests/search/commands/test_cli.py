@@ -195,7 +195,7 @@ class TestDryRun:
         price = price_search(outlook, 50, measure_of(outlook.cost))
         assert code == 0
         assert f"halving: about {price.halved:.3g} FLOPs and " in out
-        assert "if every rung lets 1 in 2 go on; at most what is above" in out
+        assert "if 1 in 2 trials continue at every rung; at most what is above" in out
 
     def test_refuses_trials_that_do_not_fit_here(self, swast_search):
         code, _, err = swast_search(*SEARCH, "--dry-run", "--cpus-per-trial", "4096")

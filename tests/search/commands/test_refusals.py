@@ -241,7 +241,7 @@ class TestAWrongHome:
 class TestAWrongName:
     def test_is_one_that_is_taken(self, refused):
         line = refused(*SEARCH, "--home", "home", "--name", "trip")
-        assert "a search named 'trip' exists; --resume trip goes on with it" in line
+        assert "a search named 'trip' exists; --resume trip resumes it" in line
 
     @pytest.mark.parametrize(
         "command",

@@ -1,6 +1,9 @@
-"""Shared by the tests of the loop: a session in a real database, and its listeners."""
+"""Shared by the tests of the loop: sessions in a real database, and places by brute force."""
 
 from __future__ import annotations
+
+import itertools
+import math
 
 import optuna
 
@@ -8,6 +11,7 @@ from search.engine.jobs import Report
 from search.loop.halving import Halving
 from search.loop.limits import Limits, Stopping
 from search.loop.session import Session
+from search.pareto import dominates
 from search.store.epoch_log import EpochLog
 from search.trials.repository import SearchTrials
 from tests.search.support import BARE, Listener, database, epoch, new_search, result
@@ -63,3 +67,29 @@ def halved(folder, trials=None, reduction=2, price=None, **info):
         stopping=Stopping(Halving(2, reduction)),
     )
     return Scene(folder, trials, limits, source=info.pop("source", BARE), **info)
+
+
+def brute_place(cloud):
+    """Return the place of the first point; every definition is repeated here."""
+    left, ranks = list(range(len(cloud))), {}
+    for rank in itertools.count():
+        if not left:
+            break
+        best = [i for i in left if not any(dominates(*cloud[j], *cloud[i]) for j in left)]
+        ranks |= dict.fromkeys(best, rank)
+        left = [i for i in left if i not in best]
+    high = max(accuracy for accuracy, _ in cloud) - min(accuracy for accuracy, _ in cloud)
+    logs = [math.log(flops) for _, flops in cloud]
+    wide = max(logs) - min(logs)
+    peers = sorted({cloud[i] for i in ranks if ranks[i] == ranks[0]})
+
+    def spread(point):
+        at = peers.index(point)
+        if at in (0, len(peers) - 1):
+            return math.inf
+        (low, cheap), (up, costly) = peers[at - 1], peers[at + 1]
+        return ((up - low) / high + math.log(costly / cheap) / wide) / cloud.count(point)
+
+    same = [i for i in ranks if ranks[i] == ranks[0]]
+    ahead = sum(ranks[i] < ranks[0] for i in ranks)
+    return 1 + ahead + sum(spread(cloud[i]) > spread(cloud[0]) + 1e-9 for i in same)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from search.loop.halving import Arrival, Halving, crowding, keep, place, rung_epochs
 from search.pareto import dominates
+from tests.search.loop.support import brute_place
 
 # Few levels, so that ties and exact duplicates are common, and any numbers.
 levels = st.tuples(
@@ -51,32 +51,6 @@ def each_as_last(cloud, reduction):
         )
         for each in arrivals(cloud)
     ]
-
-
-def brute_place(cloud):
-    """Return the place of the first point; every definition is repeated here."""
-    left, ranks = list(range(len(cloud))), {}
-    for rank in itertools.count():
-        if not left:
-            break
-        best = [i for i in left if not any(dominates(*cloud[j], *cloud[i]) for j in left)]
-        ranks |= dict.fromkeys(best, rank)
-        left = [i for i in left if i not in best]
-    high = max(accuracy for accuracy, _ in cloud) - min(accuracy for accuracy, _ in cloud)
-    logs = [math.log(flops) for _, flops in cloud]
-    wide = max(logs) - min(logs)
-    peers = sorted({cloud[i] for i in ranks if ranks[i] == ranks[0]})
-
-    def spread(point):
-        at = peers.index(point)
-        if at in (0, len(peers) - 1):
-            return math.inf
-        (low, cheap), (up, costly) = peers[at - 1], peers[at + 1]
-        return ((up - low) / high + math.log(costly / cheap) / wide) / cloud.count(point)
-
-    same = [i for i in ranks if ranks[i] == ranks[0]]
-    ahead = sum(ranks[i] < ranks[0] for i in ranks)
-    return 1 + ahead + sum(spread(cloud[i]) > spread(cloud[0]) + 1e-9 for i in same)
 
 
 class TestARung:

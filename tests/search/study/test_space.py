@@ -164,9 +164,9 @@ def test_domains_keep_the_order_of_the_file():
         ("optim.lr = { low = 0.1, high = 0.9, step = nan }", "optim.lr"),
         (
             'coreset.scorer = { low = "el2n", high = "random" }',
-            "coreset.scorer is no number, so it needs a list of choices",
+            "coreset.scorer is not a number, so it needs a list of choices",
         ),
-        ("coreset.balanced = { low = 0, high = 1 }", "coreset.balanced is no number"),
+        ("coreset.balanced = { low = 0, high = 1 }", "coreset.balanced is not a number"),
         # Neither a list nor a range.
         ("interval = 3", "interval must be a list of choices or { low = … , high = … }, got 3"),
         ("interval = []", "interval must be a list of choices"),

@@ -157,5 +157,5 @@ class TestAWrongBranch:
             for path in fields
         )
         assert problems(text) == [
-            "branch: at most 256 kinds of configurations may be told apart, got 512"
+            "branch: the branches may distinguish at most 256 kinds of configurations, got 512"
         ]
