@@ -229,8 +229,8 @@ class TestFigureFour:
         volume, matched, *others = report.claims
         assert matched.effect.mean == pytest.approx(gain)
         axes = find_study("digits").objectives
-        saved = np.log10(0.5) / np.log10(axes.least_relative_flops)
-        height = gain / (1 - axes.reference_accuracy)
+        saved = np.log10(0.5) / np.log10(axes.cost.best)
+        height = gain / (1 - axes.score.reference)
         assert volume.effect.mean == pytest.approx(height * saved)
         assert {volume.verdict, matched.verdict} == {said}
         assert {each.effect.mean for each in others} == {0}
