@@ -150,11 +150,6 @@ class Cost(Objective):
         """The metric of the absolute cost's log10: MLflow's charts have no logarithmic axis."""
         return f"log10_{self.absolute_key}"
 
-    @property
-    def unit_text(self) -> str:
-        """The cost that counts as 1, in words."""
-        return f"{self.noun} of dense training of [fixed] on all data"
-
     def absolute_text(self, cost: float) -> str:
         """Return an absolute cost as people read it, as ``1.2e+09 FLOPs``."""
         return f"{cost:.3g} {self.absolute_unit}"
@@ -214,6 +209,8 @@ TRAIN_FLOPS = Cost(
 )
 STANDARD = Objectives(score=ACCURACY, cost=TRAIN_FLOPS)
 """The objectives of a study that names none."""
+UNIT = "dense training of [fixed] on all data"
+"""The training whose cost counts as 1, in words."""
 COSTS: dict[str, Cost] = {TRAIN_FLOPS.choice: TRAIN_FLOPS}
 """Costs by the name that a study chooses."""
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from search.loop.status import End
-from search.objectives import STANDARD, Objectives
+from search.objectives import STANDARD, UNIT, Objectives
 from search.pareto import front
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import Progress, progress
@@ -118,7 +118,7 @@ class SearchResult:
             ],
             "hypervolume": self.hypervolume,
             "reference_point": info.objectives.reference_point,
-            "cost_unit": {"name": cost.unit_text, cost.absolute_key: info.unit},
+            "cost_unit": {"name": UNIT, cost.absolute_key: info.unit},
             "flops_spent": spent(trials),
             "history": [renamed(asdict(each), spent="flops_spent") for each in self.history],
             "seconds": self.seconds,

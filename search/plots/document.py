@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from search.objectives import Cost, Objectives, Score
+from search.objectives import UNIT, Cost, Objectives, Score
 from search.plots.chart import Chart
 from search.plots.page import Page, figure_of
 from search.trials.search_info import SearchInfo
@@ -124,7 +124,7 @@ def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
         "Device": info.device,
     }
     if info.unit is not None and cost.known:
-        found["Unit of cost"] = f"{cost.absolute_text(info.unit)}: {cost.unit_text}"
+        found["Unit of cost"] = f"{cost.absolute_text(info.unit)}: {UNIT}"
     if members:
         knee = knee_of(trials, info.objectives)
         value, price = score.text(knee.score or 0), _price(knee, cost)

@@ -153,7 +153,7 @@ class TestShowing:
     def test_the_summary_has_its_keys(self, place, command):
         summary = json.loads(command("show", "trip", "--json"))
         assert summary["cost_unit"] == {
-            "name": "training samples of dense training of [fixed] on all data",
+            "name": "dense training of [fixed] on all data",
             "train_samples": place.unit,
         }
         assert summary["reference_point"] == {"accuracy": 0.0, "relative_samples": 1.0}

@@ -103,9 +103,6 @@ class TestText:
     def test_of_an_absolute_cost_has_its_own_unit(self):
         assert TRAIN_FLOPS.absolute_text(1.2e9) == "1.2e+09 FLOPs"
 
-    def test_of_the_unit_names_the_training_that_costs_1(self):
-        assert TRAIN_FLOPS.unit_text == "training FLOPs of dense training of [fixed] on all data"
-
 
 def test_a_title_has_the_unit_if_there_is_one():
     assert ACCURACY.title == "Validation accuracy (%)"
