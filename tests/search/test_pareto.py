@@ -300,6 +300,15 @@ class TestKnee:
         assert knee(accuracy[3:], flops[3:]) == 5 - 3
         assert knee(accuracy, flops) == 2
 
+    def test_is_not_anchored_by_a_member_exactly_at_the_reference(self):
+        """A member at 90 % costs a little less than one at 93 %.
+
+        If the line began at it, the member at 93 % would be the knee, as with a reference of 0.
+        """
+        accuracy, flops = [0.90, 0.93, 0.96, 0.97], [9e-3, 1e-2, 1e-1, 1.0]
+        assert knee(accuracy, flops, choose("train-flops", 0.9)) == 2
+        assert knee(accuracy, flops) == 1
+
     def test_is_that_of_all_members_if_none_is_above_the_reference(self):
         accuracy, flops = [0.2, 0.84, 0.89], [1e-4, 1e-3, 1.0]
         assert knee(accuracy, flops, choose("train-flops", 0.9)) == 1

@@ -11,7 +11,7 @@ import pytest
 from search.objectives import STANDARD
 from search.trials.repository import SearchTrials
 from search.trials.serialization import begun_of, outcome_of
-from search.trials.trial_record import Reading, TrialRecord, front_of
+from search.trials.trial_record import Reading, TrialRecord, front_of, ranks_of
 from tests.search.support import BARE, UNIT, database, study
 
 SOURCE = BARE.replace("[space]\n", '[space]\nepochs = [2, 4]\nmodel = ["mlp-small", "lenet-5"]\n')
@@ -46,7 +46,7 @@ OUTCOME = {
     "run_id": None,
 }
 """An outcome of version 0.1."""
-FIXED, SHORT = {}, {"epochs": 2}
+FIXED, SHORT, LENET = {}, {"epochs": 2}, {"model": "lenet-5"}
 
 
 def load(folder, *trials, **facts):
@@ -82,13 +82,14 @@ class TestASearchOfVersion01:
         assert (record.bill, record.shared) == (OUTCOME["flops"], 3)
         assert record.config == study(SOURCE).fixed
 
-    def test_has_the_unit_of_a_trial_with_the_fixed_network_and_epochs(self, tmp_path):
-        """The first trial was divided by the dense training of 2 epochs, half of the unit."""
-        trials = load(tmp_path, (SHORT, 0.8, 10**9, 0.2), (FIXED, 0.9, 5 * 10**9, 0.5))
+    @pytest.mark.parametrize("other", [SHORT, LENET])
+    def test_has_the_unit_of_a_trial_with_the_fixed_network_and_epochs(self, tmp_path, other):
+        """The first trial was divided by its own dense training, which costs half of the unit."""
+        trials = load(tmp_path, (other, 0.8, 10**9, 0.2), (FIXED, 0.9, 5 * 10**9, 0.5))
         assert trials.info.unit == UNIT
-        short, fixed = trials.records()
-        assert (short.relative_cost, fixed.relative_cost) == (0.1, 0.5)
-        assert [each.number for each in front_of([short, fixed])] == [0, 1]
+        first, fixed = trials.records()
+        assert (first.relative_cost, fixed.relative_cost) == (0.1, 0.5)
+        assert [each.number for each in front_of([first, fixed])] == [0, 1]
 
     def test_without_such_a_trial_has_no_unit_and_the_relative_costs_that_it_stored(
         self, tmp_path
@@ -96,6 +97,14 @@ class TestASearchOfVersion01:
         trials = load(tmp_path, (SHORT, 0.8, 10**9, 0.2))
         assert trials.info.unit is None
         assert [each.relative_cost for each in trials.records()] == [0.2]
+
+    def test_without_such_a_trial_has_the_front_of_absolute_costs(self, tmp_path):
+        """The second trial costs twice as much, and half as much relative to its own unit."""
+        trials = load(tmp_path, (SHORT, 0.8, 10**9, 0.2), (LENET, 0.9, 2 * 10**9, 0.1))
+        records = trials.records()
+        assert [each.relative_cost for each in records] == [0.2, 0.1]
+        assert [each.number for each in front_of(records)] == [0, 1]
+        assert ranks_of(records) == {0: 0, 1: 0}
 
     @pytest.mark.parametrize(("cost", "relative"), [(None, None), (0, 0.0)])
     def test_ignores_trials_without_a_cost_for_the_unit(self, tmp_path, cost, relative):
