@@ -11,7 +11,6 @@ from swast.settings import Table
 
 PICKS = ("knee", "best", "cheapest", "front")
 FORMATS = ("toml", "yaml", "json")
-SCALES = ("small", "paper")
 
 
 @dataclass(frozen=True, kw_only=True)

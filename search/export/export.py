@@ -28,7 +28,6 @@ from search.trials.trial_record import (
 from swast.files import replacing
 
 ROUNDING = 1e-9
-PICKS = ("knee", "best", "cheapest", "front")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +177,7 @@ def export(trials: SearchTrials, options: Namespace) -> list[Path]:
         RequestError: there is nothing to export, or the folder cannot be written.
     """
     texts = {
-        options.out / f"{name}.{options.format}": FORMATS[options.format](document(trials, trial))
+        options.out / f"{name}.{options.format}": WRITERS[options.format](document(trials, trial))
         for name, trial in picked(trials, options).items()
     }
     for path, text in texts.items():
@@ -197,7 +196,7 @@ def _yaml(document: dict[str, Any]) -> str:
     return str(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
 
-FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
+WRITERS: dict[str, Callable[[dict[str, Any]], str]] = {
     "toml": tomli_w.dumps,
     "yaml": _yaml,
     "json": lambda document: json.dumps(document, indent=2) + "\n",

@@ -10,7 +10,7 @@ import pytest
 
 from search.commands import options
 from search.errors import RequestError
-from search.export.export import FORMATS, PICKS, Bounds, export, pick
+from search.export.export import WRITERS, Bounds, export, pick
 from search.objectives import choose
 from search.trials.trial_record import Reading, knee_of
 from swast.config import parse_toml, read_config
@@ -105,7 +105,7 @@ class TestPick:
             Bounds(most_cost=0.4e10, least_score=0.95),
         ],
     )
-    @pytest.mark.parametrize("which", PICKS)
+    @pytest.mark.parametrize("which", options.PICKS)
     def test_of_nothing_within_the_limits_is_refused(self, which, bounds):
         with pytest.raises(RequestError, match="no finished trial within those limits"):
             pick(CLOUD, which, bounds=bounds)
@@ -141,7 +141,7 @@ class TestPick:
         (found,) = pick(CLOUD, "cheapest", objectives, Bounds(least_score=0.0)).values()
         assert found.number == 5
 
-    @pytest.mark.parametrize("which", PICKS)
+    @pytest.mark.parametrize("which", options.PICKS)
     def test_of_nothing_better_than_the_reference_says_how_to_export_all_the_same(self, which):
         said = r"better than the study's reference of 99\.00%; --min-accuracy 0 exports"
         with pytest.raises(RequestError, match=said):
@@ -181,8 +181,7 @@ class TestFiles:
         assert read_config(path) == read_config(toml)
         parse = PARSERS.get(path.suffix, parse_toml)
         assert parse(path.read_text()) == parse_toml(toml.read_text())
-        assert list(FORMATS) == list(options.FORMATS)
-        assert options.PICKS == PICKS
+        assert list(WRITERS) == list(options.FORMATS)
 
     def test_say_where_they_came_from_and_what_was_found_there(self, trials, tmp_path):
         (path,) = export(trials, request(tmp_path / "out", "cheapest"))
