@@ -36,7 +36,6 @@ class Objective:
         key: name of the value in summaries.
         metric: name of the value in MLflow, in front.csv and in exported files.
         maximise: whether more is better.
-        known: whether the value follows from the configuration before training.
         log: whether the axis is logarithmic.
         factor: printed value over stored value, as 100 for per cent.
         digits: decimals of a printed value.
@@ -50,7 +49,6 @@ class Objective:
     key: str
     metric: str
     maximise: bool
-    known: bool
     log: bool
     factor: float = 1.0
     digits: int = 2
@@ -61,6 +59,11 @@ class Objective:
     def direction(self) -> Literal["maximize", "minimize"]:
         """The direction in Optuna's words."""
         return "maximize" if self.maximise else "minimize"
+
+    @property
+    def known(self) -> bool:
+        """Return whether the value follows from the configuration before training."""
+        return False
 
     @property
     def title(self) -> str:
@@ -146,6 +149,11 @@ class Cost(Objective):
     price: Callable[[Forecast | Mark], float] | None = None
 
     @property
+    def known(self) -> bool:
+        """Return whether the cost follows from the configuration before training."""
+        return self.price is not None
+
+    @property
     def log_metric(self) -> str:
         """The metric of the absolute cost's log10: MLflow's charts have no logarithmic axis."""
         return f"log10_{self.absolute_key}"
@@ -180,7 +188,6 @@ ACCURACY = Score(
     key="accuracy",
     metric="val_accuracy",
     maximise=True,
-    known=False,
     log=False,
     factor=100.0,
     reference=0.0,
@@ -195,7 +202,6 @@ TRAIN_FLOPS = Cost(
     key="relative_flops",
     metric="relative_flops",
     maximise=False,
-    known=True,
     log=True,
     digits=4,
     reference=1.0,

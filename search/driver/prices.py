@@ -25,7 +25,7 @@ def price_of(study: Study, data: ArrayData) -> Callable[[TrainConfig], float] | 
     price = study.objectives.cost.price
     if price is None:
         return None
-    return lru_cache(maxsize=None)(lambda config: price(training.foresee(config, data)))
+    return lru_cache(lambda config: price(training.foresee(config, data)))
 
 
 def unit_of(study: Study, data: ArrayData) -> float:

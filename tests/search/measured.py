@@ -11,7 +11,6 @@ TIME = Cost(
     key="training_seconds",
     metric="training_seconds",
     maximise=False,
-    known=False,
     log=False,
     digits=1,
     reference=10.0,

@@ -33,7 +33,6 @@ SAMPLES = Cost(
     key="relative_samples",
     metric="relative_samples",
     maximise=False,
-    known=True,
     log=True,
     digits=4,
     reference=1.0,

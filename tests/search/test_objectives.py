@@ -24,7 +24,6 @@ SECONDS = replace(
     unit="s",
     key="seconds",
     metric="seconds",
-    known=False,
     digits=1,
     choice="seconds",
     noun="training time",
