@@ -1,9 +1,11 @@
 """Errors of the search, as a small tree, and the line that reports them to the user.
 
 SearchError
-├── RequestError       the request was wrong: reported in one line, exit code 2
-├── SearchFailedError  the search ran and failed: exit code 1
-└── MismatchError      an exported configuration gave another result: exit code 1
+├── RequestError              the request was wrong: reported in one line, exit code 2
+│   └── UnreadableError       a stored search is damaged, or a newer version wrote it
+├── SearchFailedError         the search ran and failed: exit code 1
+│   └── DamagedDatabaseError  the search database is damaged, or a table of it is missing
+└── MismatchError             an exported configuration gave another result: exit code 1
 """
 
 from __future__ import annotations
@@ -19,8 +21,24 @@ class RequestError(SearchError, ValueError):
     """The request was wrong: what, where, and what would be right."""
 
 
+class UnreadableError(RequestError):
+    """A stored search cannot be read.
+
+    Attributes:
+        why: ``damaged: …``, or ``written by a newer version (0.3.0): …``.
+    """
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"search {name!r} cannot be read: {why}")
+        self.why = why
+
+
 class SearchFailedError(SearchError):
     """The search ran and failed."""
+
+
+class DamagedDatabaseError(SearchFailedError):
+    """The search database is damaged, or a table of it is missing."""
 
 
 class MismatchError(SearchError):

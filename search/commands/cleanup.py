@@ -2,39 +2,61 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from search.errors import RequestError
+from search.errors import RequestError, SearchFailedError, UnreadableError, say
 from search.store.home import Home, open_home
-from search.store.lock import held, is_held
+from search.store.lock import file_held, held, is_held, taken
+from search.store.removal import Remover
+from search.store.retrying_storage import check_changeable
 from search.trials import checkpoints
 from search.trials.repository import SearchTrials, search_names
+from search.trials.stored_searches import StoredSearch
+from swast.files import writable
 
 
 def delete(options: Namespace) -> None:
     """Remove a search from MLflow, from the home and, last, from the storage, after asking.
 
-    If it is killed, the command can be repeated.
+    If it is killed, the command can be repeated. The search need not be readable.
 
     Raises:
-        RequestError: no search has that name, another process runs it, or the user did not
-            consent.
+        RequestError: no search has that name, another process runs it, the user did not consent,
+            or the home or the storage cannot be written to.
+        SearchFailedError: some of its files cannot be removed; the search stays.
     """
     from search.tracking.delete import remove_search
 
     storage, home = open_home(options), Home.find(options.home)
-    trials = SearchTrials.load(storage, options.name)
-    folder = home.search(options.name)
-    with held(storage, options.name, folder):
+    search = StoredSearch(storage, options.name)
+    check_writable(home)
+    check_changeable(storage)
+    with alone_with(storage, options.name, home.search(options.name)):
         if not options.yes:
-            confirm(f"delete {options.name!r}, {len(trials.records())} trials, everywhere?")
-        runs = remove_search(trials.info.tracked_at(options.tracking_uri, home), trials.info)
-        shutil.rmtree(folder, ignore_errors=True)
-        trials.delete()
+            confirm(f"delete {options.name!r}, {search.trials} trials, everywhere?")
+        found = search.tracked
+        runs = remove_search(found.tracked_at(options.tracking_uri, home), found)
+        remover = Remover(home.path)
+        remover.remove(home.search(options.name))
+        check_removed(remover)
+        search.delete()
     sys.stdout.write(f"deleted {options.name!r} and its {runs} runs in MLflow\n")
+
+
+def alone_with(storage: str, name: str, folder: Path) -> AbstractContextManager[None]:
+    """Return the lock of a search to be deleted; none if its folder is a link, left unfollowed.
+
+    Raises:
+        RequestError: another process runs it.
+    """
+    if not folder.is_symlink():
+        return held(storage, name, folder)
+    if is_held(folder):
+        raise taken(name)
+    return nullcontext()
 
 
 def confirm(question: str) -> None:
@@ -52,24 +74,62 @@ def confirm(question: str) -> None:
 def collect(options: Namespace) -> None:
     """Remove the checkpoints of trials that have ended and are not on the front.
 
-    Paused trials keep their checkpoints, as do searches that a process runs. If no search is named
-    and none is running, shared warm-ups are removed as well.
+    Paused trials keep their checkpoints, as do searches that a process runs or that cannot be
+    read. If no search is named and none is running, shared warm-ups are removed as well.
+
+    Raises:
+        RequestError: no search has the name, or the home cannot be written to.
+        SearchFailedError: some files cannot be removed.
     """
     storage, home = open_home(options), Home.find(options.home)
-    freed, names = 0, search_names(storage)
+    names = search_names(storage)
+    check_writable(home)
+    remover = Remover(home.path)
     if not options.name and not any(is_held(home.search(name)) for name in names):
-        freed += size(home.warmups)
-        shutil.rmtree(home.warmups, ignore_errors=True)
+        remover.remove(home.warmups)
     for name in [options.name] if options.name else names:
-        trials, folder = SearchTrials.load(storage, name), home.search(name)
-        if not is_held(folder):
-            before = size(folder)
-            wanted = checkpoints.wanted(trials.records(), trials.info.objectives)
-            checkpoints.sweep(folder, wanted)
-            freed += before - size(folder)
-    sys.stdout.write(f"freed {freed / 2**20:.1f} MiB\n")
+        try:
+            collect_from(storage, name, home.search(name), remover)
+        except UnreadableError as error:
+            if options.name:
+                raise
+            say(f"{error}; its files stay")
+    sys.stdout.write(f"freed {remover.freed / 2**20:.1f} MiB\n")
+    check_removed(remover)
 
 
-def size(folder: Path) -> int:
-    """Return the bytes of the files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+def collect_from(storage: str, name: str, folder: Path, remover: Remover) -> None:
+    """Remove the checkpoints of one search that are of no more use, unless a process runs it.
+
+    Raises:
+        UnreadableError: the search cannot be read.
+    """
+    SearchTrials.load(storage, name, to_change=True)
+    if folder.is_symlink() or not folder.is_dir() or is_held(folder):
+        return
+    with file_held(folder / "lock", taken(name)):
+        trials = SearchTrials.load(storage, name, to_change=True)
+        wanted = checkpoints.wanted(trials.records(), trials.info.objectives)
+        checkpoints.sweep(remover, folder, wanted)
+
+
+def check_writable(home: Home) -> None:
+    """Refuse a home of which nothing can be removed.
+
+    Raises:
+        RequestError: naming the folder.
+    """
+    if not writable(home.path, folder=True):
+        raise RequestError(f"{home.path} cannot be written to; nothing was removed")
+
+
+def check_removed(remover: Remover) -> None:
+    """Report what could not be removed.
+
+    Raises:
+        SearchFailedError: naming the first of it.
+    """
+    if remover.left:
+        more = len(remover.left) - 1
+        others = f" (and {more} more)" if more else ""
+        raise SearchFailedError(f"{remover.left[0]}{others}")

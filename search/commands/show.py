@@ -5,39 +5,39 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from search.errors import say
+from search.errors import UnreadableError
 from search.store.home import open_home
 from search.study.study_file import read_study, shipped
-from swast.errors import ConfigError
-
-if TYPE_CHECKING:
-    from search.trials.repository import SearchTrials
 
 
 def list_searches(options: Namespace) -> None:
     """Print every search: its study, its finished trials, the size and hypervolume of its front.
 
-    A search whose study is no longer valid is reported on the error stream.
+    A search that cannot be read is listed with the reason.
     """
-    from search.trials.repository import SearchTrials, search_names
+    from search.trials.repository import search_names
 
     storage = open_home(options)
-    rows: list[dict[str, Any]] = []
-    for name in search_names(storage):
-        try:
-            rows.append(row_of(SearchTrials.load(storage, name)))
-        except ConfigError as error:
-            say(f"{name!r} cannot be read: {error.problems[0]}")
+    rows = [row_of(storage, name) for name in search_names(storage)]
+    if not options.json and not any(row["problem"] for row in rows):
+        for row in rows:
+            del row["problem"]
     print_rows(rows, as_json=options.json)
 
 
-def row_of(trials: SearchTrials) -> dict[str, Any]:
-    """Return the row of a search in the list."""
+def row_of(storage: str, name: str) -> dict[str, Any]:
+    """Return the row of a search in the list; one that cannot be read has only its problem."""
+    from search.trials.repository import SearchTrials
     from search.trials.trial_record import front_of, hypervolume_of
 
-    records, study = trials.records(), trials.info.study
+    try:
+        trials = SearchTrials.load(storage, name)
+        records, study = trials.records(), trials.info.study
+    except UnreadableError as error:
+        facts = ("study", "budget", "complete", "front", "hypervolume")
+        return {"name": name} | dict.fromkeys(facts) | {"problem": error.why}
     return {
         "name": trials.info.name,
         "study": study.name,
@@ -45,6 +45,7 @@ def row_of(trials: SearchTrials) -> dict[str, Any]:
         "complete": sum(record.state == "complete" for record in records),
         "front": len(front_of(records, study.objectives)),
         "hypervolume": round(hypervolume_of(records, study.objectives), 6),
+        "problem": None,
     }
 
 
@@ -101,5 +102,5 @@ def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 
     table = Table(*(rows[0] if rows else ("no searches",)))
     for row in rows:
-        table.add_row(*map(shown, row.values()))
+        table.add_row(*("" if value is None else shown(value) for value in row.values()))
     Console(highlight=False).print(table)

@@ -18,9 +18,8 @@ from search.store.urls import check_store, sqlite_file
 from search.study.names import MOST_NAME, check_name
 from search.study.study_file import Study, find_study
 from search.study.tables import TrialResources
-from search.trials.repository import SearchTrials, search_names
+from search.trials.repository import SearchTrials, check_name_free
 from search.trials.search_info import SearchInfo
-from search.trials.stored_searches import name_taken
 from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data
 from swast.files import writable
@@ -110,8 +109,8 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
     name = stamped if request.name is None else request.name
     check_name(name, "--name")
     path = sqlite_file(storage)
-    if (path is None or path.exists()) and name in search_names(storage):
-        raise name_taken(name)
+    if path is None or path.exists():
+        check_name_free(storage, name)
     made = SearchInfo(
         name=name,
         uid=secrets.token_hex(8),
@@ -136,7 +135,7 @@ def old_info(name: str, storage: str, gpus: int) -> SearchInfo:
     Raises:
         RequestError: there is none of that name, or it cannot run here.
     """
-    info = SearchTrials.load(storage, name).info
+    info = SearchTrials.load(storage, name, to_change=True).info
     if info.device == "cuda" and not gpus:
         raise RequestError(f"search {name!r} was started on GPUs, and none are to be used")
     return info

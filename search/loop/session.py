@@ -57,7 +57,7 @@ class Session:
         if limits.stopping is not None:
             limits.stopping.restore(self._state.values())
         wanted = checkpoints.wanted(self._state.trials, trials.info.objectives)
-        checkpoints.sweep(folder, wanted)
+        checkpoints.prepare(folder, wanted)
         self._started = time.monotonic()
         self._ended_here = 0
 

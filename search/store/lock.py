@@ -17,6 +17,8 @@ from search.errors import RequestError
 from search.store.urls import shown, sqlite_file
 from swast.files import lock as lock_file
 
+SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags that open no link, and wait for nobody if the file is a pipe."""
 LOOK_SECONDS = 10.0
 """Time between two checks of a lock in a server."""
 
@@ -41,11 +43,11 @@ def held(url: str, name: str, folder: Path, look: float = LOOK_SECONDS) -> Itera
     """
     database = sqlite_file(url)
     with ExitStack() as stack:
-        stack.enter_context(file_held(folder / "lock", _taken(name)))
+        stack.enter_context(file_held(folder / "lock", taken(name)))
         if database is not None:
             place = database.resolve().parent / "searches" / name
             lock = place / f"{database.resolve().name}.lock"
-            stack.enter_context(file_held(lock, _taken(name)))
+            stack.enter_context(file_held(lock, taken(name)))
         elif url.startswith("postgresql"):
             stack.enter_context(_advisory_lock(url, name, look))
         yield
@@ -54,14 +56,23 @@ def held(url: str, name: str, folder: Path, look: float = LOOK_SECONDS) -> Itera
 def is_held(folder: Path) -> bool:
     """Return whether a process runs a search, on this machine or on one that shares its files.
 
+    A lock that may not be read counts as held.
+
     Args:
         folder: of the search's files.
     """
-    path = folder / "lock"
-    if not path.exists():
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDONLY | SAFELY)
+    except PermissionError:
+        return True
+    except OSError:
         return False
-    with path.open() as file:
-        return not lock_file(file, shared=True)
+    try:
+        return not lock_file(descriptor, shared=True)
+    except OSError:
+        return False  # files cannot be locked here
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -69,13 +80,24 @@ def file_held(path: Path, refusal: RequestError) -> Iterator[None]:
     """Lock a file for this process; create it with its folder, and leave it there.
 
     Raises:
-        RequestError: the given refusal; another process has the lock.
+        RequestError: the given refusal, if another process has the lock; or the file cannot be
+            created or locked.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        if not lock_file(file):
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | SAFELY, 0o666)
+    except OSError as error:
+        raise RequestError(f"{path} cannot be written to: {error.strerror}") from None
+    try:
+        try:
+            is_ours = lock_file(descriptor)
+        except OSError as error:
+            raise RequestError(f"{path} cannot be locked: {error.strerror}") from None
+        if not is_ours:
             raise refusal
         yield
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -102,7 +124,7 @@ def _advisory_lock(url: str, name: str, look: float) -> Iterator[None]:
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise RequestError(f"the search database {shown(url)} cannot be used: {cause}") from None
     if connection is None:
-        raise _taken(name)
+        raise taken(name)
     ended = threading.Event()
     keeper = threading.Thread(target=_keep, args=(url, name, connection, ended, look), daemon=True)
     keeper.start()
@@ -162,5 +184,6 @@ def _key(name: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-def _taken(name: str) -> RequestError:
+def taken(name: str) -> RequestError:
+    """Return the error for a search that another process runs."""
     return RequestError(f"search {name!r} is being run by another process")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import Any, TypeVar
 
-import optuna
 from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
@@ -22,8 +24,10 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
-from search.errors import RequestError, SearchFailedError, say
+from search.errors import DamagedDatabaseError, RequestError, SearchFailedError, say
+from search.store.tolerant_storage import Connection, TolerantStorage
 from search.store.urls import check_store, shown, sqlite_file
+from swast.files import writable
 
 PATIENCE_SECONDS = 120.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
@@ -37,6 +41,9 @@ LIBPQ = {
     "tcp_user_timeout": 30_000,
 }
 """Timeouts of PostgreSQL's client, in seconds except for the last, in milliseconds."""
+
+LASTING = ("no such table", "no such column", "table ", "attempt to write a readonly database")
+"""Beginnings of SQLite's messages that waiting does not change."""
 
 Result = TypeVar("Result")
 
@@ -67,6 +74,26 @@ def open_storage(url: str, patience: float = PATIENCE_SECONDS) -> RetryingStorag
         raise RequestError(f"the search database {shown(url)} cannot be used: {cause}") from None
 
 
+def check_changeable(url: str) -> None:
+    """Refuse an SQLite database that this process may only read; write nothing.
+
+    Raises:
+        RequestError: with the reason.
+    """
+    path = sqlite_file(url)
+    if path is None:
+        return
+    reason = None if writable(path.parent, folder=True) else "its folder cannot be written to"
+    try:
+        with closing(sqlite3.connect(path, timeout=0.0)) as database:
+            database.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        # A database that is locked can be written to soon.
+        reason = reason or (None if "locked" in str(error) else str(error))
+    if reason:
+        raise RequestError(f"the search database {shown(url)} cannot be changed: {reason}")
+
+
 def _opened(url: str, patience: float) -> RetryingStorage:
     """Open the storage; retry if other processes create its tables at the same moment."""
     for _ in range(3):
@@ -77,7 +104,7 @@ def _opened(url: str, patience: float) -> RetryingStorage:
     return RetryingStorage(url, patience)
 
 
-class RetryingStorage(optuna.storages.RDBStorage):
+class RetryingStorage(TolerantStorage):
     """Optuna's storage, which retries operations while the database is away, locked or full.
 
     The first retry prints a line on the error stream, and so does the first success after it.
@@ -105,7 +132,7 @@ class RetryingStorage(optuna.storages.RDBStorage):
 
         def attempt() -> bool:
             repeated = next(attempts) > 0
-            if repeated and optuna.storages.RDBStorage.get_trial(self, trial_id).state == state:
+            if repeated and TolerantStorage.get_trial(self, trial_id).state == state:
                 return True
             return super(RetryingStorage, self).set_trial_state_values(trial_id, state, values)
 
@@ -140,7 +167,7 @@ class RetryingStorage(optuna.storages.RDBStorage):
     def _check_patience(self, error: Exception, waited: float) -> None:
         """Raise if a retry would not help, or if the patience is over."""
         if not _may_pass(error):
-            raise SearchFailedError(f"the search database failed: {_cause(error)}") from None
+            raise DamagedDatabaseError(f"the search database failed: {_cause(error)}") from None
         if self._given_up or waited > self._patience:
             self._given_up = True
             raise SearchFailedError(
@@ -158,7 +185,7 @@ def _retrying(name: str) -> Any:  # noqa: ANN401
     (Optuna itself retries this operation, with the same effect.) Creating a study twice fails the
     second time; the incomplete study is deleted at the next start.
     """
-    method = getattr(optuna.storages.RDBStorage, name)
+    method = getattr(TolerantStorage, name)
 
     @functools.wraps(method)
     def repeated(self: RetryingStorage, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
@@ -169,7 +196,9 @@ def _retrying(name: str) -> Any:  # noqa: ANN401
 
 CACHED = {"_create_new_trial", "_get_best_trial_id", "_get_trials", "_set_trial_param"}
 """Methods that Optuna's cache calls besides a storage's public ones."""
-OPERATIONS = optuna.storages.BaseStorage.__abstractmethods__ | CACHED
+OWN = {"stored_studies", "rename_study"}
+"""Methods that Optuna's storage does not have."""
+OPERATIONS = BaseStorage.__abstractmethods__ | CACHED | OWN
 for _name in OPERATIONS - {"set_trial_state_values"}:
     setattr(RetryingStorage, _name, _retrying(_name))
 
@@ -178,7 +207,7 @@ def _engine_options(url: str) -> dict[str, Any]:
     """Return options of the connection; to servers, connections are tested before reuse."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return {}
+        return {"connect_args": {"factory": Connection}}
     options: dict[str, Any] = {"pool_pre_ping": True}
     if parsed.get_backend_name() == "postgresql" and "psycopg" in parsed.get_driver_name():
         given = parsed.query
@@ -190,6 +219,8 @@ def _may_pass(error: Exception) -> bool:
     """Return whether a retry may help: the database is away, locked or full."""
     origin = _origin(error)
     lost = isinstance(origin, DBAPIError) and origin.connection_invalidated
+    if isinstance(origin, OperationalError) and str(origin.orig).startswith(LASTING):
+        return False
     return lost or isinstance(origin, (OperationalError, InterfaceError))
 
 

@@ -7,10 +7,10 @@ from search.tracking.model_registry import unregister
 from search.tracking.reconcile import is_deleted
 from search.tracking.run_sync import children
 from search.tracking.saved_view import remove_view
-from search.trials.search_info import SearchInfo
+from search.trials.search_info import Tracked
 
 
-def remove_search(uri: str, info: SearchInfo) -> int:
+def remove_search(uri: str, info: Tracked) -> int:
     """Delete the runs of a search and its trials, its view and registered networks.
 
     They disappear from every view; `mlflow gc` removes them from the store.

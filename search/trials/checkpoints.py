@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence, Set
 from pathlib import Path
 
+from search.errors import RequestError
 from search.objectives import Objectives
+from search.store.removal import Remover
 from search.trials.trial_record import TrialRecord, front_of
 
 
@@ -23,19 +24,38 @@ def folder_of(search: Path, number: int, seed: int | None = None) -> Path:
 
 def remove(search: Path, number: int, seed: int | None = None) -> None:
     """Remove a checkpoint, if there is one."""
-    shutil.rmtree(folder_of(search, number, seed), ignore_errors=True)
+    Remover(search).remove(folder_of(search, number, seed))
 
 
 def wanted(records: Sequence[TrialRecord], objectives: Objectives) -> set[int]:
-    """Return the trials whose checkpoints are of use: open ones, and the front's members."""
-    open_trials = {each.number for each in records if each.is_open}
-    return open_trials | {each.number for each in front_of(records, objectives)}
+    """Return the trials whose checkpoints are of use: open, damaged, and the front's members."""
+    kept = {each.number for each in records if each.is_open or each.damage}
+    return kept | {each.number for each in front_of(records, objectives)}
 
 
-def sweep(search: Path, kept: Set[int]) -> None:
-    """Make the folder of checkpoints, and remove all checkpoints but those of some trials."""
+def prepare(search: Path, kept: Set[int]) -> None:
+    """Make the folder of checkpoints, with those of some trials alone.
+
+    Raises:
+        RequestError: it cannot be made.
+    """
     folder = search / "checkpoints"
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.name not in {str(number) for number in kept}:
-            shutil.rmtree(path, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"{folder} cannot be made: {error.strerror}") from None
+    sweep(Remover(search), search, kept)
+
+
+def sweep(remover: Remover, search: Path, kept: Set[int]) -> None:
+    """Remove all checkpoints but those of some trials.
+
+    Args:
+        remover: of files in the search's folder.
+        search: folder of the search.
+        kept: numbers of the trials.
+    """
+    folder = search / "checkpoints"
+    for name in remover.names(folder):
+        if name not in {str(number) for number in kept}:
+            remover.remove(folder / name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,12 +17,12 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
-from search.errors import RequestError
 from search.samplers.parameters import draw, parameters
 from search.samplers.problem import Prices, Problem
 from search.samplers.registry import make_sampler
 from search.store.retrying_storage import open_storage
 from search.store.urls import shown
+from search.trials.facts import Facts, reading
 from search.trials.search_info import SearchInfo, stored
 from search.trials.serialization import (
     LATE_RUN,
@@ -34,8 +33,9 @@ from search.trials.serialization import (
     readings_of,
     record_of,
     recorded_unit,
+    reference_of,
 )
-from search.trials.stored_searches import LAST, checked, name_taken, names_in, remove_unfinished
+from search.trials.stored_searches import check_free, check_study, found_in, names_in, new_study
 from search.trials.trial_record import Reading, TrialRecord
 from swast.config import TrainConfig
 
@@ -82,46 +82,33 @@ class SearchTrials:
         Raises:
             RequestError: the name is taken, or the storage cannot be used.
         """
-        storage, axes = open_storage(storage_url), info.objectives
-        remove_unfinished(storage, info.name)
-        try:
-            study = optuna.create_study(
-                study_name=info.name,
-                storage=storage,
-                directions=[axes.score.direction, axes.cost.direction],
-            )
-        except optuna.exceptions.DuplicatedStudyError:
-            raise name_taken(info.name) from None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names([axes.score.metric, axes.cost.absolute_key])
-        trials = cls(info, study, info.seed)
-        facts = info.to_dict()
-        for key in sorted(facts, key=lambda key: key == LAST):
-            study.set_user_attr(key, facts[key])
+        trials = cls(info, new_study(open_storage(storage_url), info), info.seed)
         trials.enqueue_references()
         return trials
 
     @classmethod
-    def load(cls, storage_url: str, name: str) -> SearchTrials:
+    def load(cls, storage_url: str, name: str, *, to_change: bool = False) -> SearchTrials:
         """Return an existing search.
+
+        Args:
+            storage_url: URL of the storage.
+            name: of the search.
+            to_change: whether it is to be resumed, or its checkpoints sorted out.
 
         Raises:
             RequestError: there is no search of that name.
+            UnreadableError: it is damaged, or a newer version wrote it in another format; to be
+                changed, it must be of this format.
         """
         storage = open_storage(storage_url)
-        try:
-            study = optuna.load_study(study_name=checked(name), storage=storage)
-        except KeyError:
-            known = names_in(storage)
-            listed = f"; there are {', '.join(known)}" if known else ""
-            raise RequestError(f"no search named {name!r}{listed}") from None
-        if LAST not in study.user_attrs:
-            raise RequestError(f"{name!r} in {shown(storage_url)} was not made by swast-search")
-        info = SearchInfo.from_dict(name, study.user_attrs)
-        drawn = study.get_trials(deepcopy=False)
-        if info.unit is None:
-            info = dataclasses.replace(info, unit=recorded_unit(info.study, drawn))
+        found = found_in(storage, name, shown(storage_url))
+        with reading(name, found.facts):
+            study = optuna.load_study(study_name=name, storage=storage)
+            info = SearchInfo.from_dict(name, found.facts)
+            drawn = study.get_trials(deepcopy=False)
+            if info.unit is None:
+                info = dataclasses.replace(info, unit=recorded_unit(info.study, drawn))
+            check_study(study, info, found.facts, to_change=to_change)
         return cls(info, study, (info.seed + len(drawn)) % 2**32)
 
     @property
@@ -138,10 +125,6 @@ class SearchTrials:
     def know_prices(self, prices: Prices | None) -> None:
         """Set the costs before training for the sampler; call this before `ask`."""
         self._prices = prices
-
-    def delete(self) -> None:
-        """Remove the search from the storage, with all its trials."""
-        optuna.delete_study(study_name=self.info.name, storage=self._study._storage)
 
     def enqueue_references(self) -> None:
         """Enqueue the references that the search does not have yet.
@@ -201,10 +184,10 @@ class SearchTrials:
     def _propose(self, trial: Trial) -> Proposal:
         """Return a running trial with its configuration: the stored one, or a new one to store."""
         self._asked[trial.number] = trial
-        facts, reference = trial.user_attrs, trial.user_attrs.get("reference")
-        if "config" in facts:
-            config = TrainConfig.from_dict(facts["config"])
-        else:
+        facts = trial.user_attrs
+        reference = reference_of(facts, self.info.study)
+        config = Facts(facts, "", []).made("config", TrainConfig.from_dict)
+        if config is None:
             config = self._configure(trial, reference)
             config = config.with_values({"device": self.info.device})
             trial.set_user_attr("config", config.to_dict())
@@ -265,17 +248,21 @@ class SearchTrials:
         return sorted(self._asked)
 
     def records(self) -> list[TrialRecord]:
-        """Return the record of every trial, by number; waiting references have none."""
+        """Return the record of every trial, by number; waiting references have none.
+
+        Raises:
+            UnreadableError: the search is damaged.
+        """
         facts, info = self._study.user_attrs, self.info
         readings = readings_of(facts, info.objectives)
-        return [
-            late_run(
-                replace(record_of(info.study, trial, info.unit), readings=readings[trial.number]),
-                facts,
-            )
-            for trial in self._study.get_trials(deepcopy=False)
-            if trial.state != TrialState.WAITING
-        ]
+        with reading(info.name, facts):
+            trials = self._study.get_trials(deepcopy=False)
+            records = [
+                record_of(info.study, trial, info.unit)
+                for trial in trials
+                if trial.state != TrialState.WAITING
+            ]
+        return [late_run(replace(each, readings=readings[each.number]), facts) for each in records]
 
     def _enqueue(self, name: str, config: TrainConfig) -> None:
         study = self.info.study
@@ -288,3 +275,12 @@ class SearchTrials:
 def search_names(storage_url: str) -> list[str]:
     """Return the names of the searches in a storage, oldest first."""
     return names_in(open_storage(storage_url))
+
+
+def check_name_free(storage_url: str, name: str) -> None:
+    """Refuse a name for a new search that a study in a storage has.
+
+    Raises:
+        RequestError: a search has it, or another program's study.
+    """
+    check_free(open_storage(storage_url), name)

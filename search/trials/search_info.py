@@ -13,49 +13,36 @@ from search.objectives import Objectives
 from search.store.home import Home
 from search.store.urls import HIDDEN
 from search.study.study_file import Study, parse_study
+from search.trials.facts import ANY, COUNT, NUMBER, TEXT, WHOLE, Facts
+from swast.errors import ConfigError
+from swast.settings import FieldType, Setting
+
+ABOVE = Setting("", above=0)
+"""Range of costs and limits."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchInfo:
-    """Facts of a search.
+class Tracked:
+    """A search in MLflow.
 
     Attributes:
         name: the search's own name.
-        uid: unique for ever, unlike the name of a search that was deleted.
-        study: the study that it runs.
-        device: where its trials compute, ``cpu`` or ``cuda``.
-        sampler: name of its sampler.
-        seed: seed of its sampler.
-        budget: trials to run.
-        unit: the cost that counts as 1, that of dense training on all data of the study's
-            ``[fixed]``; None until it is known.
-        max_flops: the most that one trial may cost; infinite for no limit.
-        flops_budget: the most that all trials may cost together; infinite for no limit.
-        confirm_seeds: further seeds over which the front is trained again at the end.
         experiment_id: its MLflow experiment, once there is one.
         run_id: its MLflow parent run, once there is one.
         tracking_uri: of its MLflow, without a password; None for the home's.
     """
 
     name: str
-    uid: str
-    study: Study
-    device: str
-    sampler: str
-    seed: int
-    budget: int
-    unit: float | None = None
-    max_flops: float = math.inf
-    flops_budget: float = math.inf
-    confirm_seeds: int = 0
     experiment_id: str | None = None
     run_id: str | None = None
     tracking_uri: str | None = None
 
-    @property
-    def objectives(self) -> Objectives:
-        """Score and cost of its trials."""
-        return self.study.objectives
+    @classmethod
+    def salvaged(cls, name: str, kept: Mapping[str, Any]) -> Tracked:
+        """Return what can be read of a search that may be damaged."""
+        facts = Facts(kept, "", [])
+        places = ("experiment_id", "run_id", "tracking_uri")
+        return Tracked(name=name, **{each: facts.get(each, TEXT) for each in places})
 
     def tracked_at(self, asked: str | None, home: Home) -> str:
         """Return the URI of its MLflow: the one asked for, else the one used before.
@@ -71,6 +58,41 @@ class SearchInfo:
             )
         return uri
 
+
+@dataclass(frozen=True, kw_only=True)
+class SearchInfo(Tracked):
+    """Facts of a search.
+
+    Attributes:
+        uid: unique for ever, unlike the name of a search that was deleted.
+        study: the study that it runs.
+        device: where its trials compute, ``cpu`` or ``cuda``.
+        sampler: name of its sampler.
+        seed: seed of its sampler.
+        budget: trials to run.
+        unit: the cost that counts as 1, that of dense training on all data of the study's
+            ``[fixed]``; None until it is known.
+        max_flops: the most that one trial may cost; infinite for no limit.
+        flops_budget: the most that all trials may cost together; infinite for no limit.
+        confirm_seeds: further seeds over which the front is trained again at the end.
+    """
+
+    uid: str
+    study: Study
+    device: str
+    sampler: str
+    seed: int
+    budget: int
+    unit: float | None = None
+    max_flops: float = math.inf
+    flops_budget: float = math.inf
+    confirm_seeds: int = 0
+
+    @property
+    def objectives(self) -> Objectives:
+        """Score and cost of its trials."""
+        return self.study.objectives
+
     def run_name(self, label: str) -> str:
         """Return the name of the MLflow run of a trial with a label."""
         return f"{self.name} {label}"
@@ -82,15 +104,22 @@ class SearchInfo:
 
     @classmethod
     def from_dict(cls, name: str, kept: Mapping[str, Any]) -> SearchInfo:
-        """Return the search that was stored under a name.
+        """Return the search that was stored under a name; facts of later versions are ignored.
 
         Raises:
-            ConfigError: its study is no longer valid.
+            ConfigError: a fact is missing or invalid, or its study is no longer valid.
         """
-        given = {each: kept[each] for each in FIELDS if kept.get(each) is not None}
-        return cls(
-            name=name, study=parse_study(kept["study"], kept["source"]), **({"uid": name} | given)
-        )
+        problems: list[str] = []
+        facts = Facts(kept, "", problems)
+        given = {
+            each: facts.get(each, kind, None, limits) for each, (kind, limits) in KINDS.items()
+        }
+        problems += [f"{each} is missing" for each in NEEDED if kept.get(each) is None]
+        if problems:
+            raise ConfigError(problems)
+        study = parse_study(given.pop("study"), given.pop("source"))
+        known = {each: value for each, value in given.items() if value is not None}
+        return cls(name=name, study=study, **({"uid": name} | known))
 
 
 def stored(value: Any) -> Any:  # noqa: ANN401
@@ -101,3 +130,22 @@ def stored(value: Any) -> Any:  # noqa: ANN401
 FIELDS = tuple(
     each.name for each in dataclasses.fields(SearchInfo) if each.name not in ("name", "study")
 )
+KINDS: dict[str, tuple[FieldType, Setting]] = {
+    "uid": (TEXT, ANY),
+    "study": (TEXT, ANY),
+    "source": (TEXT, ANY),
+    "device": (FieldType(str, ("cpu", "cuda")), ANY),
+    "sampler": (TEXT, ANY),
+    "seed": (WHOLE, COUNT),
+    "budget": (WHOLE, COUNT),
+    "unit": (NUMBER, ABOVE),
+    "max_flops": (NUMBER, ABOVE),
+    "flops_budget": (NUMBER, ABOVE),
+    "confirm_seeds": (WHOLE, COUNT),
+    "experiment_id": (TEXT, ANY),
+    "run_id": (TEXT, ANY),
+    "tracking_uri": (TEXT, ANY),
+}
+"""Kind and range of every stored fact."""
+NEEDED = ("study", "source", "device", "sampler", "seed", "budget")
+"""Facts that every search has."""

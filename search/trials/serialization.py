@@ -6,17 +6,34 @@ and training FLOPs; each version reads the other's homes.
 
 from __future__ import annotations
 
+import dataclasses
+import math
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from search.objectives import Objectives
+from search.store.tolerant_storage import DAMAGE
 from search.study.study_file import Study
+from search.trials.facts import (
+    ANY,
+    COUNT,
+    FLAG,
+    NUMBER,
+    TEXT,
+    WHOLE,
+    Facts,
+    cut,
+    whole_number,
+)
 from search.trials.trial_record import Reading, State, TrialRecord
 from swast.config import TrainConfig
+from swast.settings import FieldType, Setting, Table, subtables
 
 STATES: dict[TrialState, State] = {
     TrialState.WAITING: "waiting",
@@ -26,8 +43,17 @@ STATES: dict[TrialState, State] = {
     TrialState.FAIL: "failed",
 }
 OPTUNA_STATES = {state: theirs for theirs, state in STATES.items()}
-SAME = ("epochs", "seconds", "environment", "reason", "rejected", "stopped_at", "run_id")
-"""Facts of an outcome that are stored under the record's own names."""
+SAME: dict[str, tuple[FieldType, Setting]] = {
+    "epochs": (WHOLE, COUNT),
+    "seconds": (NUMBER, COUNT),
+    "reason": (TEXT, ANY),
+    "rejected": (FLAG, ANY),
+    "stopped_at": (WHOLE, COUNT),
+    "run_id": (TEXT, ANY),
+}
+"""Facts of an outcome that are stored under the record's own names, with their kinds."""
+READING = re.compile(r"reading-(?P<number>\d{1,19})-(?P<seed>\d{1,19})", re.ASCII)
+"""Name of the fact of a search that is a reading."""
 LATE_RUN = "run-"
 """Leads the facts of a search that are MLflow runs made after their trials had ended."""
 
@@ -35,7 +61,7 @@ LATE_RUN = "run-"
 def outcome_of(record: TrialRecord, objectives: Objectives) -> dict[str, Any]:
     """Return the facts to store of a trial's outcome, as plain values."""
     score, cost = objectives.score, objectives.cost
-    return {name: getattr(record, name) for name in SAME} | {
+    return {name: getattr(record, name) for name in (*SAME, "environment")} | {
         score.key: record.score,
         cost.absolute_key: record.cost,
         cost.key: record.relative_cost,
@@ -52,41 +78,133 @@ def begun_of(record: TrialRecord) -> dict[str, Any]:
 def record_of(study: Study, trial: FrozenTrial, unit: float | None) -> TrialRecord:
     """Return the record of one trial.
 
+    A finished trial whose configuration, score or cost cannot be read counts as failed. Another
+    fact that cannot be read counts as absent. Both are told as the record's damage.
+
     Args:
         study: of the search.
         trial: as Optuna has it.
         unit: the cost that counts as 1; None in a search of version 0.1 that does not know it.
     """
-    kept = trial.user_attrs
-    verdict, outcome = dict(kept.get("verdict", {})), kept.get("outcome", {})
-    rungs = verdict.pop("rungs", {})
-    # The outcome of a trial that runs is from its last pause, older than the verdict of a rung.
-    facts = verdict | outcome if trial.state.is_finished() else outcome | verdict
-    config = TrainConfig.from_dict(kept["config"]) if kept.get("config") else None
-    score, cost = study.objectives.score, study.objectives.cost
-    return TrialRecord(
+    objectives, problems = study.objectives, list[str]()
+    kept = Facts(trial.user_attrs, "", problems)
+    verdict, outcome = kept.table("verdict"), kept.table("outcome")
+    config = kept.made("config", known_config)
+    params = {} if config is None else kept.made("config", lambda _: study.searched(config))
+    score, cost = values_of(trial, outcome, objectives, problems)
+    record = TrialRecord(
         number=trial.number,
         state=_state(trial),
-        params={} if config is None else study.searched(config),
+        params=params or {},
         config=config,
-        reference=kept.get("reference"),
-        score=facts.get(score.key),
-        cost=facts.get(cost.absolute_key),
-        unit=unit or own_unit(facts, study.objectives),
-        predicted_cost=kept.get("begun", {}).get("predicted_flops"),
-        bill=facts.get("flops", {}),
-        shared=facts.get("shared_flops", 0),
-        rungs={int(epoch): value for epoch, value in rungs.items()},
-        retries=kept.get("retries", 0),
+        reference=reference_of(trial.user_attrs, study),
+        score=score,
+        cost=cost,
+        unit=unit or own_unit(outcome, objectives),
+        predicted_cost=kept.table("begun").get("predicted_flops", NUMBER, None, COUNT),
+        bill=outcome.table("flops").items(WHOLE, COUNT),
+        shared=outcome.get("shared_flops", WHOLE, 0, COUNT),
+        environment=outcome.table("environment").items(TEXT),
+        rungs=rungs_of(verdict),
+        retries=kept.get("retries", WHOLE, 0, COUNT),
         ended=None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
-        **{name: facts[name] for name in SAME if name in facts},
+        **same_of(verdict, outcome, is_last=trial.state.is_finished()),
     )
+    return checked(record, [trial.user_attrs[DAMAGE]] if DAMAGE in kept else problems)
 
 
-def own_unit(facts: Mapping[str, Any], objectives: Objectives) -> float | None:
+def values_of(
+    trial: FrozenTrial, outcome: Facts, objectives: Objectives, problems: list[str]
+) -> tuple[float | None, float | None]:
+    """Return score and cost of a trial: those of its outcome, else Optuna's own.
+
+    A finished trial has both twice; if they differ, none is returned, and it is a problem.
+    """
+    found: list[float | None] = []
+    keys = (objectives.score.key, objectives.cost.absolute_key)
+    for key, stored in zip_longest(keys, (trial.values or [])[: len(keys)]):
+        value = outcome.get(key, NUMBER)
+        if None not in (value, stored) and not math.isclose(value, stored):
+            problems.append(f"outcome.{key} is {value!r}, and {stored!r} in Optuna's own table")
+            found.append(None)
+        else:
+            found.append(stored if value is None else value)
+    return found[0], found[1]
+
+
+def checked(record: TrialRecord, problems: Sequence[str]) -> TrialRecord:
+    """Return a record with its damage; failed if a finished trial lacks what it cannot be without.
+
+    Args:
+        record: as far as it could be read.
+        problems: of the facts that could not be read.
+    """
+    done = record.state == "complete"
+    lost = [name for name in ("config", "score", "cost") if done and getattr(record, name) is None]
+    if done and record.seconds is None:
+        record, problems = replace(record, seconds=0.0), [*problems, "it has no seconds"]
+    if not problems and not lost:
+        return record
+    damage = f"damaged: {cut(problems[0]) if problems else f'it has no {lost[0]}'}"
+    if lost:
+        return replace(record, state="failed", reason=damage, damage=damage)
+    return replace(record, damage=damage)
+
+
+def same_of(verdict: Facts, outcome: Facts, *, is_last: bool) -> dict[str, Any]:
+    """Return the facts of a trial that are stored under the record's own names.
+
+    Args:
+        verdict: of the last rung that it reached.
+        outcome: of its end, or of its last pause.
+        is_last: whether the outcome is newer than the verdict, which it is at the trial's end.
+    """
+    newer, older = (outcome, verdict) if is_last else (verdict, outcome)
+    found = {
+        name: (newer if name in newer else older).get(name, kind, None, limits)
+        for name, (kind, limits) in SAME.items()
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def known_config(values: Mapping[str, Any]) -> TrainConfig:
+    """Return a stored configuration; fields of later versions are ignored.
+
+    Raises:
+        ConfigError: a field that is known is invalid.
+    """
+    return TrainConfig.from_dict(known_fields(TrainConfig, values))
+
+
+def known_fields(table: type[Table], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the fields that a table has."""
+    nested = subtables(table)  # type: ignore[arg-type]
+    names = [each.name for each in dataclasses.fields(table)]
+    return {
+        name: known_fields(nested[name], value)
+        if name in nested and isinstance(value, Mapping)
+        else value
+        for name, value in values.items()
+        if name in names
+    }
+
+
+def reference_of(kept: Mapping[str, Any], study: Study) -> str | None:
+    """Return the name of the reference that a trial is; None if its study has none of the name."""
+    name = kept.get("reference")
+    return name if isinstance(name, str) and name in study.references else None
+
+
+def rungs_of(verdict: Facts) -> dict[int, float]:
+    """Return the scores of a trial at its rungs, by epoch."""
+    scores = verdict.table("rungs").items(NUMBER)
+    return {epoch: value for name, value in scores.items() if (epoch := whole_number(name))}
+
+
+def own_unit(outcome: Facts, objectives: Objectives) -> float | None:
     """Return the cost that counted as 1 when an outcome was stored; None if it has no cost."""
-    cost = facts.get(objectives.cost.absolute_key)
-    relative = facts.get(objectives.cost.key)
+    cost = outcome.get(objectives.cost.absolute_key, NUMBER)
+    relative = outcome.get(objectives.cost.key, NUMBER)
     return round(cost / relative) if cost and relative else None
 
 
@@ -97,9 +215,12 @@ def recorded_unit(study: Study, trials: Iterable[FrozenTrial]) -> float | None:
     trial has finished.
     """
     for trial in trials:
-        config = trial.user_attrs.get("config", {})
-        if all(config.get(name) == getattr(study.fixed, name) for name in ("model", "epochs")):
-            unit = own_unit(trial.user_attrs.get("outcome", {}), study.objectives)
+        facts = Facts(trial.user_attrs, "", [])
+        config = facts.made("config", known_config)
+        if config is not None and all(
+            getattr(config, name) == getattr(study.fixed, name) for name in ("model", "epochs")
+        ):
+            unit = own_unit(facts.table("outcome"), study.objectives)
             if unit is not None:
                 return unit
     return None
@@ -107,7 +228,8 @@ def recorded_unit(study: Study, trials: Iterable[FrozenTrial]) -> float | None:
 
 def late_run(record: TrialRecord, kept: Mapping[str, Any]) -> TrialRecord:
     """Return a record with its MLflow run, if that was made late, from the facts of its search."""
-    return replace(record, run_id=record.run_id or kept.get(f"{LATE_RUN}{record.number}"))
+    late = Facts(kept, "", []).get(f"{LATE_RUN}{record.number}", TEXT)
+    return replace(record, run_id=record.run_id or late)
 
 
 def _state(trial: FrozenTrial) -> State:
@@ -117,13 +239,15 @@ def _state(trial: FrozenTrial) -> State:
 
 
 def readings_of(kept: Mapping[str, Any], objectives: Objectives) -> dict[int, dict[int, Reading]]:
-    """Return readings by trial and seed, from the facts of a search."""
+    """Return readings by trial and seed, from the facts of a search; damaged ones are left out."""
     score, cost = objectives.score, objectives.cost
+    names = (score.metric, f"test_{score.key}", cost.absolute_key)
+    facts = Facts(kept, "", [])
     found: dict[int, dict[int, Reading]] = defaultdict(dict)
-    for key, values in kept.items():
-        if key.startswith("reading-"):
-            _, number, seed = key.split("-")
-            found[int(number)][int(seed)] = Reading(
-                values[score.metric], values[f"test_{score.key}"], values[cost.absolute_key]
-            )
+    for key in kept:
+        place = READING.fullmatch(key)
+        if place:
+            values = [facts.table(key).get(name, NUMBER) for name in names]
+            if None not in values:
+                found[int(place["number"])][int(place["seed"])] = Reading(*values)
     return found

@@ -71,6 +71,7 @@ class TrialRecord:
         retries: number of times that it was retried after a failure.
         readings: its trainings that were read on the test set, by seed.
         ended: when it ended, ISO 8601.
+        damage: what of it could not be read from the storage, if anything.
     """
 
     number: int
@@ -95,6 +96,7 @@ class TrialRecord:
     retries: int = 0
     readings: dict[int, Reading] = field(default_factory=dict)
     ended: str | None = None
+    damage: str | None = None
 
     @property
     def is_open(self) -> bool:
@@ -150,6 +152,7 @@ class TrialRecord:
     def to_dict(self, objectives: Objectives = STANDARD) -> dict[str, Any]:
         """Return plain values, score and cost under the keys of the objectives."""
         score, cost = objectives.score, objectives.cost
+        damage = {"damage": self.damage} if self.damage else {}
         return {
             "number": self.number,
             "state": self.state,
@@ -176,7 +179,7 @@ class TrialRecord:
             },
             "ended": self.ended,
             f"test_{score.key}": self.test_score,
-        }
+        } | damage
 
     def _relative(self, cost: float | None) -> float | None:
         return None if cost is None or not self.unit else cost / self.unit

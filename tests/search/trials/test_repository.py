@@ -249,9 +249,13 @@ class TestSearches:
     def test_never_take_the_place_of_others_studies(self, tmp_path):
         optuna.create_study(study_name="trip", storage=database(tmp_path)).ask()
         optuna.create_study(study_name="facts", storage=database(tmp_path)).set_user_attr("a", 1)
-        for name in ("trip", "facts"):
-            with pytest.raises(RequestError, match=f"a search named '{name}' exists"):
+        optuna.create_study(study_name="empty", storage=database(tmp_path))
+        before = optuna.get_all_study_summaries(database(tmp_path))
+        for name in ("trip", "facts", "empty"):
+            with pytest.raises(RequestError, match=f"a study named '{name}' that .* did not make"):
                 new_search(tmp_path, name=name)
+        after = optuna.get_all_study_summaries(database(tmp_path))
+        assert [vars(each) for each in after] == [vars(each) for each in before]
 
     def test_lack_no_reference_after_their_driver_died_between_two(self, tmp_path, monkeypatch):
         with monkeypatch.context() as patch:
