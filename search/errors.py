@@ -29,7 +29,7 @@ class UnreadableError(RequestError):
     """
 
     def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"search {name!r} cannot be read: {why}")
+        super().__init__(f"search {name!r}: {why}")
         self.why = why
 
 

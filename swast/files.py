@@ -67,7 +67,7 @@ class JsonLines:
         self._size = content.rfind(b"\n") + 1
         found: list[Any] = []
         for line in content[: self._size].splitlines():
-            with suppress(ValueError):
+            with suppress(ValueError, RecursionError):
                 found.append(json.loads(line))
         return found
 

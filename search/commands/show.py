@@ -77,7 +77,9 @@ def show(options: Namespace) -> None:
     numbers = {member.number for member in members}
     for record in records:
         mark = "*" if record.number in numbers else " "
-        console.print(f" {mark} {outcome(record, info.objectives)}", markup=False, soft_wrap=True)
+        damage = f"; {record.damage}" if record.damage and record.damage != record.reason else ""
+        line = f" {mark} {outcome(record, info.objectives)}{damage}"
+        console.print(line, markup=False, soft_wrap=True)
     console.print(front_table(members, info.objectives))
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError
 UNDECODABLE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """Errors that Optuna raises where a row holds something else than it wrote."""
 DAMAGE = "damage"
-"""User attribute of a trial that could not be read as a whole: the reason."""
+"""User attribute of a trial that could not be read as a whole: its stored state, the reason."""
 TABLES = models.BaseModel.metadata.tables
 STUDIES, FACTS = TABLES["studies"], TABLES["study_user_attributes"]
 TRIALS, TRIAL_FACTS = TABLES["trials"], TABLES["trial_user_attributes"]
@@ -58,8 +58,8 @@ class Connection(sqlite3.Connection):
 class TolerantStorage(optuna.storages.RDBStorage):
     """Optuna's storage, in which a damaged trial or attribute leaves the others readable.
 
-    A trial that cannot be read as a whole is returned without values and parameters, with the
-    reason as its user attribute `DAMAGE`: as FAIL, or in its own state if it has not ended.
+    A trial that cannot be read as a whole is returned without values and parameters, and with the
+    user attribute `DAMAGE`: as FAIL, which samplers ignore, or in its own state if it is open.
     """
 
     def stored_studies(self, name: str | None = None) -> list[StoredStudy]:
@@ -167,7 +167,7 @@ class TolerantStorage(optuna.storages.RDBStorage):
             datetime_complete=None,
             params={},
             distributions={},
-            user_attrs=facts | {DAMAGE: f"{type(error).__name__}: {error}"},
+            user_attrs=facts | {DAMAGE: (str(found.state), f"{type(error).__name__}: {error}")},
             system_attrs={},
             intermediate_values={},
             trial_id=trial_id,

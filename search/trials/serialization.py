@@ -110,7 +110,7 @@ def record_of(study: Study, trial: FrozenTrial, unit: float | None) -> TrialReco
         ended=None if trial.datetime_complete is None else trial.datetime_complete.isoformat(),
         **same_of(verdict, outcome, is_last=trial.state.is_finished()),
     )
-    return checked(record, [trial.user_attrs[DAMAGE]] if DAMAGE in kept else problems)
+    return checked(record, [trial.user_attrs[DAMAGE][1]] if DAMAGE in kept else problems)
 
 
 def values_of(
@@ -234,7 +234,9 @@ def late_run(record: TrialRecord, kept: Mapping[str, Any]) -> TrialRecord:
 
 def _state(trial: FrozenTrial) -> State:
     """Return the state of a trial; Optuna has no word for paused."""
-    paused = trial.state == TrialState.RUNNING and trial.user_attrs.get("paused")
+    if trial.user_attrs.get(DAMAGE, ("",))[0] == TrialState.COMPLETE.name:
+        return "complete"  # if its outcome has all that is needed
+    paused = trial.state == TrialState.RUNNING and trial.user_attrs.get("paused") is True
     return "paused" if paused else STATES[trial.state]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,48 @@ def test_what_a_full_disk_refuses_is_written_later(tmp_path, monkeypatch):
     assert EpochLog(tmp_path).read(0) == epochs(1, 2)
     kept.extend(0, epochs(4, 4))
     assert EpochLog(tmp_path).read(0) == epochs(1, 4)
+
+
+DAMAGE = {
+    "no JSON": b"xyz",
+    "no UTF-8": b'"\xff"',
+    "deep": b"[" * 100_000,
+    "a list": b"[1, 2]",
+    "text for a number": b'{"epoch": "2"}',
+    "zeros": bytes(40),
+}
+
+
+@pytest.mark.parametrize("line", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_line_spoils_no_other_and_is_made_good(tmp_path, line):
+    EpochLog(tmp_path).extend(0, epochs(1, 4))
+    (path,) = tmp_path.iterdir()
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([lines[0], line, *lines[2:], b""]))
+    again = EpochLog(tmp_path)
+    assert again.read(0) == epochs(1, 1) + epochs(3, 4)
+    assert again.extend(0, epochs(1, 5)) == [epoch(2, 0.2), epoch(5, 0.5)]
+    assert EpochLog(tmp_path).read(0) == epochs(1, 5)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("val_accuracy", "x"), ("epoch", 0), ("epoch", [1]), ("seconds", None), ("samples", 1.5)],
+)
+def test_a_line_with_a_wrong_value_is_left_out(tmp_path, name, value):
+    line = dataclasses.asdict(epoch(1, 0.1)) | {name: value}
+    (tmp_path / "0.jsonl").write_text(f"{json.dumps(line)}\n")
+    assert EpochLog(tmp_path).read(0) == []
+
+
+def test_keys_of_later_versions_are_ignored(tmp_path):
+    line = dataclasses.asdict(epoch(1, 0.1)) | {"energy": 7}
+    (tmp_path / "0.jsonl").write_text(f"{json.dumps(line)}\n")
+    assert EpochLog(tmp_path).read(0) == epochs(1, 1)
+
+
+def test_a_folder_in_place_of_the_file_holds_none(tmp_path):
+    (tmp_path / "0.jsonl").mkdir()
+    log = EpochLog(tmp_path)
+    assert log.read(0) == []
+    assert log.extend(0, epochs(1, 1)) == log.read(0) == epochs(1, 1)
