@@ -55,7 +55,7 @@ class Remover:
         except FileNotFoundError:
             opened = None
         except OSError as error:
-            self._leave(folder, "a link on the way is not followed", error)
+            self._leave(folder, "is behind a link, which is not followed", error)
             opened = None
         try:
             yield opened
@@ -98,7 +98,7 @@ class Remover:
     def _leave(self, path: Path, problem: str, error: OSError) -> None:
         """Note something that is left; not a folder of which something in it was noted."""
         if not any(each.startswith(f"{path}/") for each in self.left):
-            self.left.append(f"{path}: {problem}: {error.strerror}")
+            self.left.append(f"{path} {problem}: {error.strerror}")
 
 
 def names_in(descriptor: int) -> list[str]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from search.tracking.client import UNUSABLE, is_refusal, open_store, unusable
 from search.tracking.model_registry import unregister
 from search.tracking.reconcile import is_deleted
-from search.tracking.run_sync import children
+from search.tracking.run_sync import SOURCE, children
 from search.tracking.saved_view import remove_view
+from search.tracking.tags import TOOL
 from search.trials.search_info import Tracked
 
 
 def remove_search(uri: str, info: Tracked) -> int:
     """Delete the runs of a search and its trials, its view and registered networks.
 
-    They disappear from every view; `mlflow gc` removes them from the store.
+    They disappear from every view; `mlflow gc` removes them from the store. A run that another
+    program put below the search's run stays.
 
     Returns:
         The number of deleted runs.
@@ -25,7 +27,8 @@ def remove_search(uri: str, info: Tracked) -> int:
         return 0
     client = open_store(uri)
     try:
-        runs = children(client, info.experiment_id, info.run_id)
+        found = children(client, info.experiment_id, info.run_id)
+        runs = [run for run in found if run.data.tags.get(SOURCE, TOOL) == TOOL]
         left = [run.info.run_id for run in runs if not is_deleted(run)]
         remove_view(client, info.experiment_id, info.run_id)
         unregister(client, info.name, {run.info.run_id for run in runs})

@@ -29,6 +29,9 @@ from search.tracking.client import (
     unusable,
 )
 
+MARK = "swast-search"
+"""Tag of the registered names that a search made."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -109,13 +112,16 @@ def register(uri: str, run_id: str, search: str, alias: str, model: Model) -> st
 
 
 def unregister(client: MlflowClient, search: str, runs: Set[str]) -> None:
-    """Remove the versions from some runs of a search; with the last version, also the name."""
+    """Remove the versions from some runs of a search; with the last version, also the name.
+
+    A name that another program registered stays.
+    """
     name = registered_name(search)
     versions = client.search_model_versions(f"name = '{name}'")
     ours = [each for each in versions if each.run_id in runs]
     for each in ours:
         client.delete_model_version(name, each.version)
-    if ours and len(ours) == len(versions):
+    if ours and len(ours) == len(versions) and MARK in client.get_registered_model(name).tags:
         client.delete_registered_model(name)
 
 
@@ -150,7 +156,7 @@ def _log(client: MlflowClient, run_id: str, path: Path, tags: Mapping[str, str])
 def _ensure_name(client: MlflowClient, name: str) -> None:
     """Create a registered model of a name, unless it exists."""
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, tags={MARK: "made this name"})
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -148,6 +148,8 @@ def checked(record: TrialRecord, problems: Sequence[str]) -> TrialRecord:
     damage = f"damaged: {cut(problems[0]) if problems else f'it has no {lost[0]}'}"
     if lost:
         return replace(record, state="failed", reason=damage, damage=damage)
+    if record.state == "failed":
+        return replace(record, reason=record.reason or damage, damage=damage)
     return replace(record, damage=damage)
 
 
