@@ -12,6 +12,7 @@ from search.store.home import Home, open_home
 from search.store.lock import file_held, held, is_held, taken
 from search.store.removal import Remover
 from search.store.retrying_storage import check_changeable
+from search.store.urls import check_store
 from search.trials import checkpoints
 from search.trials.repository import SearchTrials, search_names
 from search.trials.stored_searches import StoredSearch
@@ -38,7 +39,8 @@ def delete(options: Namespace) -> None:
         if not options.yes:
             confirm(f"delete {options.name!r}, {search.trials} trials, everywhere?")
         found = search.tracked
-        runs = remove_search(found.tracked_at(options.tracking_uri, home), found)
+        uri = found.tracked_at(options.tracking_uri, home)
+        runs = remove_search(uri, found) if is_usable(uri) else 0
         remover = Remover(home.path)
         remover.remove(home.search(options.name))
         check_removed(remover)
@@ -57,6 +59,16 @@ def alone_with(storage: str, name: str, folder: Path) -> AbstractContextManager[
     if is_held(folder):
         raise taken(name)
     return nullcontext()
+
+
+def is_usable(uri: str) -> bool:
+    """Return whether an MLflow store is no damaged file; say that runs in one are left."""
+    try:
+        check_store("the MLflow store", uri, new=True)
+    except RequestError as error:
+        say(f"{error}; its runs there are left")
+        return False
+    return True
 
 
 def confirm(question: str) -> None:

@@ -140,12 +140,16 @@ class TolerantStorage(optuna.storages.RDBStorage):
             return found
 
     def _build_frozen_trial_from_trial_model(self, trial: models.TrialModel) -> FrozenTrial:
-        """Return a trial; raise one of `UNDECODABLE` if its numbers are none."""
+        """Return a trial; raise one of `UNDECODABLE` if its numbers are none, or out of range."""
         found = super()._build_frozen_trial_from_trial_model(trial)
         if not isinstance(found.number, int):
             raise TypeError(f"its number is {found.number!r}")
         if found.state == TrialState.COMPLETE and not all(map(math.isfinite, found.values)):
             raise ValueError(f"its values are {found.values!r}")
+        for name, value in found.params.items():
+            domain = found.distributions[name]
+            if not domain._contains(domain.to_internal_repr(value)):
+                raise ValueError(f"its parameter {name} is {value!r}")
         return found
 
     def _salvaged(self, trial_id: int, error: Exception) -> FrozenTrial | None:
