@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from argparse import Namespace
+from contextlib import suppress
 from pathlib import Path
 
 from search.errors import RequestError
@@ -12,6 +13,7 @@ from search.store.home import Home, open_home
 from search.store.lock import held, is_held
 from search.trials import checkpoints
 from search.trials.repository import SearchTrials, search_names
+from swast.printing import out
 
 
 def delete(options: Namespace) -> None:
@@ -34,7 +36,7 @@ def delete(options: Namespace) -> None:
         runs = remove_search(trials.info.tracked_at(options.tracking_uri, home), trials.info)
         shutil.rmtree(folder, ignore_errors=True)
         trials.delete()
-    sys.stdout.write(f"deleted {options.name!r} and its {runs} runs in MLflow\n")
+    out(f"deleted {options.name!r} and its {runs} runs in MLflow")
 
 
 def confirm(question: str) -> None:
@@ -43,9 +45,12 @@ def confirm(question: str) -> None:
     Raises:
         RequestError: there is no terminal, or the answer is no.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise RequestError("--yes is needed without a terminal to ask on")
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+    answer = ""
+    with suppress(EOFError):
+        answer = input(f"{question} [y/N] ")
+    if answer.strip().lower() not in ("y", "yes"):
         raise RequestError("nothing was deleted")
 
 
@@ -67,7 +72,7 @@ def collect(options: Namespace) -> None:
             wanted = checkpoints.wanted(trials.records(), trials.info.objectives)
             checkpoints.sweep(folder, wanted)
             freed += before - size(folder)
-    sys.stdout.write(f"freed {freed / 2**20:.1f} MiB\n")
+    out(f"freed {freed / 2**20:.1f} MiB")
 
 
 def size(folder: Path) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ from search.errors import say
 from search.store.home import open_home
 from search.study.study_file import read_study, shipped
 from swast.errors import ConfigError
+from swast.printing import out, out_json, out_rich
 
 if TYPE_CHECKING:
     from search.trials.repository import SearchTrials
@@ -50,8 +49,6 @@ def row_of(trials: SearchTrials) -> dict[str, Any]:
 
 def show(options: Namespace) -> None:
     """Print one search: every trial, with the front's members marked, and the front."""
-    from rich.console import Console
-
     from search.console.live import front_table, outcome
     from search.loop.result import SearchResult
     from search.loop.status import end_of
@@ -62,22 +59,19 @@ def show(options: Namespace) -> None:
     records = trials.records()
     if options.json:
         result = SearchResult(trials.info, tuple(records), end_of(records))
-        sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
+        out_json(result.to_dict())
         return
-    console = Console(highlight=False)
     info, early = trials.info, len(stopped(records))
     count = f"{len(records)} of {info.budget} trials" + (
         f", {early} stopped early" if early else ""
     )
-    console.print(
-        f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}"
-    )
+    out(f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}")
     members = front_of(records, info.objectives)
     numbers = {member.number for member in members}
     for record in records:
         mark = "*" if record.number in numbers else " "
-        console.print(f" {mark} {outcome(record, info.objectives)}", markup=False, soft_wrap=True)
-    console.print(front_table(members, info.objectives))
+        out(f" {mark} {outcome(record, info.objectives)}")
+    out_rich(front_table(members, info.objectives))
 
 
 def studies(options: Namespace) -> None:
@@ -92,9 +86,8 @@ def studies(options: Namespace) -> None:
 def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     """Print rows with the same fields as a table, or as a JSON list."""
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        out_json(rows)
         return
-    from rich.console import Console
     from rich.table import Table
 
     from search.console.live import shown
@@ -102,4 +95,4 @@ def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     table = Table(*(rows[0] if rows else ("no searches",)))
     for row in rows:
         table.add_row(*map(shown, row.values()))
-    Console(highlight=False).print(table)
+    out_rich(table)
