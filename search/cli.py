@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from search.commands import options as sets
 from search.driver.request import Request
 from search.errors import RequestError, SearchError, say
-from swast.errors import ConfigError, DataError, SwastError, nearest
+from swast.errors import ConfigError, DataError, SwastError, cause_of, nearest
 from swast.options import REFUSED, Parser, add_options, add_version
 from swast.settings import Table
 from swast.shell import DONE, FAILED, run_command
@@ -187,7 +187,7 @@ def run(words: Sequence[str]) -> int:
     except (RequestError, ConfigError, DataError) as error:
         return complain(error, REFUSED)
     except (SearchError, SwastError, OSError) as error:
-        return complain(error, FAILED)
+        return complain(cause_of(error) if isinstance(error, OSError) else error, FAILED)
     except KeyboardInterrupt:
         return complain(f"interrupted{hint}", FAILED)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swast.config import TrainConfig, parse_value, read_config
-from swast.errors import CheckpointError, ConfigError, DataError, SwastError
+from swast.errors import CheckpointError, ConfigError, DataError, SwastError, cause_of
 from swast.files import writable
 from swast.options import REFUSED, Parser, add_options, add_version, option
 from swast.outputs import is_same, is_standard_output, refusal, write_output
@@ -86,8 +86,10 @@ def command(arguments: Sequence[str] | None) -> int:
         write(result, options)
     except (ConfigError, DataError, CheckpointError) as error:
         return complain(str(error), REFUSED)
-    except (SwastError, OSError) as error:
+    except SwastError as error:
         return complain(str(error), FAILED)
+    except OSError as error:
+        return complain(cause_of(error), FAILED)
     with keeping_free(any(is_standard_output(path) for path in outputs(options))):
         show(result)
     return DONE

@@ -35,14 +35,17 @@ def output(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: it cannot be written; a regular file keeps its old content.
     """
-    place = place_of(path)
-    if isinstance(place, Path) and _is_replaceable(place):
-        with _replacing(place) as file:
-            yield file
-        return
-    content = BytesIO()
-    yield content
-    _send(content.getvalue(), place)
+    try:
+        place = place_of(path)
+        if isinstance(place, Path) and _is_replaceable(place):
+            with _replacing(place) as file:
+                yield file
+        else:
+            content = BytesIO()
+            yield content
+            _send(content.getvalue(), place)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_output(path: Path, content: str | bytes) -> None:
@@ -136,7 +139,12 @@ def _refused(place: Path) -> str | None:
         return "it is a folder"
     if stat.S_ISSOCK(mode):
         return "it is a socket"
-    return None if os.access(place, os.W_OK) else "it is read-only"
+    return None if _may(place, os.W_OK) else "it is read-only"
+
+
+def _may(place: Path, mode: int) -> bool:
+    """Return whether this process has a right on a path."""
+    return os.access(place, mode, effective_ids=True)
 
 
 def _is_replaceable(place: Path) -> bool:
@@ -153,7 +161,7 @@ def _is_replaceable(place: Path) -> bool:
         os.geteuid() == 0 or there.st_gid in (os.getegid(), *os.getgroups())
     )
     is_plain = stat.S_ISREG(there.st_mode) and there.st_nlink == 1
-    allowed = os.access(place, os.W_OK) and os.access(place.parent, os.W_OK | os.X_OK)
+    allowed = _may(place, os.W_OK) and _may(place.parent, os.W_OK | os.X_OK)
     return is_own and is_plain and allowed
 
 

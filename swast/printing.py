@@ -83,7 +83,7 @@ class Stream(io.TextIOBase):
             OSError: it is closed.
         """
         if self._inner is None:
-            raise OSError(errno.EBADF, "the stream is closed")
+            raise OSError(errno.EBADF, "standard output is closed")
         return self._inner
 
     @property
