@@ -17,6 +17,7 @@ from swast.cli import main
 from swast.config import TrainConfig
 from swast.data import DATASETS
 from swast.errors import DataError
+from tests.swast.broken import full_disk
 from tests.swast.support import STEPS, few_digits, tiny, train
 
 
@@ -235,8 +236,10 @@ class TestTraining:
 
     @pytest.mark.parametrize("option", ["--json", "--weights"])
     def test_a_full_disk_is_a_line_after_the_training(self, folder, capsys, option):
-        assert command("good.toml", "--quiet", option, "/dev/full") == 1
-        assert capsys.readouterr() == ("", "swast-train: /dev/full: No space left on device\n")
+        with full_disk() as disk:
+            path = f"/dev/fd/{disk.fileno()}"
+            assert command("good.toml", "--quiet", option, path) == 1
+        assert capsys.readouterr() == ("", f"swast-train: {path}: No space left on device\n")
 
     def test_without_options_nothing_is_written(self, folder):
         before = tree(folder)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from swast.outputs import is_same, is_standard_output, output, refusal, write_output
+from tests.swast.broken import full_disk
 
 NOBODY = 65534
 
@@ -171,9 +172,11 @@ class TestWhatIsNoFile:
             os.close(each)
 
     def test_a_full_disk_is_an_error_that_names_it(self):
-        assert refusal(Path("/dev/full")) is None
-        with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
-            write_output(Path("/dev/full"), "text")
+        with full_disk() as disk:
+            path = Path(f"/dev/fd/{disk.fileno()}")
+            assert refusal(path) is None
+            with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+                write_output(path, "text")
 
     @pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"])
     def test_an_open_file_is_written_on_where_it_is(self, place, folder):
