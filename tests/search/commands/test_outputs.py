@@ -107,7 +107,8 @@ class TestHostileText:
     """Names of studies and reasons of failures come from files and networks of others."""
 
     @pytest.mark.parametrize("words", [("list",), ("show", "bad")])
-    def test_is_printed_without_control_characters(self, place, swast_search, words):
+    def test_is_printed_without_control_characters(self, place, swast_search, monkeypatch, words):
+        monkeypatch.setenv("COLUMNS", "200")
         info = search_info(name="bad")
         info = replace(info, study=replace(info.study, name=HOSTILE))
         trials = SearchTrials.create(database(place / "home"), info)
