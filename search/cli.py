@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from search.commands import options as sets
 from search.driver.request import Request
 from search.errors import RequestError, SearchError, say
-from swast.errors import ConfigError, DataError, SwastError, nearest, printable
+from swast.errors import ConfigError, DataError, SwastError, cause_of, nearest
 from swast.options import REFUSED, Parser, add_options, add_version
 from swast.settings import Table
-
-DONE, FAILED = 0, 1
+from swast.shell import DONE, FAILED, run_command
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,7 @@ class Command:
         example: words after ``swast-search``.
         function: its module in `search`, and the function that takes the parsed options.
         options: tables of its options, in the order of the help.
+        trains: whether it trains.
     """
 
     group: str
@@ -35,6 +35,7 @@ class Command:
     example: str
     function: str
     options: tuple[type[Table], ...]
+    trains: bool = False
 
 
 COMMANDS = {
@@ -86,6 +87,7 @@ COMMANDS = {
         "verify best/knee.toml --seeds 3",
         "export.verify:verify",
         (sets.Files, sets.Retrained, sets.Data, sets.Place),
+        trains=True,
     ),
     "delete": Command(
         "Clean up",
@@ -114,6 +116,7 @@ COMMANDS = {
         "reproduce table-trim",
         "reproduce.command:reproduce",
         (sets.Reproduced, sets.Data, sets.Store, sets.Place),
+        trains=True,
     ),
 }
 """Every command by name: the parsers, the help and the documents are made of this table."""
@@ -163,16 +166,28 @@ def command_parser(name: str) -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    return run_command("swast-search", lambda: run(words), only_prints=not trains(words))
+
+
+def trains(words: Sequence[str]) -> bool:
+    """Return whether a command line trains, whoever reads what it prints."""
+    if words and words[0] in COMMANDS:
+        return COMMANDS[words[0]].trains
+    return not {"--dry-run", "--help", "-h", "--version"} & set(words)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run a search or a command, and return the exit code; errors are printed."""
     hint = "; --resume continues a search that had begun"
     try:
         if words and not words[0].startswith("-"):
             hint = ""
-            return run_command(words[0], words[1:])
+            return call(words[0], words[1:])
         return search(Request(**vars(search_parser().parse_args(words))))
     except (RequestError, ConfigError, DataError) as error:
         return complain(error, REFUSED)
-    except (SearchError, SwastError) as error:
-        return complain(error, FAILED)
+    except (SearchError, SwastError, OSError) as error:
+        return complain(cause_of(error) if isinstance(error, OSError) else error, FAILED)
     except KeyboardInterrupt:
         return complain(f"interrupted{hint}", FAILED)
 
@@ -184,7 +199,7 @@ def search(request: Request) -> int:
     return DONE if launch(request) else FAILED
 
 
-def run_command(name: str, words: Sequence[str]) -> int:
+def call(name: str, words: Sequence[str]) -> int:
     """Run a command, importing only its own module, and return the exit code.
 
     Raises:
@@ -201,6 +216,6 @@ def run_command(name: str, words: Sequence[str]) -> int:
 
 def complain(error: object, code: int) -> int:
     """Print an error to stderr, a line for each problem, and return the exit code."""
-    for line in str(error).splitlines():
-        say(printable(line))
+    for line in str(error).split("\n"):
+        say(line)
     return code

@@ -10,7 +10,7 @@ SearchError
 
 from __future__ import annotations
 
-import sys
+from swast.printing import err
 
 
 class SearchError(Exception):
@@ -46,6 +46,5 @@ class MismatchError(SearchError):
 
 
 def say(line: str) -> None:
-    """Write a line to the error stream, led by the name of the program."""
-    sys.stderr.write(f"swast-search: {line}\n")
-    sys.stderr.flush()
+    """Print a line to the error stream, led by the name of the program."""
+    err(f"swast-search: {line}")

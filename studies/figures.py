@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from studies.statistics import Interval
-from swast.files import replacing
+from swast.outputs import output
 
 
 class Banded(Protocol):
@@ -92,7 +92,7 @@ def _write(figure: Figure, path: Path) -> None:
     """Write a PNG of 256 colours, a third of the size of one with all colours."""
     drawn = BytesIO()
     figure.savefig(drawn, format="png", dpi=150)
-    with Image.open(drawn) as image, replacing(path) as file:
+    with Image.open(drawn) as image, output(path) as file:
         few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
         few.save(file, format="png", optimize=True)
 

@@ -6,7 +6,7 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 
@@ -19,7 +19,39 @@ FILE = "checkpoint.pt"
 def save(folder: Path, state: Mapping[str, Any]) -> None:
     """Write a run's state into a folder, replacing the checkpoint there."""
     with replacing(folder / FILE) as file:
-        torch.save(dict(state), file)
+        write(state, file)
+
+
+def write(state: Mapping[str, Any], file: IO[bytes]) -> None:
+    """Write a state as PyTorch does.
+
+    Raises:
+        OSError: the file cannot be written, for which PyTorch has errors of its own.
+    """
+    target = _Remembering(file)
+    try:
+        torch.save(dict(state), cast("IO[bytes]", target))
+    except RuntimeError as error:
+        raise target.error or error from None
+
+
+class _Remembering:
+    """File that remembers the error that ended its writing."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, content: bytes) -> int:
+        """Write a part."""
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        """Do nothing: whoever opened the file flushes it."""
 
 
 def load(folder: Path) -> dict[str, Any] | None:

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swast.config import TrainConfig, parse_value, read_config
-from swast.errors import CheckpointError, ConfigError, DataError, SwastError
-from swast.files import replacing, writable
+from swast.errors import CheckpointError, ConfigError, DataError, SwastError, cause_of
+from swast.files import writable
 from swast.options import REFUSED, Parser, add_options, add_version, option
+from swast.outputs import is_same, is_standard_output, refusal, write_output
+from swast.printing import err, keeping_free, out, out_rich
 from swast.settings import Table
+from swast.shell import DONE, FAILED, run_command
 
 if TYPE_CHECKING:
     from swast.result import EpochRecord, TrainResult
-
-DONE, FAILED = 0, 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,26 +73,40 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    return run_command("swast-train", lambda: command(arguments))
+
+
+def command(arguments: Sequence[str] | None) -> int:
+    """Train as the arguments say, write and print the result, and return the exit code."""
     options = parser().parse_args(arguments)
     try:
         config = read_config(options.file, read_overrides(options.overrides))
-        check_writable(options.resume, folder=True)
-        check_writable(options.json, folder=False)
-        check_writable(options.weights, folder=False)
+        check_places(options)
         result = run(config, options)
-        if options.weights:
-            from swast.weights import save_weights
-
-            save_weights(options.weights, result.state)
-        if options.json:
-            with replacing(options.json) as file:
-                file.write((json.dumps(result.to_dict(), indent=2) + "\n").encode())
+        write(result, options)
     except (ConfigError, DataError, CheckpointError) as error:
         return complain(str(error), REFUSED)
-    except (SwastError, OSError) as error:
+    except SwastError as error:
         return complain(str(error), FAILED)
-    show(result)
+    except OSError as error:
+        return complain(cause_of(error), FAILED)
+    with keeping_free(any(is_standard_output(path) for path in outputs(options))):
+        show(result)
     return DONE
+
+
+def write(result: TrainResult, options: argparse.Namespace) -> None:
+    """Write the outputs that the user asks for.
+
+    Raises:
+        OSError: naming an output that cannot be written.
+    """
+    if options.weights:
+        from swast.weights import save_weights
+
+        save_weights(options.weights, result.state)
+    if options.json:
+        write_output(options.json, json.dumps(result.to_dict(), indent=2) + "\n")
 
 
 def read_overrides(texts: Sequence[str]) -> dict[str, object]:
@@ -109,14 +124,25 @@ def read_overrides(texts: Sequence[str]) -> dict[str, object]:
     return values
 
 
-def check_writable(path: Path | None, *, folder: bool) -> None:
-    """Raise if a file or folder cannot be written, before any work is done.
+def outputs(options: argparse.Namespace) -> list[Path]:
+    """Return the outputs that the user asks for."""
+    return [path for path in (options.json, options.weights) if path is not None]
+
+
+def check_places(options: argparse.Namespace) -> None:
+    """Refuse places that cannot be written, before any work is done.
 
     Raises:
-        ConfigError: it cannot be written.
+        ConfigError: naming the place.
     """
-    if path is not None and not writable(path, folder=folder):
-        raise ConfigError([f"{path}: cannot be written to"])
+    if options.resume is not None and not writable(options.resume, folder=True):
+        raise ConfigError([f"{options.resume}: cannot be written to"])
+    for path in outputs(options):
+        reason = refusal(path)
+        if reason:
+            raise ConfigError([f"{path}: cannot be written to: {reason}"])
+    if len(outputs(options)) == 2 and is_same(*outputs(options)):
+        raise ConfigError([f"--json and --weights cannot both be {options.json}"])
 
 
 def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
@@ -139,10 +165,11 @@ def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
 @contextmanager
 def progress(config: TrainConfig, *, quiet: bool) -> Iterator[Callable[[EpochRecord], None]]:
     """Show a progress bar over the epochs on stderr, if that is a terminal."""
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), disable=quiet or not sys.stderr.isatty()) as bar:
+    from swast.screen import Screen
+
+    with Progress(console=Screen(stderr=True), disable=quiet or not sys.stderr.isatty()) as bar:
         task = bar.add_task("epochs", total=config.epochs)
 
         def on_epoch(record: EpochRecord) -> None:
@@ -154,18 +181,16 @@ def progress(config: TrainConfig, *, quiet: bool) -> Iterator[Callable[[EpochRec
 
 def show(result: TrainResult) -> None:
     """Print accuracy, FLOPs, wall time, and the FLOPs by term as a table."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
-    console.print(f"validation accuracy {result.val_accuracy:.4f}   loss {result.val_loss:.4f}")
+    out(f"validation accuracy {result.val_accuracy:.4f}   loss {result.val_loss:.4f}")
     if result.test_accuracy is not None:
-        console.print(f"test accuracy       {result.test_accuracy:.4f}")
-    console.print(
+        out(f"test accuracy       {result.test_accuracy:.4f}")
+    out(
         f"training FLOPs      {result.train_flops:.4g}   "
         f"{result.relative_flops:.4f} of dense training on all data"
     )
-    console.print(f"wall time           {result.seconds:.1f} s")
+    out(f"wall time           {result.seconds:.1f} s")
     table = Table("term", "FLOPs", "share")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -177,11 +202,11 @@ def show(result: TrainResult) -> None:
     table.add_section()
     table.add_row("total", f"{result.train_flops:,}", "100.0%")
     table.add_row("evaluation, apart", f"{result.flops['evaluation']:,}", "")
-    console.print(table)
+    out_rich(table)
 
 
 def complain(message: str, code: int) -> int:
     """Print an error message to stderr and return the exit code."""
-    for line in message.splitlines():
-        sys.stderr.write(f"swast-train: {line}\n")
+    for line in message.split("\n"):
+        err(f"swast-train: {line}")
     return code

@@ -56,6 +56,12 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+def cause_of(error: OSError) -> str:
+    """Return what the system refused, and where, without its number."""
+    cause = error.strerror or str(error)
+    return f"{error.filename}: {cause}" if error.filename is not None else cause
+
+
 def printable(text: str) -> str:
     """Return a text on one line, its control characters escaped as Python writes them."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

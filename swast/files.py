@@ -1,4 +1,4 @@
-"""Atomic writing of files, files of JSON lines, and locks on files."""
+"""Atomic writing of files of this package, files of JSON lines, and locks on files."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def writable(path: Path, *, folder: bool) -> bool:
     """
     if not folder and path.is_dir():
         return False
-    place = path.absolute() if folder else path.absolute().parent
     try:
+        place = path.absolute() if folder else path.absolute().parent
         existing = next(each for each in (place, *place.parents) if each.exists())
         with tempfile.TemporaryFile(dir=existing):
             return True

@@ -8,18 +8,26 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from swast.checkpoint import read
+from swast.checkpoint import read, write
 from swast.config import TrainConfig
 from swast.errors import CheckpointError
-from swast.files import replacing
 from swast.models import build_model
+from swast.outputs import output
 from swast.pruning import channel
 
 
 def save_weights(path: Path, state: Mapping[str, torch.Tensor]) -> None:
-    """Write a plain state dict, masks applied, for ``torch.load(weights_only=True)``."""
-    with replacing(path) as file:
-        torch.save(dict(state), file)
+    """Write a plain state dict, masks applied, for ``torch.load(weights_only=True)``.
+
+    Args:
+        path: a file, a device or a pipe (see `swast.outputs.output`).
+        state: weights by name.
+
+    Raises:
+        OSError: it cannot be written; an earlier file is left as it was.
+    """
+    with output(path) as file:
+        write(state, file)
 
 
 def load_network(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from search.errors import RequestError, SearchFailedError, UnreadableError, say
@@ -17,6 +17,7 @@ from search.trials import checkpoints
 from search.trials.repository import SearchTrials, search_names
 from search.trials.stored_searches import StoredSearch
 from swast.files import writable
+from swast.printing import out
 
 
 def delete(options: Namespace) -> None:
@@ -45,7 +46,7 @@ def delete(options: Namespace) -> None:
         remover.remove(home.search(options.name))
         check_removed(remover)
         search.delete()
-    sys.stdout.write(f"deleted {options.name!r} and its {runs} runs in MLflow\n")
+    out(f"deleted {options.name!r} and its {runs} runs in MLflow")
 
 
 def alone_with(storage: str, name: str, folder: Path) -> AbstractContextManager[None]:
@@ -77,9 +78,12 @@ def confirm(question: str) -> None:
     Raises:
         RequestError: there is no terminal, or the answer is no.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise RequestError("--yes is needed without a terminal to ask on")
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+    answer = ""
+    with suppress(EOFError):
+        answer = input(f"{question} [y/N] ")
+    if answer.strip().lower() not in ("y", "yes"):
         raise RequestError("nothing was deleted")
 
 
@@ -106,7 +110,7 @@ def collect(options: Namespace) -> None:
             if options.name:
                 raise
             say(f"{error}; its files stay")
-    sys.stdout.write(f"freed {remover.freed / 2**20:.1f} MiB\n")
+    out(f"freed {remover.freed / 2**20:.1f} MiB")
     check_removed(remover)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import Namespace
 from typing import Any
 
 from search.errors import UnreadableError
 from search.store.home import open_home
 from search.study.study_file import read_study, shipped
+from swast.printing import out, out_json, out_rich
 
 
 def list_searches(options: Namespace) -> None:
@@ -51,8 +50,6 @@ def row_of(storage: str, name: str) -> dict[str, Any]:
 
 def show(options: Namespace) -> None:
     """Print one search: every trial, with the front's members marked, and the front."""
-    from rich.console import Console
-
     from search.console.live import front_table, outcome
     from search.loop.result import SearchResult
     from search.loop.status import end_of
@@ -63,24 +60,21 @@ def show(options: Namespace) -> None:
     records = trials.records()
     if options.json:
         result = SearchResult(trials.info, tuple(records), end_of(records))
-        sys.stdout.write(json.dumps(result.to_dict(), indent=2) + "\n")
+        out_json(result.to_dict())
         return
-    console = Console(highlight=False)
     info, early = trials.info, len(stopped(records))
     count = f"{len(records)} of {info.budget} trials" + (
         f", {early} stopped early" if early else ""
     )
-    console.print(
-        f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}"
-    )
+    out(f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}")
     members = front_of(records, info.objectives)
     numbers = {member.number for member in members}
     for record in records:
         mark = "*" if record.number in numbers else " "
         damage = f"; {record.damage}" if record.damage and record.damage != record.reason else ""
         line = f" {mark} {outcome(record, info.objectives)}{damage}"
-        console.print(line, markup=False, soft_wrap=True)
-    console.print(front_table(members, info.objectives))
+        out(line)
+    out_rich(front_table(members, info.objectives))
 
 
 def studies(options: Namespace) -> None:
@@ -95,9 +89,8 @@ def studies(options: Namespace) -> None:
 def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     """Print rows with the same fields as a table, or as a JSON list."""
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        out_json(rows)
         return
-    from rich.console import Console
     from rich.table import Table
 
     from search.console.live import shown
@@ -105,4 +98,4 @@ def print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     table = Table(*(rows[0] if rows else ("no searches",)))
     for row in rows:
         table.add_row(*("" if value is None else shown(value) for value in row.values()))
-    Console(highlight=False).print(table)
+    out_rich(table)

@@ -25,6 +25,7 @@ from search.store.urls import check_store, shown
 from search.tracking.links import PLOT, VIEW, chart_page, opens_views, run_page
 from search.trials.repository import SearchTrials, search_names
 from search.trials.search_info import SearchInfo
+from swast.printing import out
 
 DASHBOARD = """
 import sys
@@ -65,14 +66,9 @@ def ui(options: Namespace) -> None:
             servers[OPTUNA] = stack.enter_context(serving(*dashboard(storage, port)))
             wait(servers[OPTUNA], f"http://{HOST}:{port}/", OPTUNA)
             lines.append(f"optuna: http://{HOST}:{port}/dashboard/studies/{trials.study_id}")
-        print_now([*lines, "Ctrl-C stops it."] if servers else lines)
+        for line in [*lines, "Ctrl-C stops it."] if servers else lines:
+            out(line)
         wait_for_any(servers)
-
-
-def print_now(lines: list[str]) -> None:
-    """Print lines and flush them, as a pipe would hold them back."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
 
 
 def chosen(storage: str, name: str | None) -> SearchTrials:

@@ -16,13 +16,14 @@ from search.store.lock import is_held
 from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord
+from swast.printing import is_lost
 
 LOOK_SECONDS = 1.0
 """Seconds between two reads of the storage."""
 
 
 def watch(options: Namespace) -> None:
-    """Show a running search until no process runs it.
+    """Show a running search until no process runs it, or nobody can read what is shown.
 
     Raises:
         RequestError: no search has that name.
@@ -42,6 +43,7 @@ def watch(options: Namespace) -> None:
             shown.update(Status(info.name, info.budget, state, seconds, here))
             if not runs:
                 shown.say(f"no process runs {info.name!r}")
+            if not runs or is_lost():
                 return
             time.sleep(LOOK_SECONDS)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 
@@ -16,6 +15,8 @@ from search.objectives import Objectives
 from search.trials.trial_record import TrialRecord
 from swast.config import setting_paths
 from swast.errors import printable
+from swast.printing import out
+from swast.screen import Screen
 
 REFRESH_SECONDS = 0.25
 
@@ -54,8 +55,7 @@ class Lines(Quiet):
 
     def say(self, text: str) -> None:
         """Print a line."""
-        sys.stdout.write(f"{printable(text)}\n")
-        sys.stdout.flush()
+        out(text)
 
 
 class LiveTable(Quiet):
@@ -69,14 +69,13 @@ class LiveTable(Quiet):
         """Redraw, at most a few times a second."""
         if time.monotonic() - self._drawn > REFRESH_SECONDS:
             self._drawn = time.monotonic()
-            line = Text(f"{status.name}: {progress(status)}")
+            line = shown(f"{status.name}: {progress(status)}")
             table = front_table(status.state.members, status.state.objectives)
             self._live.update(Group(line, table), refresh=True)
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
-        line = printable(text)
-        self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._live.console.print(printable(text), soft_wrap=True)
 
     def __enter__(self) -> LiveTable:
         self._live.start()
@@ -90,7 +89,7 @@ def choose(*, quiet: bool) -> Quiet | Lines | LiveTable:
     """Return a display: none if quiet, live on a terminal, else lines."""
     if quiet:
         return Quiet()
-    console = Console()
+    console = Screen()
     redraws = console.is_terminal and not console.is_dumb_terminal
     return LiveTable(console) if redraws else Lines()
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from search.console import live
 from search.loop.result import Confirmed, SearchResult
 from search.objectives import Objectives
 from search.store.home import Home
+from swast.errors import printable
+from swast.printing import out, out_rich
 
 
 def confirmed_table(confirmed: Sequence[Confirmed], objectives: Objectives) -> Table:
@@ -33,25 +35,22 @@ def confirmed_table(confirmed: Sequence[Confirmed], objectives: Objectives) -> T
 
 def show_end(result: SearchResult, home: Home) -> None:
     """Print the front and the commands to browse it, to export from it, or to resume."""
-    console = Console(highlight=False)
-    name = result.info.name
-    console.print(f"\n[bold]{name}[/]: {result.end} after {live.clock(result.seconds or 0)}")
+    name, objectives = result.info.name, result.info.objectives
+    out("")
+    how = f": {result.end} after {live.clock(result.seconds or 0)}"
+    out_rich(Text.assemble((printable(name), "bold"), how))
     if result.front:
-        console.print(live.front_table(result.front, result.info.objectives))
-        console.print(f"hypervolume {result.hypervolume:.4f}")
+        out_rich(live.front_table(result.front, objectives))
+        out(f"hypervolume {result.hypervolume:.4f}")
     if result.confirmed:
-        console.print(confirmed_table(result.confirmed, result.info.objectives))
+        out_rich(confirmed_table(result.confirmed, objectives))
     if result.end == "paused":
-        console.print(f"resume  {how_to_resume(name, home)}", markup=False, soft_wrap=True)
+        out(f"resume  {how_to_resume(name, home)}")
     if result.front:
         place = home_option(home)
-        plot, export = home.search(name) / "pareto.html", f"export {name} --pick knee --out best"
-        for line in (
-            f"plot    {plot}",
-            f"browse  swast-search ui{place}",
-            f"export  swast-search {export}{place}",
-        ):
-            console.print(line, markup=False, soft_wrap=True)
+        out(f"plot    {home.search(name) / 'pareto.html'}")
+        out(f"browse  swast-search ui{place}")
+        out(f"export  swast-search export {name} --pick knee --out best{place}")
 
 
 def how_to_resume(name: str, home: Home) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
-
 from search.console import live
 from search.driver import prepare, pricing
 from search.driver.pricing import SAMPLES, Price, Quote
 from search.driver.request import Request
 from search.store.home import Home
 from search.study.study_file import Study
+from swast.printing import out
 
 ROUNDING = 1e-9
 
@@ -43,9 +42,8 @@ def show(request: Request) -> None:
 
 def show_price(study: Study, budget: int, quote: Quote) -> None:
     """Print the quote for a search."""
-    say = Console(highlight=False, markup=False, soft_wrap=True).print
     for line in lines_of(study, budget, quote):
-        say(line)
+        out(line)
 
 
 def lines_of(study: Study, budget: int, quote: Quote) -> Iterator[str]:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,9 @@ from search.store.lock import held
 from search.store.urls import shown as shown_url
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
-from swast.files import replacing
+from swast.libraries import libraries_silent
+from swast.outputs import is_standard_output, write_output
+from swast.printing import guarded, keeping_free
 
 if TYPE_CHECKING:
     from search.engine.tune import Workers
@@ -44,10 +46,15 @@ def run_search(study: str | Path | None = None, **options: Any) -> SearchResult:
         TypeError: an unknown option.
         RequestError: the request was wrong; nothing was written.
         ConfigError, DataError: the study or its data are wrong; nothing was written.
-        SearchFailedError: no trial finished, or the stores were lost during the search.
+        SearchFailedError: no trial finished, or the stores were lost during the search, or the
+            summary could not be written.
     """
     name = None if study is None else str(study)
-    return run(Request(study=name, **{"quiet": True} | options))
+    request = Request(study=name, **{"quiet": True} | options)
+    with guarded(), libraries_silent(), only_summary_on_output(request):
+        result = run(request)
+    write_summary(request, result)
+    return result
 
 
 def launch(request: Request) -> bool:
@@ -61,10 +68,35 @@ def launch(request: Request) -> bool:
 
         dry_run.show(request)
         return True
-    result = run(request)
-    if not request.quiet:
-        summary.show_end(result, Home.find(request.home))
+    with only_summary_on_output(request):
+        result = run(request)
+        if not request.quiet and result.end != "failed":
+            summary.show_end(result, Home.find(request.home))
+    write_summary(request, result)
     return not result.interrupted
+
+
+def only_summary_on_output(request: Request) -> AbstractContextManager[None]:
+    """Keep standard output free for the summary, if that is where the user wants it."""
+    return keeping_free(request.json is not None and is_standard_output(request.json))
+
+
+def write_summary(request: Request, result: SearchResult) -> None:
+    """Write the summary of a search that has ended, if the user wants one.
+
+    Raises:
+        SearchFailedError: it cannot be written, or no trial finished.
+    """
+    if request.json:
+        try:
+            write_output(request.json, json.dumps(result.to_dict(), indent=2) + "\n")
+        except OSError as error:
+            raise SearchFailedError(
+                f"--json {request.json}: cannot be written: {error.strerror}; "
+                f"swast-search show {result.info.name} --json prints the same"
+            ) from None
+    if result.end == "failed":
+        raise SearchFailedError(f"no trial of {result.info.name!r} finished")
 
 
 def run(request: Request) -> SearchResult:
@@ -72,7 +104,7 @@ def run(request: Request) -> SearchResult:
 
     Raises:
         RequestError: the request was wrong; nothing was written.
-        SearchFailedError: no trial finished, or the search was stopped or lost its stores.
+        SearchFailedError: the search was stopped or lost its stores.
     """
     home = Home.find(request.home)
     prepare.check_places(request, home)
@@ -81,11 +113,6 @@ def run(request: Request) -> SearchResult:
             result = search(request, home, open_trials(request, home, info), workers)
         except KeyboardInterrupt:
             raise SearchFailedError(f"stopped; {summary.how_to_resume(info.name, home)}") from None
-    if request.json:
-        with replacing(request.json) as file:
-            file.write((json.dumps(result.to_dict(), indent=2) + "\n").encode())
-    if result.end == "failed":
-        raise SearchFailedError(f"no trial of {info.name!r} finished")
     return result
 
 

@@ -22,8 +22,8 @@ from search.trials.repository import SearchTrials, check_name_free
 from search.trials.search_info import SearchInfo
 from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data
-from swast.files import writable
 from swast.models import outline
+from swast.outputs import refusal
 from swast.run import check_coreset
 
 DEFAULT_BUDGET = 50
@@ -36,8 +36,9 @@ def check_places(request: Request, home: Home) -> None:
         RequestError: naming the option.
     """
     home.check_writable()
-    if request.json and not writable(request.json, folder=False):
-        raise RequestError(f"--json {request.json}: cannot be written to")
+    reason = refusal(request.json) if request.json else None
+    if reason:
+        raise RequestError(f"--json {request.json}: cannot be written to: {reason}")
     if request.resume is not None:
         check_name(request.resume, "--resume")
         if request.study is not None or request.name is not None:

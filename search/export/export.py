@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ from search.trials.trial_record import (
     knee_of,
     worthwhile,
 )
-from swast.files import replacing
+from swast.outputs import write_output
+from swast.printing import out
 
 ROUNDING = 1e-9
 
@@ -145,9 +145,9 @@ def export_and_train(trials: SearchTrials, options: Namespace) -> None:
 
 
 def show_paths(paths: Sequence[Path]) -> None:
-    """Print the paths of files, one per line, without buffering."""
-    sys.stdout.write("".join(f"{path}\n" for path in paths))
-    sys.stdout.flush()
+    """Print the paths of files, one per line."""
+    for path in paths:
+        out(f"{path}")
 
 
 def picked(trials: SearchTrials, options: Namespace) -> dict[str, TrialRecord]:
@@ -182,8 +182,7 @@ def export(trials: SearchTrials, options: Namespace) -> list[Path]:
     }
     for path, text in texts.items():
         try:
-            with replacing(path) as file:
-                file.write(text.encode())
+            write_output(path, text)
         except OSError as error:
             cause = error.strerror
             raise RequestError(f"--out {options.out}: cannot be written: {cause}") from None

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 
@@ -18,8 +16,9 @@ from search.store.home import Home
 from search.tracking.model_registry import Model, check_run, register
 from search.trials.trial_record import TrialRecord
 from swast.data import ArrayData
-from swast.files import replacing
+from swast.outputs import write_output
 from swast.portable import Intake, check_onnx, portable, samples, to_onnx
+from swast.printing import out
 from swast.result import TrainResult
 from swast.weights import save_weights
 
@@ -52,8 +51,7 @@ def export_networks(
     """
     for exported, result in zip(files, trained, strict=True):
         for line in export_network(exported, result, retraining.data(exported.config), uri):
-            sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+            out(line)
 
 
 def export_network(
@@ -69,7 +67,7 @@ def export_network(
     weights, onnx = (exported.path.with_suffix(ending) for ending in (".pt", ".onnx"))
     try:
         save_weights(weights, result.state)
-        write(onnx, content)
+        write_output(onnx, content)
     except OSError as error:
         raise RequestError(
             f"{exported.path.parent}: cannot be written: {error.strerror}"
@@ -87,12 +85,6 @@ def export_network(
         f"{onnx}: logits as PyTorch's to {difference:.1e} on {len(images)} validation images",
         address,
     ]
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file atomically."""
-    with replacing(path) as file:
-        file.write(content)
 
 
 def facts_of(exported: Exported, result: TrainResult, data: ArrayData) -> dict[str, str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from search.export.provenance import Exported, plural, read_exported
 from search.export.retrain import Retraining
 from search.store.home import Home, open_home
 from swast.data import Places
+from swast.printing import out
 from swast.result import TrainResult
 
 DECIDING = ("swast", "torch", "numpy", "processor", "vectors", "device")
@@ -128,8 +128,8 @@ def verify_all(files: Sequence[Exported], retraining: Retraining, seeds: int) ->
     verdicts = []
     for exported in files:
         verdicts.append(verify_one(exported, retraining, seeds))
-        sys.stdout.write("\n".join(verdicts[-1].lines()) + "\n")
-        sys.stdout.flush()
+        for line in verdicts[-1].lines():
+            out(line)
     broken = [str(verdict.exported.path) for verdict in verdicts if not verdict.holds]
     if broken:
         raise MismatchError(f"not what was recorded: {', '.join(broken)}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from studies.outcomes import Cell, Outcome
 from studies.results import Results, guessing
 from swast.data import ArrayData
 from swast.forecast import dense_flops
+from swast.printing import err
 from swast.result import EpochRecord
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Print a line."""
         if not self._quiet:
-            sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-            sys.stderr.flush()
+            err(f"{time.strftime('%H:%M:%S')} {text}")
 
 
 class CellWork:

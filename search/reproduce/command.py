@@ -12,7 +12,6 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +36,9 @@ from studies.results import Results
 from swast.data import Places
 from swast.environment import processor
 from swast.errors import nearest
-from swast.files import replacing, writable
+from swast.files import writable
+from swast.outputs import write_output
+from swast.printing import out
 
 
 def reproduce(options: argparse.Namespace) -> None:
@@ -186,14 +187,13 @@ def write(report: Report, study: Study, out: Path) -> list[Path]:
     report.write(data)
     study.draw(report, still)
     for path, content in ((page, render(report, still.read_bytes())), (text, markdown(report))):
-        with replacing(path) as file:
-            file.write((content.rstrip("\n") + "\n").encode())
+        write_output(path, content.rstrip("\n") + "\n")
     return [data, still, page, text]
 
 
-def show(report: Report, out: Path) -> None:
+def show(report: Report, folder: Path) -> None:
     """Print the claims and the path of the page."""
     for each in report.claims:
         effect = measured(each).replace("**", "")
-        sys.stdout.write(f"{each.text}: {VERDICTS[each.verdict]}, {effect}\n")
-    sys.stdout.write(f"{out / report.study}.html\n")
+        out(f"{each.text}: {VERDICTS[each.verdict]}, {effect}")
+    out(f"{folder / report.study}.html")

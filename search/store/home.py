@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +34,26 @@ class Home:
 
     @classmethod
     def find(cls, given: Path | None) -> Home:
-        """Return the given folder, else that in ``SWAST_HOME``, else ``./swast-home``."""
-        return cls(Path(given or os.environ.get("SWAST_HOME") or DEFAULT).absolute())
+        """Return the given folder, else that in ``SWAST_HOME``, else ``./swast-home``.
+
+        Raises:
+            RequestError: it is a relative path, and the current folder does not exist any more.
+        """
+        folder = Path(given or os.environ.get("SWAST_HOME") or DEFAULT)
+        try:
+            return cls(folder.absolute())
+        except OSError:
+            raise RequestError(
+                f"--home {folder}: the current folder does not exist any more; "
+                "change to another one, or give an absolute path"
+            ) from None
 
     @property
     def is_default(self) -> bool:
         """Return whether a command run here finds it without ``--home``."""
-        return self == Home.find(None)
+        with suppress(RequestError):
+            return self == Home.find(None)
+        return False
 
     @property
     def storage(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from studies.statistics import Interval, Verdict, verdict
 from studies.summaries import ArmSummary
-from swast.files import replacing
+from swast.outputs import write_output
 
 Unit = Literal["points", "plain"]
 """Shares shown as percentage points, or numbers as they are."""
@@ -167,8 +167,7 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the report as JSON, whole or not at all."""
-        with replacing(path) as file:
-            file.write(self.to_json().encode())
+        write_output(path, self.to_json())
 
     @classmethod
     def read(cls, path: Path) -> Report:

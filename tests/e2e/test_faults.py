@@ -15,6 +15,7 @@ import pytest
 
 from tests import services
 from tests.e2e.checks import check_whole
+from tests.e2e.forks import Forked
 from tests.e2e.support import ONE_WORKER, ended, resume, search, until, wait
 from tests.search.faulty import GONE
 
@@ -118,6 +119,21 @@ def test_a_node_and_services_that_go_take_no_trial_with_them(place, ray_cluster,
         check_whole(place, 8)
     trials = json.loads((place.folder / "summary.json").read_text())["trials"]
     assert [trial["state"] for trial in trials] == ["complete"] * 8
+
+
+def test_output_that_cannot_be_printed_costs_nothing(place):
+    """Standard output is a full disk from the first line on."""
+    said = place.scratch / "lost"
+    said.with_suffix(".out").symlink_to("/dev/full")
+    words = search("--budget", "1", "--json", "summary.json")
+    driver = Forked(words, place.folder, place.environment, said, here=True)
+    assert until(lambda: driver.poll() is not None)
+    line = "swast-search: not all output could be printed: No space left on device\n"
+    assert (driver.poll(), driver.err.read_text()) == (1, line)
+    summary = json.loads((place.folder / "summary.json").read_text())
+    assert [trial["state"] for trial in summary["trials"]] == ["complete"]
+    assert (place.home / "searches" / "trip" / "report.html").exists()
+    assert {run.info.status for run in place.children()} == {"FINISHED"}
 
 
 def test_a_disk_that_was_full_costs_nothing_but_time(place):

@@ -17,6 +17,7 @@ from swast.cli import main
 from swast.config import TrainConfig
 from swast.data import DATASETS
 from swast.errors import DataError
+from tests.swast.broken import full_disk
 from tests.swast.support import STEPS, few_digits, tiny, train
 
 
@@ -64,10 +65,20 @@ BAD_FIELDS = {
 BAD_USE = {
     "--json file/result.json": "file/result.json: cannot be written to",
     "--json .": "cannot be written",
+    "--json /proc/nowhere/result.json": "its folder cannot be written to",
+    "--json /dev/fd/987": "Bad file descriptor",
+    "--weights .": "cannot be written to: it is a folder",
+    "--json one --weights ./one": "--json and --weights cannot both be one",
     "--resume file": "file: cannot be written to",
     "--resume file/deep/er": "cannot be written to",
     "--resum x": "unrecognized arguments",
 }
+
+
+def test_errors_are_printed_without_control_characters(folder, capsys):
+    assert command("\x1b]0;title\x07\u202e.toml") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
 
 
 class TestRefusals:
@@ -202,6 +213,33 @@ class TestTraining:
     def test_the_result_goes_into_a_folder_that_is_made(self, folder):
         assert command("good.toml", "--json", "new/folder/result.json") == 0
         assert Path("new/folder/result.json").exists()
+
+    def test_the_result_alone_goes_to_standard_output(self, folder, capsys):
+        assert command("good.toml", "--json", "-") == 0
+        out, err = capsys.readouterr()
+        assert json.loads(out)["history"]
+        assert err.startswith("validation accuracy 0.")
+        assert not Path("-").exists()
+
+    def test_the_outputs_go_through_links(self, folder):
+        for name in ("result", "weights"):
+            Path(name).write_text("old")
+            Path(name).chmod(0o640)
+            Path(f"link-{name}").symlink_to(name)
+        options = ("--json", "link-result", "--weights", "link-weights")
+        assert command("good.toml", "--quiet", *options) == 0
+        assert json.loads(Path("result").read_text())["history"]
+        assert "1.weight" in checkpoint.read(Path("weights"))
+        for name in ("result", "weights"):
+            assert Path(f"link-{name}").is_symlink()
+            assert Path(name).stat().st_mode & 0o777 == 0o640
+
+    @pytest.mark.parametrize("option", ["--json", "--weights"])
+    def test_a_full_disk_is_a_line_after_the_training(self, folder, capsys, option):
+        with full_disk() as disk:
+            path = f"/dev/fd/{disk.fileno()}"
+            assert command("good.toml", "--quiet", option, path) == 1
+        assert capsys.readouterr() == ("", f"swast-train: {path}: No space left on device\n")
 
     def test_without_options_nothing_is_written(self, folder):
         before = tree(folder)

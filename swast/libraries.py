@@ -1,0 +1,47 @@
+"""Messages of libraries, which would tell users about calls that they did not make."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+LIBRARIES = (
+    *("PIL", "alembic", "boto3", "botocore", "botorch", "google", "gpytorch", "linear_operator"),
+    *("matplotlib", "mlflow", "numpy", "onnx", "onnxruntime", "onnxscript", "optuna", "plotly"),
+    *("pydantic", "ray", "requests", "scipy", "sklearn", "sqlalchemy", "torch", "torch_pruning"),
+    *("torchvision", "urllib3", "search", "studies", "swast"),
+)
+"""Packages that are called here, and those of the callers: a warning may name either."""
+
+
+@contextmanager
+def libraries_silent() -> Iterator[None]:
+    """Suppress warnings and log messages of libraries, and leave those of the user's modules.
+
+    What matters to the user, this package finds out and says itself. Filters, levels and handlers
+    are restored at the end. Python's option ``-W`` and PYTHONWARNINGS take precedence.
+    """
+    with ExitStack() as stack:
+        for name in LIBRARIES:
+            stack.enter_context(_at_error_level(logging.getLogger(name)))
+        stack.enter_context(warnings.catch_warnings())
+        if not sys.warnoptions:
+            modules = "|".join(LIBRARIES)
+            warnings.filterwarnings("ignore", module=rf"({modules})(\.|$)")
+        yield
+
+
+@contextmanager
+def _at_error_level(logger: logging.Logger) -> Iterator[None]:
+    """Log errors alone, and print none that no handler wants, as Python would."""
+    level, handler = logger.level, logging.NullHandler()
+    logger.setLevel(max(level, logging.ERROR))
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

@@ -1,0 +1,66 @@
+"""Warnings and log messages of libraries, and of users."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+
+import pytest
+
+from swast.libraries import LIBRARIES, libraries_silent
+
+
+def warn(module):
+    """Warn from a module of that name."""
+    warnings.warn_explicit("a warning", UserWarning, f"{module}.py", 1, module, registry={})
+
+
+@pytest.fixture(autouse=True)
+def no_option(monkeypatch):
+    """Let Python's options set no filters."""
+    monkeypatch.setattr(sys, "warnoptions", [])
+
+
+@pytest.mark.parametrize("module", ["optuna.distributions", "torch", "sklearn.base", "search.cli"])
+def test_warnings_of_libraries_are_suppressed(module):
+    with libraries_silent():
+        warn(module)
+    with pytest.raises(UserWarning, match="a warning"):
+        warn(module)
+
+
+@pytest.mark.parametrize("module", ["__main__", "mine.net", "torchlike", "opt"])
+def test_warnings_of_users_are_shown(module):
+    with libraries_silent(), pytest.raises(UserWarning, match="a warning"):
+        warn(module)
+
+
+def test_warnings_are_shown_to_who_asks_for_them(monkeypatch):
+    monkeypatch.setattr(sys, "warnoptions", ["error"])
+    with libraries_silent(), pytest.raises(UserWarning, match="a warning"):
+        warn("optuna")
+
+
+def test_log_messages_of_libraries_are_errors_alone(caplog):
+    with libraries_silent():
+        for name in (*LIBRARIES, "mine"):
+            logging.getLogger(name).warning("a warning")
+            logging.getLogger(name).error("an error")
+    said = [(each.name, each.levelname) for each in caplog.records]
+    assert said == [
+        *((name, "ERROR") for name in LIBRARIES),
+        ("mine", "WARNING"),
+        ("mine", "ERROR"),
+    ]
+
+
+def test_nothing_stays_changed():
+    def state():
+        loggers = [logging.getLogger(name) for name in LIBRARIES]
+        return list(warnings.filters), [(each.level, list(each.handlers)) for each in loggers]
+
+    before = state()
+    with pytest.raises(ZeroDivisionError), libraries_silent():
+        raise ZeroDivisionError
+    assert state() == before
