@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 import sys
 import typing
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar
 
-from swast.errors import ConfigError, nearest
+from swast.errors import MOST_SHOWN, ConfigError, nearest, shown
 
 T = TypeVar("T", bound="Table")
 
@@ -38,6 +39,7 @@ class Setting:
         names: its valid values, if they are a fixed list and its type is not a ``Literal``.
         forms: patterns of further valid values, by the form shown to users.
         unlimited: whether infinity is allowed and stands for no limit.
+        filled: whether a string must not be empty.
     """
 
     doc: str
@@ -49,6 +51,7 @@ class Setting:
     names: tuple[str, ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
     unlimited: bool = False
+    filled: bool = False
 
     def allows(self, value: float) -> bool:
         """Return whether a number is in the range; NaN never is, infinity only as "no limit"."""
@@ -87,6 +90,8 @@ class Setting:
 
 
 LONGEST = 10**10
+LONGEST_PATH, LONGEST_PART = 4096, 255
+"""Bytes of a path, and of each name in it."""
 
 
 def _plain(number: float | None) -> str:
@@ -169,21 +174,42 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
         if kind.kind is tuple:
             right = is_texts(value)
         else:
-            right = isinstance(value, (str, Path) if kind.kind is Path else kind.kind)
+            right = is_path(value) if kind.kind is Path else isinstance(value, kind.kind)
+            right = right and (value != "" or not limits.filled)
     if right:
         return None
-    return f"{path} must be {expected}, got {value!r}{nearest(str(value), names)}"
+    hint = nearest(value, names) if isinstance(value, str) else ""
+    return f"{path} must be {expected}, got {shown(value)}{hint}"
 
 
 def check_table(value: object, path: str, table: type[Table]) -> list[str]:
     """Return error messages if a value is invalid for a nested table."""
     right = isinstance(value, table)
-    return [] if right else [f"{path} must be a {table.__name__}, got {value!r}"]
+    return [] if right else [f"{path} must be a {table.__name__}, got {shown(value)}"]
+
+
+def path_to(table: str, name: object) -> str:
+    """Return the dotted path of a field; a name that is long or has a dot is quoted."""
+    plain = isinstance(name, str) and name.isprintable() and "." not in name
+    text = str(name) if plain and len(str(name)) <= MOST_SHOWN else shown(name)
+    return f"{table}.{text}" if table else text
 
 
 def is_texts(value: object) -> bool:
     """Return whether a value is a list or tuple of strings."""
     return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+
+
+def is_path(value: object) -> bool:
+    """Return whether a value is a path that a file can have."""
+    if not isinstance(value, str | Path):
+        return False
+    try:
+        written = os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+    longest = max(map(len, written.split(b"/")))
+    return 0 < len(written) < LONGEST_PATH and longest <= LONGEST_PART and b"\0" not in written
 
 
 def is_number(value: object, kind: type) -> bool:
@@ -235,11 +261,11 @@ def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -
     problems: list[str] = []
     arguments: dict[str, Any] = {}
     for name, value in values.items():
-        path = prefix + name
+        path = prefix + path_to("", name)
         if name not in names:
             problems.append(f"{path} is not a field{nearest(name, names)}")
         elif name in nested and not isinstance(value, Mapping):
-            problems.append(f"{path} must be a table of fields, got {value!r}")
+            problems.append(f"{path} must be a table of fields, got {shown(value)}")
         elif name in nested and isinstance(value, Mapping):
             try:
                 arguments[name] = from_mapping(nested[name], value, f"{path}.")

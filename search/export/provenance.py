@@ -16,8 +16,7 @@ from search.errors import RequestError
 from search.objectives import STANDARD, Objectives, choose
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import TrialRecord
-from swast.config import TrainConfig, flatten
-from swast.config.files import read_tables
+from swast.config import TrainConfig, flatten, read_tables
 from swast.errors import ConfigError
 
 CONFIG, RECORD = "config_digest", "record_digest"

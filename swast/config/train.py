@@ -18,13 +18,14 @@ from swast.config.data import (
 )
 from swast.config.optim import MOST_EPOCHS, ComputeConfig, OptimConfig
 from swast.config.tailoring import CoresetConfig, PreserveConfig, PruneConfig
-from swast.errors import ConfigError, nearest
+from swast.errors import ConfigError, nearest, shown
 from swast.settings import (
     FieldType,
     Setting,
     Table,
     field_types,
     from_mapping,
+    path_to,
     plain,
     setting,
     subtables,
@@ -155,7 +156,7 @@ def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, A
         table, _, name = path.rpartition(".")
         place = tree.setdefault(table, {}) if table else tree
         if not isinstance(place, dict):
-            raise ConfigError([f"{table} must be a table of fields, got {place!r}"])
+            raise ConfigError([f"{table} must be a table of fields, got {shown(place)}"])
         place[name] = value
     return tree
 
@@ -164,8 +165,9 @@ def flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested tables into values by dotted path; `set_paths` is the inverse."""
     flat: dict[str, Any] = {}
     for name, value in tables.items():
+        path = prefix + path_to("", name)
         if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{name}."))
+            flat.update(flatten(value, f"{path}."))
         else:
-            flat[prefix + name] = value
+            flat[path] = value
     return flat
