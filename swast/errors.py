@@ -103,14 +103,21 @@ def shown(value: object) -> str:
     return cut(_short(value), MOST_SHOWN)
 
 
+class _Quoted(reprlib.Repr):
+    """Representation of the beginning of lists and tables, with short numbers."""
+
+    def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002
+        """Return a whole number."""
+        return shown(x)
+
+
 def _short(value: object) -> str:
     """Return the representation of a value, or of the beginning of a long one."""
     if isinstance(value, str | bytes):
         return repr(value[: MOST_SHOWN + 1])
     if isinstance(value, list | tuple | dict) and value:
-        quoted = reprlib.Repr()
+        quoted = _Quoted()
         quoted.maxlevel, quoted.maxstring, quoted.maxother = 4, MOST_SHOWN, MOST_SHOWN
         quoted.maxlist = quoted.maxtuple = quoted.maxdict = MOST_SHOWN // 4
-        quoted.repr_int = lambda number, level: shown(number)  # type: ignore[method-assign]  # noqa: ARG005
         return quoted.repr(value)
     return repr(value)

@@ -14,7 +14,7 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import UnionType
@@ -40,6 +40,8 @@ class Setting:
         forms: patterns of further valid values, by the form shown to users.
         unlimited: whether infinity is allowed and stands for no limit.
         filled: whether a string must not be empty.
+        least, most: bounds of what works, where the range allows more; the range in words is
+            without them.
     """
 
     doc: str
@@ -52,6 +54,8 @@ class Setting:
     forms: Mapping[str, str] = field(default_factory=dict)
     unlimited: bool = False
     filled: bool = False
+    least: float | None = None
+    most: float | None = None
 
     def allows(self, value: float) -> bool:
         """Return whether a number is in the range; NaN never is, infinity only as "no limit"."""
@@ -59,11 +63,28 @@ class Setting:
             return self.unlimited
         return (
             abs(value) <= sys.float_info.max
-            and (self.low is None or value >= self.low)
+            and self.spans(value)
+            and (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+        )
+
+    def spans(self, value: float) -> bool:
+        """Return whether a number is in the range in words."""
+        return (
+            (self.low is None or value >= self.low)
             and (self.above is None or value > self.above)
             and (self.high is None or value <= self.high)
             and (self.below is None or value < self.below)
         )
+
+    def range_for(self, value: object) -> str:
+        """Return the range in words that a wrong value is out of."""
+        if not is_number(value, float) or abs(typing.cast("float", value)) == math.inf:
+            return self.range
+        if not self.spans(typing.cast("float", value)):
+            return self.range
+        least = self.low if self.least is None else self.least
+        return replace(self, low=least, above=None, high=self.most or self.high).range
 
     def has_form(self, value: object) -> bool:
         """Return whether a string matches one of the forms entirely."""
@@ -165,7 +186,7 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
         expected = f"one of {', '.join([*names, *limits.forms])}"
         right = value in names or limits.has_form(value)
     elif kind.kind in (int, float):
-        expected, right = limits.range, is_number(value, kind.kind)
+        expected, right = limits.range_for(value), is_number(value, kind.kind)
         if not right:
             expected = f"{'a whole number' if kind.kind is int else 'a number'} {expected}"
         right = right and limits.allows(typing.cast("float", value))

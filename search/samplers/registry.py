@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from search.samplers.problem import Problem
+    from search.samplers.wrappers import Guarded
 
 LEAST_EHVI = 20
 """Trials from which on `ehvi` is the default."""
@@ -120,8 +121,8 @@ def _has_botorch() -> bool:
     return find_spec("botorch") is not None
 
 
-def make_sampler(name: str, problem: Problem, seed: int, budget: int) -> BaseSampler:
-    """Return a sampler for a search of some trials.
+def make_sampler(name: str, problem: Problem, seed: int, budget: int) -> Guarded:
+    """Return a sampler for a search of some trials; where it fails, it draws at random.
 
     Args:
         name: one of `SAMPLERS`.
@@ -131,6 +132,8 @@ def make_sampler(name: str, problem: Problem, seed: int, budget: int) -> BaseSam
     """
     from optuna.exceptions import ExperimentalWarning
 
+    from search.samplers.wrappers import Guarded
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return SAMPLERS[name](problem, seed, budget)
+        return Guarded(SAMPLERS[name](problem, seed, budget), name, seed)

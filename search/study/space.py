@@ -78,20 +78,21 @@ class Range:
             return True
         if not isinstance(value, int | float) or not is_number(value, self.kind):
             return False
-        if self.step is None:
-            return self.low <= value <= self.high
+        slack = 0.0 if self.step is None else self.step * self.rounding
+        within = self.low - slack <= value <= self.high + slack
+        return within and (self.step is None or self._is_on_grid(value, self.step))
+
+    def _is_on_grid(self, value: float, step: float) -> bool:
+        """Return whether a value is some steps away from the lower end."""
         if self.whole:
-            return self.low <= value <= self.high and (value - self.low) % self.step == 0
-        slack = self.step * self.rounding
-        if not self.low - slack <= value <= self.high + slack:
-            return False
-        steps = (value - self.low) / self.step
+            return (value - self.low) % step == 0
+        steps = (value - self.low) / step
         return abs(steps - round(steps)) <= self.rounding
 
     @property
     def rounding(self) -> float:
         """The largest error of a number of steps, which rounding of real numbers makes."""
-        if self.step is None:
+        if self.step is None or self.whole:
             return 0.0
         largest = max(abs(self.low), abs(self.high))
         return max(ROUNDING, 4 * sys.float_info.epsilon * largest / self.step)
@@ -129,8 +130,13 @@ class Domain:
 
     @property
     def parameter(self) -> str:
-        """The name of its parameter, different in every branch: ``prune.sparsity[n:m]``."""
-        return f"{self.path}[{self.label}]" if self.label else self.path
+        """The name of its parameter, different in every branch: ``prune.sparsity[n:m]``.
+
+        Lists as choices are texts there, so that parameter has a name of its own.
+        """
+        lists = any(isinstance(value, tuple) for value in self.values.extremes)
+        name = f"{self.path} (as JSON)" if lists else self.path
+        return f"{name}[{self.label}]" if self.label else name
 
 
 def read_space(tables: Mapping[str, object]) -> tuple[Domain, ...]:

@@ -172,7 +172,7 @@ def find_study(name: str) -> Study:
     known = shipped()
     if name in known:
         return read_study(known[name])
-    if name.endswith(SUFFIXES) or "/" in name or os.path.isfile(name):  # noqa: PTH113 - any text
+    if name.endswith(SUFFIXES) or (os.path.exists(name) and not os.path.isdir(name)):  # noqa: PTH110, PTH112 - a name may be no path
         return read_study(Path(name))
     raise RequestError(
         f"--study {shown(name)} is neither a file nor one of {', '.join(known)}"

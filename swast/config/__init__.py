@@ -26,6 +26,7 @@ from swast.config.tailoring import (
 )
 from swast.config.train import (
     BEGINNING,
+    LARGEST_SEED,
     MODEL_FORMS,
     MODEL_NAMES,
     TrainConfig,
@@ -38,6 +39,7 @@ __all__ = [
     "BEGINNING",
     "DATA_FORMS",
     "DATA_NAMES",
+    "LARGEST_SEED",
     "MODEL_FORMS",
     "MODEL_NAMES",
     "PARSERS",

@@ -19,6 +19,9 @@ MOST_FIELDS = 1000
 MOST_VALUES = 10_000
 """Values of all fields and lists together."""
 
+MOST_BITS = 4096
+"""Bits of a whole number; what a field allows is far less."""
+
 TOML_TOKENS = re.compile(
     r'"""(?:[^"\\]+|\\.|"(?!""))*(?:"{3,5}|\\?\Z)'
     r"|'''(?:[^']+|'(?!''))*(?:'{3,5}|\Z)"
@@ -113,6 +116,8 @@ def check_tree(tree: Mapping[str, Any]) -> None:
             left += [(f"{path}[{at}]", each, depth + 1) for at, each in enumerate(value)]
         elif isinstance(value, str):
             problems += [f"{path} {why}" for why in (no_text(value),) if why]
+        elif isinstance(value, int) and value.bit_length() > MOST_BITS:
+            problems.append(f"{path} must have at most {MOST_BITS} bits, got {shown(value)}")
         elif not isinstance(value, bool | int | float):
             problems.append(
                 f"{path} is null; leave it out"

@@ -25,17 +25,14 @@ UTF8_MARK = b"\xef\xbb\xbf"
 
 
 def read_text(path: Path) -> str:
-    """Read a text file in UTF-8, with or without a byte order mark; all ends of lines are ``\\n``.
+    """Read a text file in UTF-8, with or without a byte order mark; lines end as in Unix.
 
     Raises:
         ConfigError: there is no such file, it is no regular file, it is too large, or it is not
             in UTF-8.
     """
     try:
-        content = _read(path)
-        if len(content) > MOST_BYTES:
-            raise ConfigError([f"cannot be read: it has more than {MOST_BYTES:,} bytes (1 MiB)"])
-        text = _decode(content)
+        text = _decode(_read(path))
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file"]) from None
     except OSError as error:
@@ -85,8 +82,10 @@ def _decode(content: bytes) -> str:
     """Return the text of a file.
 
     Raises:
-        ConfigError: it is in another encoding, which is named.
+        ConfigError: it is too large, or in another encoding, which is named.
     """
+    if len(content) > MOST_BYTES:
+        raise ConfigError([f"cannot be read: it has more than {MOST_BYTES:,} bytes (1 MiB)"])
     known = [name for mark, name in MARKS if content.startswith(mark)]
     if known:
         raise ConfigError([f"cannot be read: it is in {known[0]}; save it as UTF-8"])

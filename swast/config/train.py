@@ -51,6 +51,7 @@ MODEL_FORMS = {
     "torchvision:NAME": r"torchvision:\w+",
     "package.module:function": r"[A-Za-z_]\w*(\.\w+)*:\w+",
 }
+LARGEST_SEED = 2**63 - 1
 BEGINNING = ("data", "model", "epochs", "seed", "threads", "optim", "noise", "compute", "augment")
 """Settings and tables that determine training before the first selection or prune step."""
 
@@ -71,7 +72,7 @@ class TrainConfig(Table):
     )
     interval: int = setting(5, "epochs between selections", symbol="R", low=1, high=MOST_EPOCHS)
     seed: int = setting(
-        0, "seed of initialisation, sample order, noise and selection", low=0, high=2**63 - 1
+        0, "seed of initialisation, sample order, noise and selection", low=0, high=LARGEST_SEED
     )
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: a GPU if available")
     threads: int = setting(1, "CPU threads; their number affects rounding", low=1, high=1024)
