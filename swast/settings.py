@@ -79,12 +79,16 @@ class Setting:
 
     def range_for(self, value: object) -> str:
         """Return the range in words that a wrong value is out of."""
-        if not is_number(value, float) or abs(typing.cast("float", value)) == math.inf:
+        if not is_number(value, float) or not self.spans(typing.cast("float", value)):
             return self.range
-        if not self.spans(typing.cast("float", value)):
+        number = typing.cast("float", value)
+        under = self.least is not None and number < self.least
+        over = self.most is not None and self.most < number < math.inf
+        if not under and not over:
             return self.range
         least = self.low if self.least is None else self.least
-        return replace(self, low=least, above=None, high=self.most or self.high).range
+        above = self.above if self.least is None else None
+        return replace(self, low=least, above=above, high=self.most or self.high).range
 
     def has_form(self, value: object) -> bool:
         """Return whether a string matches one of the forms entirely."""

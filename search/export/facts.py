@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from search.objectives import STANDARD, Objectives, choose
+from search.objectives import STANDARD, Objectives
 from swast.errors import ConfigError, shown
 from swast.settings import FieldType, Setting, Table, check, setting
 
@@ -33,15 +33,22 @@ class Origin(Table):
     cost: str = setting(STANDARD.cost.choice, "cost of the study")
 
 
-def read_facts(facts: Mapping[str, Any]) -> Objectives:
-    """Check the provenance of a file; return the objectives that it was recorded with.
+def read_origin(facts: Mapping[str, Any]) -> Origin:
+    """Return the facts of a file that commands use.
 
     Raises:
-        ConfigError: a fact is missing, or has the wrong type or range; all such facts are named.
+        ConfigError: some have the wrong type; all are named.
     """
     names = [each.name for each in dataclasses.fields(Origin)]
-    origin = Origin(**{name: facts[name] for name in names if name in facts})
-    objectives = choose(origin.cost)
+    return Origin(**{name: facts[name] for name in names if name in facts})
+
+
+def check_results(facts: Mapping[str, Any], objectives: Objectives) -> None:
+    """Check the results and the environment in a file.
+
+    Raises:
+        ConfigError: a result is missing, or has the wrong type or range; all are named.
+    """
     score, cost = objectives.score, objectives.cost
     share = Setting("", low=score.reference, high=score.best)
     problems = [
@@ -52,7 +59,6 @@ def read_facts(facts: Mapping[str, Any]) -> Objectives:
     ]
     if any(problems):
         raise ConfigError(problem for problem in problems if problem)
-    return objectives
 
 
 def _number(facts: Mapping[str, Any], name: str, limits: Setting) -> str | None:

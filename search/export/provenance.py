@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import RequestError
-from search.export.facts import read_facts
-from search.objectives import STANDARD, Objectives
+from search.export.facts import check_results, read_origin
+from search.objectives import STANDARD, Objectives, choose
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import TrialRecord
 from swast.config import TrainConfig, flatten, read_tables
@@ -152,7 +152,7 @@ def read_exported(path: Path, storage: str | None = None) -> Exported:
     if missing:
         raise RequestError(f"{path}: [provenance] lacks {', '.join(missing)}; export it again")
     try:
-        objectives = read_facts(facts)
+        origin = read_origin(facts)
     except ConfigError as error:
         raise error.within(str(path)) from None
     if digest(tables) != facts[CONFIG]:
@@ -165,6 +165,8 @@ def read_exported(path: Path, storage: str | None = None) -> Exported:
             f"{path}: [provenance] was edited since it was exported; export it again"
         )
     try:
+        objectives = choose(origin.cost)
+        check_results(facts, objectives)
         return Exported(path, TrainConfig.from_dict(tables), facts, objectives)
     except ConfigError as error:
         raise error.within(str(path)) from None

@@ -68,7 +68,7 @@ class Constraints(Table):
         "the same, relative to dense training of `[fixed]` on all data",
         above=0,
         least=1e-9,
-        most=1e9,
+        most=1e18,
     )
 
     def limit(self, unit: float, max_cost: float = math.inf) -> float:
