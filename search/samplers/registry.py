@@ -98,6 +98,10 @@ SAMPLERS: dict[str, Callable[[Problem, int, int], BaseSampler]] = {
 }
 
 
+MOST_VALUES = {"gp": 10_000}
+"""The most values of a range of whole numbers or steps that a sampler can model, if limited."""
+
+
 def default_sampler(budget: int) -> str:
     """Return the default sampler: ``ehvi`` if BoTorch is installed and the budget is 20 or more.
 
@@ -136,4 +140,5 @@ def make_sampler(name: str, problem: Problem, seed: int, budget: int) -> Guarded
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return Guarded(SAMPLERS[name](problem, seed, budget), name, seed)
+        inner = SAMPLERS[name](problem, seed, budget)
+        return Guarded(inner, name, seed, MOST_VALUES.get(name))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
@@ -90,31 +91,51 @@ class Guarded(BaseSampler):
         inner: the sampler.
         name: of it, for the message.
         seed: of the random draws.
+        most_values: values of a parameter that it can model; ranges with more are left to random
+            draws. It would list them all in memory. None for no limit.
     """
 
-    def __init__(self, inner: BaseSampler, name: str, seed: int) -> None:
-        self._inner, self._name = inner, name
+    def __init__(
+        self, inner: BaseSampler, name: str, seed: int, most_values: int | None = None
+    ) -> None:
+        self._inner, self._name, self._most_values = inner, name, most_values
         self._random = optuna.samplers.RandomSampler(seed=seed)
         self.trouble: str | None = None
         """The first failure in words."""
 
     def _attempt(self, call: Callable[[], Answer], otherwise: Callable[[], Answer]) -> Answer:
-        """Return the sampler's answer; if it fails, store why and return another answer."""
+        """Return the sampler's answer; if it fails, store why and return another answer.
+
+        Warnings of its libraries are about their numerics, which no user can change.
+        """
         try:
-            return call()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return call()
         except Exception as error:  # noqa: BLE001 - samplers raise what their libraries raise
             cause = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
-            self.trouble = self.trouble or (
-                f"the sampler {self._name} failed ({cut(cause)}); where it fails, "
-                "configurations are drawn at random"
-            )
+            self._fail(f"failed ({cut(cause)}); where it fails, configurations are")
             return otherwise()
+
+    def _fail(self, what: str) -> None:
+        """Store the first failure."""
+        self.trouble = self.trouble or f"the sampler {self._name} {what} drawn at random"
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Return the parameters that are sampled jointly."""
-        return self._attempt(lambda: self._inner.infer_relative_search_space(study, trial), dict)
+        none: dict[str, BaseDistribution] = {}
+        found = self._attempt(
+            lambda: self._inner.infer_relative_search_space(study, trial), lambda: none
+        )
+        if self._most_values is None:
+            return found
+        wide = [name for name, each in found.items() if count_values(each) > self._most_values]
+        if wide:
+            most = f"a range of more than {self._most_values:,} values"
+            self._fail(f"cannot model {', '.join(wide)}, {most}; such settings are")
+        return {name: each for name, each in found.items() if name not in wide}
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -159,6 +180,13 @@ class Guarded(BaseSampler):
     ) -> None:
         """Call the inner sampler."""
         self._attempt(lambda: self._inner.after_trial(study, trial, state, values), lambda: None)
+
+
+def count_values(allowed: BaseDistribution) -> float:
+    """Return the number of values of a range of whole numbers or of steps; 0 of other ones."""
+    if isinstance(allowed, IntDistribution | FloatDistribution) and allowed.step is not None:
+        return (allowed.high - allowed.low) / allowed.step + 1
+    return 0
 
 
 def check_within(name: str, value: object, allowed: BaseDistribution) -> None:

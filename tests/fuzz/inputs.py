@@ -112,11 +112,11 @@ def written(tables: dict[str, Any], ending: str) -> str:
 
 def torn(draw: random.Random, text: str) -> bytes:
     """Return a text with parts put in, cut out or repeated, in some encoding."""
-    for _ in range(draw.choice([0, 0, 1, 2, 8])):
+    for _ in range(draw.choice([0, 0, 0, 0, 1, 2, 8])):
         at, to = sorted(draw.randrange(len(text) + 1) for _ in range(2))
         middle = draw.choice([draw.choice(PARTS), "", text[at:to] * 2, draw.choice(PARTS) * 50])
         text = text[:at] + middle + text[min(to, at + draw.choice([0, 1, 40])) :]
-    content = text.encode(draw.choice(["utf-8"] * 9 + ["utf-8-sig", "utf-16"]), "surrogatepass")
+    content = text.encode(draw.choice(["utf-8"] * 30 + ["utf-8-sig", "utf-16"]), "surrogatepass")
     if draw.random() < 0.1 and content:
         at = draw.randrange(len(content))
         content = content[:at] + bytes([draw.randrange(256)]) + content[at + 1 :]

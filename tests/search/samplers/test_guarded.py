@@ -10,8 +10,9 @@ from optuna.samplers import BaseSampler
 
 from search.driver.launch import run_session
 from search.samplers import registry
+from search.trials.repository import SearchTrials
 from tests.search.loop.support import Scene
-from tests.search.support import BARE, new_search
+from tests.search.support import BARE, database, finish, new_search
 
 
 class Broken(BaseSampler):
@@ -99,7 +100,24 @@ def test_a_failure_is_said_once(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", sorted(registry.SAMPLERS))
 def test_every_sampler_gives_valid_seeds_over_the_widest_range(tmp_path, name):
+    """The Gaussian process of Optuna would list all of them in memory."""
     source = "[fixed]\nepochs = 4\n[space]\nseed = { low = 0, high = 9223372036854775807 }\n"
     trials = new_search(tmp_path, source, sampler=name, budget=8)
-    for _ in range(4):
-        assert trials.info.study.contains(trials.ask().config.with_values({"device": "auto"}))
+    finish(trials, (0.5, 0.1), (0.6, 0.2), (0.7, 0.3))
+    assert trials.info.study.contains(trials.ask().config)
+    said = trials.sampler_trouble or ""
+    assert said.startswith("the sampler gp cannot model seed") == (name == "gp")
+
+
+def test_lists_are_choices_like_others(tmp_path, recwarn):
+    """Optuna warns of choices that are lists."""
+    source = "[space]\nprune.layers = [['1'], ['1', '3']]\n[references.a]\nprune.layers = ['1']\n"
+    trials = new_search(tmp_path, source)
+    asked = finish(trials, *[(0.5, 0.1)] * 6)
+    layers = {each.config.prune.layers for each in asked}
+    again = SearchTrials.load(database(tmp_path), "trip")
+    assert again.ask().config.prune.layers in layers
+    assert layers == {("1",), ("1", "3")}
+    assert asked[0].reference == "a"
+    assert again._study.trials[0].params
+    assert not recwarn.list
