@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from search.commands import options as sets
 from search.driver.request import Request
 from search.errors import RequestError, SearchError, say
-from swast.errors import ConfigError, DataError, SwastError, cause_of, nearest
+from swast.errors import (
+    MOST_WHOLE,
+    ConfigError,
+    DataError,
+    SwastError,
+    cause_of,
+    limited,
+    nearest,
+    shown,
+)
 from swast.options import REFUSED, Parser, add_options, add_version
 from swast.settings import Table
 from swast.shell import DONE, FAILED, run_command
@@ -207,7 +216,9 @@ def call(name: str, words: Sequence[str]) -> int:
     """
     if name not in COMMANDS:
         known = ", ".join(COMMANDS)
-        raise RequestError(f"no command {name!r}{nearest(name, COMMANDS) or f'; one of {known}'}")
+        raise RequestError(
+            f"no command {shown(name)}{nearest(name, COMMANDS) or f'; one of {known}'}"
+        )
     module, _, function = COMMANDS[name].function.partition(":")
     parsed = command_parser(name).parse_args(list(words))
     getattr(importlib.import_module(f"search.{module}"), function)(parsed)
@@ -216,6 +227,6 @@ def call(name: str, words: Sequence[str]) -> int:
 
 def complain(error: object, code: int) -> int:
     """Print an error to stderr, a line for each problem, and return the exit code."""
-    for line in str(error).split("\n"):
+    for line in limited(str(error).split("\n"), MOST_WHOLE):
         say(line)
     return code

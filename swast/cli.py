@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swast.config import TrainConfig, parse_value, read_config
-from swast.errors import CheckpointError, ConfigError, DataError, SwastError, cause_of
+from swast.errors import (
+    MOST_WHOLE,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    SwastError,
+    cause_of,
+    limited,
+    shown,
+)
 from swast.files import writable
 from swast.options import REFUSED, Parser, add_options, add_version, option
 from swast.outputs import is_same, is_standard_output, refusal, write_output
@@ -119,7 +128,9 @@ def read_overrides(texts: Sequence[str]) -> dict[str, object]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ConfigError([f"--set takes KEY=VALUE, as coreset.fraction=0.1, got {text!r}"])
+            raise ConfigError(
+                [f"--set takes KEY=VALUE, as coreset.fraction=0.1, got {shown(text)}"]
+            )
         values[key.strip()] = parse_value(value.strip())
     return values
 
@@ -207,6 +218,6 @@ def show(result: TrainResult) -> None:
 
 def complain(message: str, code: int) -> int:
     """Print an error message to stderr and return the exit code."""
-    for line in message.split("\n"):
+    for line in limited(message.split("\n"), MOST_WHOLE):
         err(f"swast-train: {line}")
     return code

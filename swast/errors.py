@@ -11,6 +11,8 @@ SwastError
 from __future__ import annotations
 
 import difflib
+import math
+import reprlib
 from collections.abc import Iterable
 
 
@@ -30,8 +32,8 @@ class ConfigError(SwastError, ValueError):
         super().__init__("\n".join(self.problems))
 
     def within(self, source: str) -> ConfigError:
-        """Return the same problems, each led by ``source`` (a file, an option)."""
-        return ConfigError(f"{source}: {problem}" for problem in self.problems)
+        """Return the same problems, as `limited` has them, each led by a file or an option."""
+        return ConfigError(f"{printable(source)}: {problem}" for problem in limited(self.problems))
 
 
 class DataError(SwastError):
@@ -52,7 +54,8 @@ class DisagreementError(SwastError):
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Return a hint ``; did you mean 'x'?`` if a valid name is close to ``name``, else ``""``."""
-    close = difflib.get_close_matches(name, list(valid), n=1)
+    known = list(valid) if len(name) <= MOST_SHOWN else []
+    close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
@@ -62,6 +65,65 @@ def cause_of(error: OSError) -> str:
     return f"{error.filename}: {cause}" if error.filename is not None else cause
 
 
+MOST_LINES = 20
+"""Lines of a message."""
+MOST_LINE = 200
+"""Characters of a problem."""
+MOST_WHOLE = 2 * MOST_LINE
+"""Characters of a line that names the place of a problem too."""
+MOST_SHOWN = 80
+"""Characters of a value in a message."""
+
+
 def printable(text: str) -> str:
     """Return a text on one line, its control characters escaped as Python writes them."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def cut(text: str, most: int = MOST_LINE) -> str:
+    """Return a text of at most some characters; a longer one loses its middle."""
+    if len(text) <= most:
+        return text
+    tail = most * 2 // 5
+    return f"{text[: most - tail - 3]} … {text[-tail:]}"
+
+
+def limited(lines: Iterable[str], most: int = MOST_LINE) -> list[str]:
+    """Return lines that can be printed: without control characters, and not too many.
+
+    Args:
+        lines: of a message.
+        most: characters of each.
+    """
+    every = list(lines)
+    first = every if len(every) <= MOST_LINES else every[: MOST_LINES - 1]
+    more = len(every) - len(first)
+    found = [cut(printable(cut(line, most)), most) for line in first]
+    return [*found, f"… and {more:,} more"] if more else found
+
+
+def shown(value: object) -> str:
+    """Return a value as messages quote it, in at most `MOST_SHOWN` characters."""
+    if isinstance(value, int) and value.bit_length() > 4 * MOST_SHOWN:
+        return f"a number of {int(value.bit_length() * math.log10(2)) + 1:,} digits"
+    return cut(_short(value), MOST_SHOWN)
+
+
+class _Quoted(reprlib.Repr):
+    """Representation of the beginning of lists and tables, with short numbers."""
+
+    def repr_int(self, x: int, level: int) -> str:  # noqa: ARG002
+        """Return a whole number."""
+        return shown(x)
+
+
+def _short(value: object) -> str:
+    """Return the representation of a value, or of the beginning of a long one."""
+    if isinstance(value, str | bytes):
+        return repr(value[: MOST_SHOWN + 1])
+    if isinstance(value, list | tuple | dict) and value:
+        quoted = _Quoted()
+        quoted.maxlevel, quoted.maxstring, quoted.maxother = 4, MOST_SHOWN, MOST_SHOWN
+        quoted.maxlist = quoted.maxtuple = quoted.maxdict = MOST_SHOWN // 4
+        return quoted.repr(value)
+    return repr(value)

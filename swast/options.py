@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from swast.errors import nearest, printable
+from swast.errors import MOST_WHOLE, limited, nearest
 from swast.settings import FieldType, Setting, Table, check, field_types
 
 REFUSED = 2
 """Exit code of a wrong request."""
+NUMBERS = {
+    int: re.compile(r"[-+]?[0-9]{1,400}"),
+    float: re.compile(
+        r"[-+]?(?:[0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})(?:[eE][-+]?[0-9]{1,4})?"
+    ),
+}
+"""Numbers as they are written on a command line."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +48,7 @@ def option(default: Any, doc: str, **more: Any) -> Any:  # noqa: ANN401
         doc: its help.
         more: further attributes of `Option`.
     """
-    return field(default=default, metadata={"setting": Option(doc, **more)})
+    return field(default=default, metadata={"setting": Option(doc, **{"filled": True} | more)})
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,7 +56,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the error and exit with code 2."""
-        self.exit(REFUSED, f"{self.prog}: {printable(message)}\n")
+        (line,) = limited([message], MOST_WHOLE)
+        self.exit(REFUSED, f"{self.prog}: {line}\n")
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
         """Parse arguments, or exit with the nearest option to the first unknown one."""
@@ -102,11 +111,8 @@ def reader(kind: FieldType, limits: Setting) -> Callable[[str], Any]:
 
     def read(text: str) -> Any:  # noqa: ANN401
         value: Any = text
-        if kind.kind in (int, float):
-            try:
-                value = kind.kind(text)
-            except ValueError:
-                value = text
+        if kind.kind in (int, float) and NUMBERS[kind.kind].fullmatch(text):
+            value = kind.kind(text)
         problem = check(value, "", kind, limits)
         if problem:
             raise argparse.ArgumentTypeError(problem.strip())

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar
 
-from swast.errors import ConfigError, nearest
+from swast.errors import MOST_SHOWN, ConfigError, nearest, shown
 
 T = TypeVar("T", bound="Table")
 
@@ -38,6 +39,9 @@ class Setting:
         names: its valid values, if they are a fixed list and its type is not a ``Literal``.
         forms: patterns of further valid values, by the form shown to users.
         unlimited: whether infinity is allowed and stands for no limit.
+        filled: whether a string must not be empty.
+        least, most: bounds of what works, where the range allows more; the range in words is
+            without them.
     """
 
     doc: str
@@ -49,6 +53,9 @@ class Setting:
     names: tuple[str, ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
     unlimited: bool = False
+    filled: bool = False
+    least: float | None = None
+    most: float | None = None
 
     def allows(self, value: float) -> bool:
         """Return whether a number is in the range; NaN never is, infinity only as "no limit"."""
@@ -56,11 +63,32 @@ class Setting:
             return self.unlimited
         return (
             abs(value) <= sys.float_info.max
-            and (self.low is None or value >= self.low)
+            and self.spans(value)
+            and (self.least is None or value >= self.least)
+            and (self.most is None or value <= self.most)
+        )
+
+    def spans(self, value: float) -> bool:
+        """Return whether a number is in the range in words."""
+        return (
+            (self.low is None or value >= self.low)
             and (self.above is None or value > self.above)
             and (self.high is None or value <= self.high)
             and (self.below is None or value < self.below)
         )
+
+    def range_for(self, value: object) -> str:
+        """Return the range in words that a wrong value is out of."""
+        if not is_number(value, float) or not self.spans(typing.cast("float", value)):
+            return self.range
+        number = typing.cast("float", value)
+        under = self.least is not None and number < self.least
+        over = self.most is not None and self.most < number < math.inf
+        if not under and not over:
+            return self.range
+        least = self.low if self.least is None else self.least
+        above = self.above if self.least is None else None
+        return replace(self, low=least, above=above, high=self.most or self.high).range
 
     def has_form(self, value: object) -> bool:
         """Return whether a string matches one of the forms entirely."""
@@ -87,6 +115,8 @@ class Setting:
 
 
 LONGEST = 10**10
+LONGEST_PATH, LONGEST_PART = 4096, 255
+"""Bytes of a path, and of each name in it."""
 
 
 def _plain(number: float | None) -> str:
@@ -160,7 +190,7 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
         expected = f"one of {', '.join([*names, *limits.forms])}"
         right = value in names or limits.has_form(value)
     elif kind.kind in (int, float):
-        expected, right = limits.range, is_number(value, kind.kind)
+        expected, right = limits.range_for(value), is_number(value, kind.kind)
         if not right:
             expected = f"{'a whole number' if kind.kind is int else 'a number'} {expected}"
         right = right and limits.allows(typing.cast("float", value))
@@ -169,21 +199,42 @@ def check(value: object, path: str, kind: FieldType, limits: Setting) -> str | N
         if kind.kind is tuple:
             right = is_texts(value)
         else:
-            right = isinstance(value, (str, Path) if kind.kind is Path else kind.kind)
+            right = is_path(value) if kind.kind is Path else isinstance(value, kind.kind)
+            right = right and (value != "" or not limits.filled)
     if right:
         return None
-    return f"{path} must be {expected}, got {value!r}{nearest(str(value), names)}"
+    hint = nearest(value, names) if isinstance(value, str) else ""
+    return f"{path} must be {expected}, got {shown(value)}{hint}"
 
 
 def check_table(value: object, path: str, table: type[Table]) -> list[str]:
     """Return error messages if a value is invalid for a nested table."""
     right = isinstance(value, table)
-    return [] if right else [f"{path} must be a {table.__name__}, got {value!r}"]
+    return [] if right else [f"{path} must be a {table.__name__}, got {shown(value)}"]
+
+
+def path_to(table: str, name: object) -> str:
+    """Return the dotted path of a field; a name that is long or has a dot is quoted."""
+    plain = isinstance(name, str) and name.isprintable() and "." not in name
+    text = str(name) if plain and len(str(name)) <= MOST_SHOWN else shown(name)
+    return f"{table}.{text}" if table else text
 
 
 def is_texts(value: object) -> bool:
     """Return whether a value is a list or tuple of strings."""
     return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+
+
+def is_path(value: object) -> bool:
+    """Return whether a value is a path that a file can have."""
+    if not isinstance(value, str | Path):
+        return False
+    try:
+        written = os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+    longest = max(map(len, written.split(b"/")))
+    return 0 < len(written) < LONGEST_PATH and longest <= LONGEST_PART and b"\0" not in written
 
 
 def is_number(value: object, kind: type) -> bool:
@@ -235,11 +286,11 @@ def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -
     problems: list[str] = []
     arguments: dict[str, Any] = {}
     for name, value in values.items():
-        path = prefix + name
+        path = prefix + path_to("", name)
         if name not in names:
             problems.append(f"{path} is not a field{nearest(name, names)}")
         elif name in nested and not isinstance(value, Mapping):
-            problems.append(f"{path} must be a table of fields, got {value!r}")
+            problems.append(f"{path} must be a table of fields, got {shown(value)}")
         elif name in nested and isinstance(value, Mapping):
             try:
                 arguments[name] = from_mapping(nested[name], value, f"{path}.")

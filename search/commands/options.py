@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from search.study.tables import LEAST_UNITS, MOST_FLOPS, MOST_SEEDS, MOST_UNITS
 from swast.options import option
 from swast.settings import Table
 
@@ -71,7 +72,9 @@ class Data(Table):
 class Retrained(Table):
     """Further trainings of exported files."""
 
-    seeds: int = option(0, "verify with K further seeds as well", low=0, metavar="K")
+    seeds: int = option(
+        0, "verify with K further seeds as well", low=0, most=MOST_SEEDS, metavar="K"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +83,12 @@ class Exported(Table):
 
     pick: str = option("knee", "trials to export (default: knee)", names=PICKS)
     max_flops: float | None = option(
-        None, "leave out trials that cost more training FLOPs", above=0, metavar="F"
+        None,
+        "leave out trials that cost more training FLOPs",
+        above=0,
+        least=1,
+        most=MOST_FLOPS,
+        metavar="F",
     )
     min_accuracy: float | None = option(
         None,
@@ -95,6 +103,7 @@ class Exported(Table):
         "leave out trials more than P points below the best one left, as --pick cheapest "
         "--within 0.5",
         above=0,
+        most=100,
         metavar="P",
     )
     format: str = option("toml", "format of the files (default: toml)", names=FORMATS)
@@ -154,11 +163,21 @@ class Reproduced(Table):
         None, "as figure-1 or table-trim; leave it out to list them", positional=True
     )
     scale: Literal["small", "paper"] = option("small", "default: small, for two cores")
-    seeds: int | None = option(None, "default: the protocol's", low=1, metavar="N")
+    seeds: int | None = option(
+        None, "default: the protocol's", low=1, most=MOST_SEEDS, metavar="N"
+    )
     out: Path | None = option(None, "default: reproduced/NAME", metavar="DIR")
-    workers: int | None = option(None, "the most trainings at a time", low=1, metavar="N")
-    gpus: int | None = option(None, "default: all, at small scale none", low=0, metavar="G")
-    gpus_per_trial: float | None = option(None, "default: 1", above=0, metavar="G")
-    cpus_per_trial: float | None = option(None, "default: 1", above=0, metavar="C")
+    workers: int | None = option(
+        None, "the most trainings at a time", low=1, most=MOST_UNITS, metavar="N"
+    )
+    gpus: int | None = option(
+        None, "default: all, at small scale none", low=0, most=MOST_UNITS, metavar="G"
+    )
+    gpus_per_trial: float | None = option(
+        None, "default: 1", above=0, least=LEAST_UNITS, most=MOST_UNITS, metavar="G"
+    )
+    cpus_per_trial: float | None = option(
+        None, "default: 1", above=0, least=LEAST_UNITS, most=MOST_UNITS, metavar="C"
+    )
     address: str | None = option(None, "Ray cluster to run on (default: this machine)")
     quiet: bool = option(False, "print nothing unless something goes wrong")

@@ -34,7 +34,7 @@ def show(request: Request) -> None:
         resources = prepare.choose_resources(request, study, gpus)
         concurrent = min(resources.concurrency(os.cpu_count() or 1, gpus), budget)
     outlook = pricing.foresee_search(
-        study, data, request.seed, separate_warmups=request.separate_warmups
+        study, data, request.seed or 0, separate_warmups=request.separate_warmups
     )
     pace = pricing.calibrate_search(study, outlook, data, "cuda" if gpus else "cpu")
     show_price(study, budget, pricing.quote(outlook, pace, budget, concurrent))

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -242,6 +242,7 @@ def run_session(session: Session, workers: Workers, seconds: float) -> None:
     except SearchFailedError:
         raise
     except BaseException:
-        session.close()
+        with suppress(Exception):  # the first error is the one to report
+            session.close()
         raise
     session.close()

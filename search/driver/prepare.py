@@ -41,8 +41,6 @@ def check_places(request: Request, home: Home) -> None:
         raise RequestError(f"--json {request.json}: cannot be written to: {reason}")
     if request.resume is not None:
         check_name(request.resume, "--resume")
-        if request.study is not None or request.name is not None:
-            raise RequestError("--resume takes a search as it is: leave out --study and --name")
         if not request.storage:
             home.check_exists()
     check_store("the search database", request.storage or home.storage, new=request.resume is None)
@@ -118,7 +116,7 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
         study=study,
         device="cuda" if gpus else "cpu",
         sampler=request.sampler or default_sampler(request.budget or DEFAULT_BUDGET),
-        seed=request.seed,
+        seed=request.seed or 0,
         budget=DEFAULT_BUDGET,
     )
     return replace(made, **changes(request))

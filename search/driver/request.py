@@ -7,11 +7,25 @@ from pathlib import Path
 
 from search.errors import RequestError
 from search.samplers.registry import SAMPLERS
+from search.study.tables import (
+    LEAST_MEMORY,
+    LEAST_UNITS,
+    MOST_FLOPS,
+    MOST_MEMORY,
+    MOST_SEEDS,
+    MOST_UNITS,
+    check_whole_gpus,
+)
 from swast.errors import ConfigError
-from swast.options import option
+from swast.options import flag, option
 from swast.settings import Table
 
 LARGEST_SEED = 2**32 - 1
+UNCHANGED = ("study", "name", "sampler", "seed", "dry_run")
+"""Options of new searches alone."""
+MOST_TRIALS = 10**6
+MOST_RETRIES = 1000
+MOST_SECONDS = 10**9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +41,9 @@ class Request(Table):
         "study to search (default: digits, or cifar10-resnet18 if there are GPUs)",
         metavar="NAME|FILE",
     )
-    budget: int | None = option(None, "trials in all (default: 50)", low=1, metavar="N")
+    budget: int | None = option(
+        None, "trials in all (default: 50)", low=1, most=MOST_TRIALS, metavar="N"
+    )
     name: str | None = option(None, "name of the search (default: the study's, and the time)")
     resume: str | None = option(
         None,
@@ -39,35 +55,78 @@ class Request(Table):
         "default: ehvi from 20 trials on if BoTorch is installed, else tpe",
         names=tuple(SAMPLERS),
     )
-    seed: int = option(
-        0, "seed of the sampler (default: 0)", low=0, high=LARGEST_SEED, metavar="N"
+    seed: int | None = option(
+        None, "seed of the sampler (default: 0)", low=0, high=LARGEST_SEED, metavar="N"
     )
     max_flops: float | None = option(
-        None, "never start a trial that would cost more training FLOPs", above=0, metavar="F"
+        None,
+        "never start a trial that would cost more training FLOPs",
+        above=0,
+        least=1,
+        most=MOST_FLOPS,
+        metavar="F",
     )
     flops_budget: float | None = option(
-        None, "training FLOPs that all trials may cost together", above=0, metavar="F"
+        None,
+        "training FLOPs that all trials may cost together",
+        above=0,
+        least=1,
+        most=MOST_FLOPS,
+        metavar="F",
     )
     time_budget: float | None = option(
-        None, "stop after this time; --resume continues", above=0, metavar="SECONDS"
+        None,
+        "stop after this time; --resume continues",
+        above=0,
+        least=0.01,
+        most=MOST_SECONDS,
+        metavar="SECONDS",
     )
     dry_run: bool = option(False, "print the price of the search, and stop")
     confirm_seeds: int | None = option(
-        None, "train the front again at the end, with K further seeds", low=0, metavar="K"
+        None,
+        "train the front again at the end, with K further seeds",
+        low=0,
+        most=MOST_SEEDS,
+        metavar="K",
     )
     separate_warmups: bool = option(False, "train the warm-up of every trial, sharing none")
     retries: int = option(
-        1, "retries of a failed trial, from its checkpoint (default: 1)", low=0, metavar="N"
+        1,
+        "retries of a failed trial, from its checkpoint (default: 1)",
+        low=0,
+        most=MOST_RETRIES,
+        metavar="N",
     )
     gpus: int | None = option(
-        None, "GPUs to use; 0 for CPUs alone (default: all present)", low=0, metavar="G"
+        None,
+        "GPUs to use; 0 for CPUs alone (default: all present)",
+        low=0,
+        most=MOST_UNITS,
+        metavar="G",
     )
-    gpus_per_trial: float | None = option(None, "default: the study's, or 1", above=0, metavar="G")
-    cpus_per_trial: float | None = option(None, "default: the study's, or 1", above=0, metavar="C")
+    gpus_per_trial: float | None = option(
+        None,
+        "default: the study's, or 1",
+        above=0,
+        least=LEAST_UNITS,
+        most=MOST_UNITS,
+        metavar="G",
+    )
+    cpus_per_trial: float | None = option(
+        None,
+        "default: the study's, or 1",
+        above=0,
+        least=LEAST_UNITS,
+        most=MOST_UNITS,
+        metavar="C",
+    )
     memory_per_trial: float | None = option(
         None,
         "a trial that allocates more fails (default: the study's, or no limit)",
         above=0,
+        least=LEAST_MEMORY,
+        most=MOST_MEMORY,
         metavar="GIB",
     )
     address: str | None = option(None, "Ray cluster to run on (default: this machine)")
@@ -88,5 +147,22 @@ class Request(Table):
     def __post_init__(self) -> None:
         try:
             super().__post_init__()
+            check_whole_gpus(self.gpus_per_trial, "gpus_per_trial")
         except ConfigError as error:
             raise RequestError(str(error)) from None
+        self._check_resume()
+
+    def _check_resume(self) -> None:
+        """Refuse options that a search which is resumed cannot have.
+
+        Raises:
+            RequestError: naming them.
+        """
+        values = {flag(name): getattr(self, name) for name in UNCHANGED}
+        given = [
+            name for name, value in values.items() if value is not None and value is not False
+        ]
+        if self.resume is not None and given:
+            raise RequestError(
+                f"--resume takes a search as it is: leave out {' and '.join(given)}"
+            )

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import RequestError
+from search.export.facts import check_results, read_origin
 from search.objectives import STANDARD, Objectives, choose
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import TrialRecord
-from swast.config import TrainConfig, flatten
-from swast.config.files import read_tables
-from swast.errors import ConfigError
+from swast.config import TrainConfig, flatten, read_tables
+from swast.errors import MOST_SHOWN, ConfigError, cut
 
 CONFIG, RECORD = "config_digest", "record_digest"
 NEEDED = ("search", "trial", CONFIG, RECORD)
@@ -151,6 +151,10 @@ def read_exported(path: Path, storage: str | None = None) -> Exported:
     missing = [name for name in NEEDED if name not in facts]
     if missing:
         raise RequestError(f"{path}: [provenance] lacks {', '.join(missing)}; export it again")
+    try:
+        origin = read_origin(facts)
+    except ConfigError as error:
+        raise error.within(str(path)) from None
     if digest(tables) != facts[CONFIG]:
         raise RequestError(
             f"{path}: the configuration was edited since it was exported"
@@ -161,11 +165,8 @@ def read_exported(path: Path, storage: str | None = None) -> Exported:
             f"{path}: [provenance] was edited since it was exported; export it again"
         )
     try:
-        objectives = choose(str(facts.get("cost", STANDARD.cost.choice)))
-        names = (objectives.score.metric, objectives.cost.absolute_key)
-        lacking = [name for name in names if name not in facts]
-        if lacking:
-            raise RequestError(f"{path}: [provenance] lacks {', '.join(lacking)}; export it again")
+        objectives = choose(origin.cost)
+        check_results(facts, objectives)
         return Exported(path, TrainConfig.from_dict(tables), facts, objectives)
     except ConfigError as error:
         raise error.within(str(path)) from None
@@ -178,7 +179,8 @@ def _edits(tables: Mapping[str, Any], facts: Mapping[str, Any], storage: str | N
         return ""
     here, there = flatten(tables), flatten(recorded)
     edits = [
-        f"{name} is {here.get(name, 'missing')}, was {there.get(name, 'not there')}"
+        f"{name} is {cut(str(here.get(name, 'missing')), MOST_SHOWN)}, "
+        f"was {cut(str(there.get(name, 'not there')), MOST_SHOWN)}"
         for name in there | here
         if here.get(name) != there.get(name)
     ]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from search.errors import MismatchError, RequestError
 from search.export.provenance import Exported, plural, read_exported
 from search.export.retrain import Retraining
+from search.loop.confirm import seeds as following_seeds
 from search.store.home import Home, open_home
 from swast.data import Places
 from swast.printing import out
@@ -143,7 +144,7 @@ def verify_one(exported: Exported, retraining: Retraining, seeds: int) -> Verdic
     measure = exported.objectives.score.measure
     others = {
         seed: measure(retraining.train(config, seed))
-        for seed in range(config.seed + 1, config.seed + seeds + 1)
+        for seed in following_seeds(config, seeds)[1:]
     }
     images = len(retraining.data(config).val_labels)
     return Verdict(exported, again, others, choose_rule(exported, again, others, images))

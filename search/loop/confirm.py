@@ -14,7 +14,7 @@ from search.loop.status import Display
 from search.trials import checkpoints
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import Reading, TrialRecord, front_of
-from swast.config import TrainConfig
+from swast.config import LARGEST_SEED, TrainConfig
 from swast.result import TrainResult
 
 if TYPE_CHECKING:
@@ -140,5 +140,8 @@ class Confirmation:
 
 
 def seeds(config: TrainConfig, further: int) -> list[int]:
-    """Return the seeds of a member's readings: its own, and those that follow it."""
-    return list(range(config.seed, config.seed + further + 1))
+    """Return the seeds of a member's readings: its own, and those that follow it.
+
+    The largest seed is followed by 0.
+    """
+    return [(config.seed + at) % (LARGEST_SEED + 1) for at in range(further + 1)]

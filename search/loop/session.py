@@ -53,7 +53,7 @@ class Session:
         orphans = trials.orphans()
         self._state = SearchState(trials.records(), trials.info.objectives)
         self._proposals = Proposals(trials, orphans, self._state, limits)
-        self._paused = False
+        self._paused = self._told_trouble = False
         if limits.stopping is not None:
             limits.stopping.restore(self._state.values())
         wanted = checkpoints.wanted(self._state.trials, trials.info.objectives)
@@ -81,11 +81,19 @@ class Session:
     def propose(self) -> Job | None:
         """Return the next trial to start, or None if there is none now."""
         while not self._paused and (proposal := self._proposals.next()):
+            self._tell_trouble()
             record = self._state.get(proposal.number)
             if record is None or record.stopped_at is None:
                 return self._start(proposal)
             self._settle(replace(record, state="pruned"))
         return None
+
+    def _tell_trouble(self) -> None:
+        """Say once that the sampler fails."""
+        trouble = self._trials.sampler_trouble
+        if trouble is not None and not self._told_trouble:
+            self._told_trouble = True
+            self._display.say(trouble)
 
     def _start(self, proposal: Proposal) -> Job:
         """Start a proposal: store that it starts, open its run, and show it."""
@@ -186,7 +194,8 @@ class Session:
     def close(self) -> None:
         """Mark running trials as paused, and close the parent run."""
         for number in self._trials.running():
-            if self._state[number].state != "paused":
+            record = self._state.get(number)  # none of a trial that was asked for and never begun
+            if record is not None and record.state != "paused":
                 self.on_end(number, None)
         self._tracker.publish(self._trials.info, self._state, now=True)
         self._tracker.end_search(self.status.end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,10 +67,13 @@ def suggest(trial: Trial, domain: Domain) -> Any:  # noqa: ANN401
             return picked
     one = made[name]
     if isinstance(one, CategoricalDistribution):
-        return trial.suggest_categorical(name, one.choices)
+        return value_of(trial.suggest_categorical(name, one.choices), domain)
+    assert isinstance(domain.values, Range)
     if isinstance(one, IntDistribution):
-        return trial.suggest_int(name, one.low, one.high, step=one.step, log=one.log)
-    return trial.suggest_float(name, one.low, one.high, step=one.step, log=one.log)
+        found: float = trial.suggest_int(name, one.low, one.high, step=one.step, log=one.log)
+    else:
+        found = trial.suggest_float(name, one.low, one.high, step=one.step, log=one.log)
+    return domain.values.nearest(found)
 
 
 def distributions(domain: Domain) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def distributions(domain: Domain) -> dict[str, Any]:
     """
     name, values = domain.parameter, domain.values
     if isinstance(values, Choices):
-        return {name: CategoricalDistribution(values.values)}
+        return {name: CategoricalDistribution([choice_of(value) for value in values.values])}
     found: dict[str, Any] = {}
     if values.also:
         found[f"{name}?"] = CategoricalDistribution((RANGE, *values.also))
@@ -99,4 +103,14 @@ def fixed_parameters(domain: Domain, value: object) -> Mapping[str, object]:
         if value in domain.values.also:
             return {f"{name}?": value}
         return {f"{name}?": RANGE, name: value}
-    return {name: value}
+    return {name: choice_of(value)}
+
+
+def choice_of(value: object) -> Any:  # noqa: ANN401
+    """Return a value as Optuna stores a choice: a list as JSON, since it knows no lists."""
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def value_of(choice: object, domain: Domain) -> Any:  # noqa: ANN401
+    """Return the value of a field that Optuna's choice stands for."""
+    return next(value for value in domain.values.extremes if choice_of(value) == choice)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
     from search.samplers.problem import Problem
+    from search.samplers.wrappers import Guarded
 
 LEAST_EHVI = 20
 """Trials from which on `ehvi` is the default."""
@@ -97,6 +98,10 @@ SAMPLERS: dict[str, Callable[[Problem, int, int], BaseSampler]] = {
 }
 
 
+MOST_VALUES = {"gp": 10_000}
+"""The most values of a range of whole numbers or steps that a sampler can model, if limited."""
+
+
 def default_sampler(budget: int) -> str:
     """Return the default sampler: ``ehvi`` if BoTorch is installed and the budget is 20 or more.
 
@@ -120,8 +125,8 @@ def _has_botorch() -> bool:
     return find_spec("botorch") is not None
 
 
-def make_sampler(name: str, problem: Problem, seed: int, budget: int) -> BaseSampler:
-    """Return a sampler for a search of some trials.
+def make_sampler(name: str, problem: Problem, seed: int, budget: int) -> Guarded:
+    """Return a sampler for a search of some trials; where it fails, it draws at random.
 
     Args:
         name: one of `SAMPLERS`.
@@ -131,6 +136,9 @@ def make_sampler(name: str, problem: Problem, seed: int, budget: int) -> BaseSam
     """
     from optuna.exceptions import ExperimentalWarning
 
+    from search.samplers.wrappers import Guarded
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return SAMPLERS[name](problem, seed, budget)
+        inner = SAMPLERS[name](problem, seed, budget)
+        return Guarded(inner, name, seed, MOST_VALUES.get(name))

@@ -1,17 +1,21 @@
-"""Wrappers that keep Optuna's samplers to the search space of a study."""
+"""Wrappers that keep Optuna's samplers to the space of a study, and replace failing ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.samplers.parameters import every_parameter
 from search.study.search_space import SearchSpace
+from swast.errors import cut, shown
+
+Answer = TypeVar("Answer")
 
 
 class _TrialsInSpace:
@@ -78,6 +82,121 @@ class InSpace(BaseSampler):
     ) -> None:
         """Call the inner sampler."""
         self._inner.after_trial(study, trial, state, values)
+
+
+class Guarded(BaseSampler):
+    """Sampler that is replaced by random draws where it fails.
+
+    Args:
+        inner: the sampler.
+        name: of it, for the message.
+        seed: of the random draws.
+        most_values: values of a parameter that it can model; ranges with more are left to random
+            draws. It would list them all in memory. None for no limit.
+    """
+
+    def __init__(
+        self, inner: BaseSampler, name: str, seed: int, most_values: int | None = None
+    ) -> None:
+        self._inner, self._name, self._most_values = inner, name, most_values
+        self._random = optuna.samplers.RandomSampler(seed=seed)
+        self.trouble: str | None = None
+        """The first failure in words."""
+
+    def _attempt(self, call: Callable[[], Answer], otherwise: Callable[[], Answer]) -> Answer:
+        """Return the sampler's answer; if it fails, store why and return another answer.
+
+        Warnings of its libraries are about their numerics, which no user can change.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return call()
+        except Exception as error:  # noqa: BLE001 - samplers raise what their libraries raise
+            cause = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
+            self._fail(f"failed ({cut(cause)}); where it fails, configurations are")
+            return otherwise()
+
+    def _fail(self, what: str) -> None:
+        """Store the first failure."""
+        self.trouble = self.trouble or f"the sampler {self._name} {what} drawn at random"
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the parameters that are sampled jointly."""
+        none: dict[str, BaseDistribution] = {}
+        found = self._attempt(
+            lambda: self._inner.infer_relative_search_space(study, trial), lambda: none
+        )
+        if self._most_values is None:
+            return found
+        wide = [name for name, each in found.items() if count_values(each) > self._most_values]
+        if wide:
+            most = f"a range of more than {self._most_values:,} values"
+            self._fail(f"cannot model {', '.join(wide)}, {most}; such settings are")
+        return {name: each for name, each in found.items() if name not in wide}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return their values; those that fail are drawn one by one."""
+
+        def sample() -> dict[str, Any]:
+            values = self._inner.sample_relative(study, trial, search_space)
+            for name, value in values.items():
+                check_within(name, value, search_space[name])
+            return values
+
+        return self._attempt(sample, dict)
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:  # noqa: ANN401
+        """Return the value of another parameter."""
+        asked = (study, trial, param_name, param_distribution)
+
+        def sample() -> Any:  # noqa: ANN401
+            value = self._inner.sample_independent(*asked)
+            check_within(param_name, value, param_distribution)
+            return value
+
+        return self._attempt(sample, lambda: self._random.sample_independent(*asked))
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Call the inner sampler."""
+        self._attempt(lambda: self._inner.before_trial(study, trial), lambda: None)
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Call the inner sampler."""
+        self._attempt(lambda: self._inner.after_trial(study, trial, state, values), lambda: None)
+
+
+def count_values(allowed: BaseDistribution) -> float:
+    """Return the number of values of a range of whole numbers or of steps; 0 of other ones."""
+    if isinstance(allowed, IntDistribution | FloatDistribution) and allowed.step is not None:
+        return (allowed.high - allowed.low) / allowed.step + 1
+    return 0
+
+
+def check_within(name: str, value: object, allowed: BaseDistribution) -> None:
+    """Refuse a value that a parameter cannot have.
+
+    Raises:
+        ValueError: naming both.
+    """
+    if not allowed._contains(allowed.to_internal_repr(value)):
+        raise ValueError(f"it proposed {shown(value)} for {name}")
 
 
 class OverAll(InSpace):

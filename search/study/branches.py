@@ -18,10 +18,10 @@ from dataclasses import replace
 from typing import Any
 
 from search.study.search_space import Branch, SearchSpace
-from search.study.space import Domain, read_space, varies_what_is_shared
+from search.study.space import Domain, frozen, read_space, varies_what_is_shared
 from swast.config import flatten, setting_paths
-from swast.errors import ConfigError, nearest
-from swast.settings import check
+from swast.errors import ConfigError, cut, nearest, shown
+from swast.settings import check, path_to
 
 KEYS = ("when", "space", "fixed")
 LONGEST_LABEL = 100
@@ -57,20 +57,20 @@ def read_branches(entries: object, space: Sequence[Domain]) -> tuple[Branch, ...
 def _read_branch(entry: object, space: Sequence[Domain]) -> Branch:
     """Return one branch; problems start after its name."""
     if not isinstance(entry, Mapping):
-        raise ConfigError([f" must be a table, got {entry!r}"])
+        raise ConfigError([f" must be a table, got {shown(entry)}"])
     problems = [
-        f".{key} is not one of {', '.join(KEYS)}{nearest(key, KEYS)}"
+        f"{path_to('', key).join(('.', ''))} is not one of {', '.join(KEYS)}{nearest(key, KEYS)}"
         for key in entry
         if key not in KEYS
     ] or [
-        f".{key} must be a table, got {value!r}"
+        f".{key} must be a table, got {shown(value)}"
         for key, value in entry.items()
         if not isinstance(value, Mapping)
     ]
     if problems:
         raise ConfigError(problems)
     when = {
-        path: tuple(value) if isinstance(value, list) else (value,)
+        path: frozen(value) if isinstance(value, list) else (value,)
         for path, value in flatten(entry.get("when", {})).items()
     }
     fixed = flatten(entry.get("fixed", {}))
@@ -83,7 +83,7 @@ def _read_branch(entry: object, space: Sequence[Domain]) -> Branch:
     problems = problems or _wrong_together(domains, fixed)
     if problems:
         raise ConfigError(problems)
-    plain = {path: tuple(v) if isinstance(v, list) else v for path, v in fixed.items()}
+    plain = {path: frozen(value) for path, value in fixed.items()}
     return Branch(when, domains, plain)
 
 
@@ -109,12 +109,15 @@ def _wrong_when(when: Mapping[str, tuple[Any, ...]], searched: Mapping[str, Doma
 def _impossible(path: str, values: Sequence[Any], domain: Domain) -> list[str]:
     """Return a problem for each value of a ``when`` that its field never has."""
     kind, limits, _ = setting_paths()[path]
-    possible = list(map(str, domain.values.extremes))
+    wrong = [value for value in values if check(value, path, kind, limits)]
+    known = frozenset(domain.values.extremes)
+    wrong += [value for value in values if value not in wrong and value not in known]
+    possible = list(map(str, domain.values.extremes)) if wrong else []
+    listed = cut(", ".join(possible))
     return [
-        f".when.{path} must be one of {', '.join(possible)}, got {value!r}"
-        f"{nearest(str(value), possible)}"
-        for value in values
-        if check(value, path, kind, limits) or value not in domain.values.extremes
+        f".when.{path} must be one of {listed}, got {shown(value)}"
+        f"{nearest(str(value), possible) if isinstance(value, str) else ''}"
+        for value in wrong
     ]
 
 

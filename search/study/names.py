@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from search.errors import RequestError
+from swast.errors import shown
 
 MOST_NAME = 100
 NAME = re.compile(rf"[A-Za-z0-9](?:[A-Za-z0-9._-]{{0,{MOST_NAME - 2}}}[A-Za-z0-9_-])?")
@@ -21,7 +22,7 @@ def check_name(name: str, what: str) -> None:
     if not is_name(name):
         raise RequestError(
             f"{what} must be letters, digits, '.', '_' and '-', up to {MOST_NAME}, a letter or "
-            f"digit first and no '.' last, and not a device of Windows, got {name!r}"
+            f"digit first and no '.' last, and not a device of Windows, got {shown(name)}"
         )
 
 

@@ -122,17 +122,18 @@ class SearchSpace:
             path: of the field, dotted.
             fixed: its value where it is neither searched nor fixed by a branch.
         """
-        found: list[Any] = []
+        found: dict[Any, None] = {}
         for part in self.parts:
             searched = [each.values.extremes for each in part.domains if each.path == path]
             values = searched[0] if searched else (part.fixed.get(path, fixed),)
-            found += [value for value in values if value not in found]
+            found |= dict.fromkeys(values)
         return tuple(found)
 
     def _kinds(self, domain: Domain) -> list[tuple[Any, ...]]:
         """Return the values of one field, grouped by the branches that hold for them."""
         found: dict[tuple[bool, ...], list[Any]] = defaultdict(list)
+        asked = [frozenset(each.when.get(domain.path, ())) for each in self.branches]
         for value in (*domain.values.extremes, *domain.values.between):
-            holding = tuple(value in each.when.get(domain.path, ()) for each in self.branches)
+            holding = tuple(value in each for each in asked)
             found[holding].append(value)
         return [tuple(values) for values in found.values()]

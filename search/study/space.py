@@ -11,15 +11,18 @@ In a study file each searched field is either a list of choices, or a range:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from swast.config import setting_paths
-from swast.errors import ConfigError, nearest
-from swast.settings import Setting, check, is_number
+from swast.errors import ConfigError, nearest, shown
+from swast.settings import Setting, check, is_number, path_to
 
 ROUNDING = 1e-9
+MOST_STEPS = 10**6
+"""Steps of a range of real numbers."""
 RANGE_KEYS = ("low", "high", "log", "step", "also")
 SAME_FOR_ALL = ("data", "loading", "device")
 """Settings and tables that all trials of a search share, because it loads one data set."""
@@ -27,13 +30,13 @@ SAME_FOR_ALL = ("data", "loading", "device")
 
 @dataclass(frozen=True)
 class Choices:
-    """A list of values, of which a field takes one."""
+    """A list of values, of which a field takes one; a value that is a list itself is a tuple."""
 
     values: tuple[Any, ...]
 
     def contains(self, value: object) -> bool:
         """Return whether a value is in the list."""
-        return value in self.values
+        return frozen(value) in self.values
 
     @property
     def extremes(self) -> tuple[Any, ...]:
@@ -75,11 +78,28 @@ class Range:
             return True
         if not isinstance(value, int | float) or not is_number(value, self.kind):
             return False
-        if self.step is None:
-            return self.low <= value <= self.high
-        steps = (value - self.low) / self.step
-        most = round((self.high - self.low) / self.step)
-        return abs(steps - round(steps)) < ROUNDING and 0 <= round(steps) <= most
+        slack = 0.0 if self.step is None else self.step * self.rounding
+        within = self.low - slack <= value <= self.high + slack
+        return within and (self.step is None or self._is_on_grid(value, self.step))
+
+    def _is_on_grid(self, value: float, step: float) -> bool:
+        """Return whether a value is some steps away from the lower end."""
+        if self.whole:
+            return (value - self.low) % step == 0
+        steps = (value - self.low) / step
+        return abs(steps - round(steps)) <= self.rounding
+
+    @property
+    def rounding(self) -> float:
+        """The largest error of a number of steps, which rounding of real numbers makes."""
+        if self.step is None or self.whole:
+            return 0.0
+        largest = max(abs(self.low), abs(self.high))
+        return max(ROUNDING, 4 * sys.float_info.epsilon * largest / self.step)
+
+    def nearest(self, value: float) -> float:
+        """Return a number that rounding took out of the range, moved to its end."""
+        return min(max(value, self.low), self.high)
 
     @property
     def extremes(self) -> tuple[Any, ...]:
@@ -110,8 +130,13 @@ class Domain:
 
     @property
     def parameter(self) -> str:
-        """The name of its parameter, different in every branch: ``prune.sparsity[n:m]``."""
-        return f"{self.path}[{self.label}]" if self.label else self.path
+        """The name of its parameter, different in every branch: ``prune.sparsity[n:m]``.
+
+        Lists as choices are texts there, so that parameter has a name of its own.
+        """
+        lists = any(isinstance(value, tuple) for value in self.values.extremes)
+        name = f"{self.path} (as JSON)" if lists else self.path
+        return f"{name}[{self.label}]" if self.label else name
 
 
 def read_space(tables: Mapping[str, object]) -> tuple[Domain, ...]:
@@ -137,7 +162,7 @@ def read_space(tables: Mapping[str, object]) -> tuple[Domain, ...]:
 def _leaves(tables: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
     """Yield every searched field of nested tables with its dotted path."""
     for name, entry in tables.items():
-        path = f"{prefix}{name}"
+        path = prefix + path_to("", name)
         nested = isinstance(entry, Mapping) and path not in setting_paths()
         if nested and any(known.startswith(f"{path}.") for known in setting_paths()):
             yield from _leaves(entry, f"{path}.")  # type: ignore[arg-type]
@@ -158,18 +183,35 @@ def _read_domain(path: str, entry: object) -> Choices | Range:
         raise ConfigError(problems)
     values: Choices | Range
     if isinstance(entry, list) and entry:
-        values = Choices(tuple(entry))
+        values = Choices(tuple(map(frozen, entry)))
     elif isinstance(entry, Mapping):
         values = _read_range(path, entry)
     else:
         raise ConfigError(
-            [f"{path} must be a list of choices or {{ low = …, high = … }}, got {entry!r}"]
+            [f"{path} must be a list of choices or {{ low = …, high = … }}, got {shown(entry)}"]
         )
     kind, limits, _ = setting_paths()[path]
     wrong = [check(value, path, kind, limits) for value in values.extremes]
     if any(wrong):
         raise ConfigError(problem for problem in wrong if problem)
+    if isinstance(values, Range):
+        _check_range(path, values)
+    listed = values.values if isinstance(values, Choices) else values.also
+    again = repeated(listed)
+    if again:
+        raise ConfigError([f"{path} must list each value once, got {shown(again[0])} twice"])
     return values
+
+
+def frozen(value: Any) -> Any:  # noqa: ANN401
+    """Return a value with tuples in place of lists."""
+    return tuple(map(frozen, value)) if isinstance(value, list) else value
+
+
+def repeated(values: Sequence[Any]) -> list[Any]:
+    """Return the values that are equal to an earlier one, as 1.0 is to 1."""
+    seen: set[Any] = set()
+    return [value for value in values if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
 
 
 def varies_what_is_shared(path: str) -> list[str]:
@@ -185,28 +227,38 @@ def _read_range(path: str, entry: Mapping[str, object]) -> Range:
     for key in entry:
         if key not in RANGE_KEYS:
             hint = nearest(key, RANGE_KEYS)
-            raise ConfigError([f"{path}.{key} is not one of {', '.join(RANGE_KEYS)}{hint}"])
+            raise ConfigError(
+                [f"{path_to(path, key)} is not one of {', '.join(RANGE_KEYS)}{hint}"]
+            )
     if kind not in (int, float):
         raise ConfigError([f"{path} is not a number, so it needs a list of choices, not a range"])
     for name in ("low", "high", "step"):
         if not is_number(entry.get(name), kind) and (name in entry or name != "step"):
-            raise ConfigError([f"{path}.{name} must be a number, got {entry.get(name)!r}"])
+            raise ConfigError([f"{path}.{name} must be a number, got {shown(entry.get(name))}"])
     log, also = entry.get("log", False), entry.get("also", [])
     if not isinstance(log, bool) or not isinstance(also, list):
         raise ConfigError([f"{path}: log must be true or false, and also a list"])
     low, high, step = (cast("Any", entry.get(name)) for name in ("low", "high", "step"))
-    return _checked(path, Range(low, high, kind is int, log, step, tuple(also)))
+    return Range(low, high, kind is int, log, step, tuple(map(frozen, also)))
 
 
-def _checked(path: str, made: Range) -> Range:
-    """Check that the parts of a range fit each other; return the range."""
+def _check_range(path: str, made: Range) -> None:
+    """Check that the parts of a range, whose ends are valid, fit each other."""
     step = 1.0 if made.step is None else made.step
     if made.low >= made.high or not Setting("", above=0).allows(step):
         raise ConfigError([f"{path} must have low < high, and any step above 0"])
     if made.log and (made.low <= 0 or made.step is not None):
         raise ConfigError([f"{path}: a log range must have low above 0 and no step"])
-    if made.step is not None and not made.contains(made.high):
+    if made.step is None:
+        return
+    least = (made.high - made.low) / MOST_STEPS
+    if not made.whole and made.step < least:
         raise ConfigError(
-            [f"{path} must have a step that leads from low to high, got {made.step}"]
+            [f"{path} must have a step of at least {least:g}, or none, got {made.step}"]
         )
-    return made
+    if made.rounding > 0.25:
+        raise ConfigError([f"{path} must have a step that its numbers can show, got {made.step}"])
+    if not made.contains(made.high):
+        raise ConfigError(
+            [f"{path} must have a step that leads from low to high, got {shown(made.step)}"]
+        )

@@ -31,10 +31,13 @@ coreset.fraction = 1.0
 from __future__ import annotations
 
 import importlib.resources
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+
+import tomli_w
 
 from search.errors import RequestError
 from search.objectives import STANDARD, Objectives
@@ -42,16 +45,25 @@ from search.study.branches import read_branches
 from search.study.conflicts import conflicts
 from search.study.names import MOST_NAME, check_name
 from search.study.search_space import Branch, Part, SearchSpace
-from search.study.space import Domain, Range, read_space, varies_what_is_shared
+from search.study.space import SAME_FOR_ALL, Domain, Range, read_space, varies_what_is_shared
 from search.study.tables import Constraints, HalvingConfig, ObjectivesConfig, TrialResources
-from swast.config import BEGINNING, TrainConfig, flatten, parse_toml, read_text
-from swast.errors import ConfigError, nearest, printable
-from swast.settings import FieldType, Setting, Table, check, from_mapping
+from swast.config import (
+    BEGINNING,
+    PARSERS,
+    TrainConfig,
+    flatten,
+    parse_toml,
+    read_text,
+    setting_paths,
+)
+from swast.errors import ConfigError, nearest, shown
+from swast.settings import FieldType, Setting, Table, check, from_mapping, path_to
 
 T = TypeVar("T")
 AnyTable = TypeVar("AnyTable", bound=Table)
 DENSE = {"coreset.fraction": 1.0, "prune.method": "none", "preserve.weight": 0.0}
 """Values that make any configuration train densely on all data."""
+SUFFIXES = (".toml", *PARSERS)
 TABLES = (
     "description",
     "fixed",
@@ -107,27 +119,22 @@ class Study:
     def contains(self, config: TrainConfig) -> bool:
         """Return whether a sampler could propose a configuration.
 
-        Each field searched in its part of the space is within its domain there. Each field that
-        only other parts search has its fixed value.
+        Each field searched in its part of the space is within its domain there, and every other
+        field has the value that it has for all configurations of that part.
         """
         part = self.part_of(config)
-        return all(each.values.contains(config.value(each.path)) for each in part.domains) and all(
-            config.value(path) == value for path, value in self.settled(part).items()
+        searched = {each.path: each.values for each in part.domains}
+        return all(
+            searched[path].contains(config.value(path))
+            if path in searched
+            else config.value(path) == part.fixed.get(path, self.fixed.value(path))
+            for path in setting_paths()
+            if path.partition(".")[0] not in SAME_FOR_ALL
         )
 
     def searched(self, config: TrainConfig) -> dict[str, Any]:
         """Return the values of the fields searched in a configuration's part, by dotted path."""
         return {each.path: config.value(each.path) for each in self.part_of(config).domains}
-
-    def settled(self, part: Part) -> dict[str, Any]:
-        """Return the values of the fields that only other parts search."""
-        changed = [each.path for each in self.space.root]
-        for branch in self.space.branches:
-            changed += [*(each.path for each in branch.space), *branch.fixed]
-        here = {each.path for each in part.domains}
-        values = {path: self.fixed.value(path) for path in changed}
-        values.update(part.fixed)
-        return {path: value for path, value in values.items() if path not in here}
 
     def configure(self, values: Mapping[str, Any]) -> TrainConfig:
         """Return the configuration with values of the fields searched in their part."""
@@ -165,15 +172,16 @@ def find_study(name: str) -> Study:
     known = shipped()
     if name in known:
         return read_study(known[name])
-    if name.endswith(".toml") or Path(name).is_file():
+    if name.endswith(SUFFIXES) or (os.path.exists(name) and not os.path.isdir(name)):  # noqa: PTH110, PTH112 - a name may be no path
         return read_study(Path(name))
     raise RequestError(
-        f"--study {name!r} is neither a file nor one of {', '.join(known)}{nearest(name, known)}"
+        f"--study {shown(name)} is neither a file nor one of {', '.join(known)}"
+        f"{nearest(name, known)}"
     )
 
 
 def read_study(path: Path) -> Study:
-    """Return the study in a TOML file.
+    """Return the study in a file of TOML, JSON or YAML; its source is TOML in either case.
 
     Raises:
         ConfigError: every problem found, led by the file's name.
@@ -181,11 +189,13 @@ def read_study(path: Path) -> Study:
     source = read_text(path)
     try:
         check_name(path.stem, "a study file's name")
+        if path.suffix.lower() in PARSERS:
+            source = tomli_w.dumps(PARSERS[path.suffix.lower()](source))
         return parse_study(path.stem, source)
     except RequestError as error:
-        raise ConfigError([f"{printable(str(path))}: {error}"]) from None
+        raise ConfigError([str(error)]).within(str(path)) from None
     except ConfigError as error:
-        raise error.within(printable(str(path))) from None
+        raise error.within(str(path)) from None
 
 
 def parse_study(name: str, source: str) -> Study:
@@ -196,8 +206,13 @@ def parse_study(name: str, source: str) -> Study:
     """
     tables = parse_toml(source)
     found = _Problems(
-        f"{key} is not a table{nearest(key, TABLES)}" for key in tables if key not in TABLES
+        f"{path_to('', key)} is not a table{nearest(key, TABLES)}"
+        for key in tables
+        if key not in TABLES
     )
+    description = tables.get("description", "")
+    if not isinstance(description, str):
+        found.append(f"description must be a string, got {shown(description)}")
     fixed = found.attempt("fixed.", TrainConfig(), TrainConfig.from_dict, _table(tables, "fixed"))
     root: tuple[Domain, ...] = ()
     root = found.attempt("space.", root, read_space, _table(tables, "space"))
@@ -215,7 +230,7 @@ def parse_study(name: str, source: str) -> Study:
     objectives = found.attempt("", STANDARD, _objectives, tables)
     named = _table(tables, "references")
     found += [
-        f"references.{key!r}: a name must be printable, up to {MOST_NAME} characters"
+        f"references.{shown(key)}: a name must be printable, up to {MOST_NAME} characters"
         for key in named
         if not (key.isprintable() and 0 < len(key) <= MOST_NAME)
     ]
@@ -227,7 +242,7 @@ def parse_study(name: str, source: str) -> Study:
         raise ConfigError(found)
     return Study(
         name,
-        str(tables.get("description", "")).strip(),
+        str(description).strip(),
         fixed,
         space,
         references,
@@ -254,7 +269,7 @@ class _Problems(list[str]):
 def _table(tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     table = tables.get(name, {})
     if not isinstance(table, Mapping):
-        raise ConfigError([f"{name} must be a table, got {table!r}"])
+        raise ConfigError([f"{name} must be a table, got {shown(table)}"])
     return table
 
 

@@ -8,8 +8,28 @@ from typing import ClassVar
 
 from search import objectives
 from search.objectives import Objectives
+from swast.config.optim import MOST_EPOCHS
 from swast.errors import ConfigError
 from swast.settings import Table, setting
+
+LEAST_UNITS, MOST_UNITS = 0.01, 10_000
+"""CPU cores or GPUs of a trial."""
+LEAST_MEMORY, MOST_MEMORY = 0.001, 10**6
+"""GiB of a trial."""
+MOST_FLOPS = 1e30
+"""The largest limit of training FLOPs."""
+MOST_SEEDS = 1000
+"""The most further seeds of a training."""
+
+
+def check_whole_gpus(gpus: float | None, name: str) -> None:
+    """Refuse a number of GPUs for a trial that is above 1 and not whole.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
+    if gpus is not None and gpus > 1 and gpus % 1:
+        raise ConfigError([f"{name} must be whole where it is above 1, got {gpus:g}"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,13 +38,16 @@ class HalvingConfig(Table):
 
     table: ClassVar[str] = "halving"
 
-    grace: int = setting(1, "epochs before the first rung", low=1)
+    grace: int = setting(1, "epochs before the first rung", low=1, most=MOST_EPOCHS)
     reduction: int = setting(
         3,
         "η: 1/η of the trials at a rung continue, to the next at η times its epoch; 1 stops none",
         low=1,
+        most=MOST_EPOCHS,
     )
-    brackets: int = setting(1, "schedules taken in turn; each starts η times later", low=1)
+    brackets: int = setting(
+        1, "schedules taken in turn; each starts η times later", low=1, most=MOST_EPOCHS
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +60,15 @@ class Constraints(Table):
         math.inf,
         "training FLOPs of one trial; the smaller of this and `--max-flops` holds",
         above=0,
+        least=1,
+        most=MOST_FLOPS,
     )
     max_relative_flops: float = setting(
-        math.inf, "the same, relative to dense training of `[fixed]` on all data", above=0
+        math.inf,
+        "the same, relative to dense training of `[fixed]` on all data",
+        above=0,
+        least=1e-9,
+        most=1e18,
     )
 
     def limit(self, unit: float, max_cost: float = math.inf) -> float:
@@ -62,23 +91,27 @@ class TrialResources(Table):
 
     table: ClassVar[str] = "resources"
 
-    cpus_per_trial: float = setting(1.0, "CPU cores", above=0, high=10_000)
+    cpus_per_trial: float = setting(1.0, "CPU cores", above=0, least=LEAST_UNITS, high=MOST_UNITS)
     gpus_per_trial: float = setting(
-        1.0, "GPUs, where there are any; a fraction, or a whole number", above=0, high=10_000
+        1.0,
+        "GPUs, where there are any; a fraction, or a whole number",
+        above=0,
+        least=LEAST_UNITS,
+        high=MOST_UNITS,
     )
-    memory_per_trial: float = setting(math.inf, "GiB of memory; 0 for no limit", low=0, high=10**6)
+    memory_per_trial: float = setting(
+        math.inf, "GiB of memory; 0 for no limit", low=0, high=MOST_MEMORY
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.memory_per_trial == 0:  # no limit, in files made for version 0.1
             object.__setattr__(self, "memory_per_trial", math.inf)
-        if self.gpus_per_trial > 1 and self.gpus_per_trial % 1:
-            raise ConfigError(
-                [
-                    "resources.gpus_per_trial must be whole where it is above 1, "
-                    f"got {self.gpus_per_trial:g}"
-                ]
-            )
+        elif self.memory_per_trial < LEAST_MEMORY:
+            least = f"at least {LEAST_MEMORY:g}, or 0 for no limit"
+            found = f"got {self.memory_per_trial:g}"
+            raise ConfigError([f"resources.memory_per_trial must be {least}, {found}"])
+        check_whole_gpus(self.gpus_per_trial, "resources.gpus_per_trial")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +125,7 @@ class ObjectivesConfig(Table):
         0.0, "accuracy that is worth nothing, as that of chance", low=0, below=1
     )
     least_relative_flops: float = setting(
-        1e-4, "relative cost that is as good as none", above=0, below=1
+        1e-4, "relative cost that is as good as none", above=0, below=1, least=1e-9
     )
 
     def chosen(self) -> Objectives:

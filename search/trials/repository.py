@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
-from optuna.samplers import BaseSampler
 from optuna.trial import Trial, TrialState
 
 from search.samplers.parameters import draw, parameters
 from search.samplers.problem import Prices, Problem
 from search.samplers.registry import make_sampler
+from search.samplers.wrappers import Guarded
 from search.store.retrying_storage import open_storage
 from search.store.urls import shown
 from search.trials.facts import Facts, reading
@@ -71,7 +71,7 @@ class SearchTrials:
     def __init__(self, info: SearchInfo, study: optuna.Study, seed: int) -> None:
         self.info = info
         self._study, self._seed = study, seed
-        self._sampler: BaseSampler | None = None
+        self._sampler: Guarded | None = None
         self._prices: Prices | None = None
         self._asked: dict[int, Trial] = {}
 
@@ -168,7 +168,12 @@ class SearchTrials:
             self._study.sampler = self._make_sampler("random", seed)
         return self._propose(self._study.ask())
 
-    def _make_sampler(self, name: str, seed: int) -> BaseSampler:
+    @property
+    def sampler_trouble(self) -> str | None:
+        """The first failure of the sampler in words, if it failed."""
+        return None if self._sampler is None else self._sampler.trouble
+
+    def _make_sampler(self, name: str, seed: int) -> Guarded:
         info = self.info
         problem = Problem(info.study.space, info.objectives, info.unit or 1.0, self._prices)
         return make_sampler(name, problem, seed, info.budget)

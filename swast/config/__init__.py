@@ -10,9 +10,11 @@ from swast.config.data import (
     LoadingConfig,
     NoiseConfig,
 )
-from swast.config.files import parse_toml, parse_value, read_config, read_text
+from swast.config.files import read_config, read_tables
+from swast.config.languages import PARSERS, parse_toml, parse_value
 from swast.config.optim import ComputeConfig, LrScheduleName, OptimConfig
 from swast.config.pruners import PRUNER_TRAITS, PrunerName, PrunerTraits
+from swast.config.source import read_text
 from swast.config.tailoring import (
     CoresetConfig,
     DistributionName,
@@ -24,6 +26,7 @@ from swast.config.tailoring import (
 )
 from swast.config.train import (
     BEGINNING,
+    LARGEST_SEED,
     MODEL_FORMS,
     MODEL_NAMES,
     TrainConfig,
@@ -36,8 +39,10 @@ __all__ = [
     "BEGINNING",
     "DATA_FORMS",
     "DATA_NAMES",
+    "LARGEST_SEED",
     "MODEL_FORMS",
     "MODEL_NAMES",
+    "PARSERS",
     "PRUNER_TRAITS",
     "AugmentConfig",
     "ComputeConfig",
@@ -60,6 +65,7 @@ __all__ = [
     "parse_toml",
     "parse_value",
     "read_config",
+    "read_tables",
     "read_text",
     "set_paths",
     "setting_paths",

@@ -18,13 +18,14 @@ from swast.config.data import (
 )
 from swast.config.optim import MOST_EPOCHS, ComputeConfig, OptimConfig
 from swast.config.tailoring import CoresetConfig, PreserveConfig, PruneConfig
-from swast.errors import ConfigError, nearest
+from swast.errors import ConfigError, nearest, shown
 from swast.settings import (
     FieldType,
     Setting,
     Table,
     field_types,
     from_mapping,
+    path_to,
     plain,
     setting,
     subtables,
@@ -50,6 +51,7 @@ MODEL_FORMS = {
     "torchvision:NAME": r"torchvision:\w+",
     "package.module:function": r"[A-Za-z_]\w*(\.\w+)*:\w+",
 }
+LARGEST_SEED = 2**63 - 1
 BEGINNING = ("data", "model", "epochs", "seed", "threads", "optim", "noise", "compute", "augment")
 """Settings and tables that determine training before the first selection or prune step."""
 
@@ -70,7 +72,7 @@ class TrainConfig(Table):
     )
     interval: int = setting(5, "epochs between selections", symbol="R", low=1, high=MOST_EPOCHS)
     seed: int = setting(
-        0, "seed of initialisation, sample order, noise and selection", low=0, high=2**63 - 1
+        0, "seed of initialisation, sample order, noise and selection", low=0, high=LARGEST_SEED
     )
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "auto: a GPU if available")
     threads: int = setting(1, "CPU threads; their number affects rounding", low=1, high=1024)
@@ -155,7 +157,7 @@ def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, A
         table, _, name = path.rpartition(".")
         place = tree.setdefault(table, {}) if table else tree
         if not isinstance(place, dict):
-            raise ConfigError([f"{table} must be a table of fields, got {place!r}"])
+            raise ConfigError([f"{table} must be a table of fields, got {shown(place)}"])
         place[name] = value
     return tree
 
@@ -164,8 +166,9 @@ def flatten(tables: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested tables into values by dotted path; `set_paths` is the inverse."""
     flat: dict[str, Any] = {}
     for name, value in tables.items():
+        path = prefix + path_to("", name)
         if isinstance(value, Mapping):
-            flat.update(flatten(value, f"{prefix}{name}."))
+            flat.update(flatten(value, f"{path}."))
         else:
-            flat[prefix + name] = value
+            flat[path] = value
     return flat

@@ -14,7 +14,7 @@ from search.export.export import WRITERS, Bounds, export, pick
 from search.objectives import choose
 from search.trials.trial_record import Reading, knee_of
 from swast.config import parse_toml, read_config
-from swast.config.files import PARSERS
+from swast.config.languages import PARSERS
 from tests.search.support import finish, new_search, record, tree
 
 # Cheap and poor, a bargain, an equal that costs more, the best, the best at a higher price.
