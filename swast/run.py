@@ -100,7 +100,7 @@ class Run:
         self.num_weights = sum(weight.numel() for weight in prunable.values())
         self.widths = channel.widths(self.model)
         self.masks = Masks({} if self._shrinks else prunable, self.optimizer)
-        self._counted: tuple[Mapping[str, int] | None, int] = None, 0
+        self._counted: tuple[Mapping[str, int] | None, int, int] = None, 0, 0
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
@@ -170,11 +170,20 @@ class Run:
 
     @property
     def forward_flops(self) -> int:
-        """Forward FLOPs of one sample under the current masks, cached until these change."""
+        """Forward FLOPs of one sample under the current masks."""
+        return self._count()[1]
+
+    @property
+    def step_flops(self) -> int:
+        """FLOPs of one sample in a training step under the current masks."""
+        return self._count()[2]
+
+    def _count(self) -> tuple[Mapping[str, int] | None, int, int]:
+        """Return the unmasked weights and their FLOPs, cached until masks change."""
         living = self.masks.survivors()
         if living is not self._counted[0]:
-            self._counted = living, self.cost.forward(living)
-        return self._counted[1]
+            self._counted = living, self.cost.forward(living), self.cost.step(living)
+        return self._counted
 
     @property
     def seconds(self) -> float:

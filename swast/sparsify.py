@@ -8,7 +8,6 @@ import torch
 
 from swast import plan
 from swast.coresets import draw_evenly
-from swast.cost import STEP
 from swast.optim import clip_gradients
 from swast.pruning import PRUNERS, Moment, channel, prunable_weights
 from swast.pruning.rigl import drop_fraction, update
@@ -24,7 +23,7 @@ def prune(run: Run) -> None:
         shrink(run, sparsity)
         return
     seen = moment(run, sparsity, generator(run.config.seed, "prune", run.epoch))
-    run.ledger.saliency += STEP * run.forward_flops * pruner.saliency_samples(len(seen.images))
+    run.ledger.saliency += run.step_flops * pruner.saliency_samples(len(seen.images))
     pruner.prune(seen)
 
 
