@@ -10,6 +10,7 @@ separately.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections import Counter
@@ -110,30 +111,40 @@ class ModelCost:
         return sum(rates[name] * counts[name] for name in counts)
 
 
-def model_cost(model: nn.Module, input_shape: Sequence[int]) -> ModelCost:
+def model_cost(
+    model: nn.Module, input_shape: Sequence[int], images: torch.Tensor | None = None
+) -> ModelCost:
     """Count a network's FLOPs by layer, with the formulas of `torch.utils.flop_counter`.
 
     The count runs on a copy, on the meta device if possible, and leaves the network unchanged. A
     product belongs to the layer whose weight it multiplies, whichever module makes it; all others,
     such as those of attention, count as ``other``.
+
+    Args:
+        model: the network.
+        input_shape: channels, height and width of its images.
+        images: two images on the CPU to count with; black ones if absent.
     """
-    frozen = not all(parameter.requires_grad for parameter in model.parameters())
-    return tried(model, lambda copied, device: _count(copied, device, input_shape, frozen))
+    if images is not None:
+        return _count(copy.deepcopy(model).cpu(), images)
+
+    def look(copied: nn.Module, device: torch.device) -> ModelCost:
+        return _count(copied, torch.zeros(2, *input_shape, device=device))
+
+    return tried(model, look)
 
 
-def _count(
-    model: nn.Module, device: torch.device, shape: Sequence[int], frozen: bool
-) -> ModelCost:
+def _count(model: nn.Module, images: torch.Tensor) -> ModelCost:
     """Count the products of one image, in a pass of two in evaluation mode.
 
     Batch norm without running statistics needs two images. Gradients are enabled only where
     layers are frozen, so that products without one are known.
     """
+    frozen = not all(parameter.requires_grad for parameter in model.parameters())
     weights = layer_weights(model)
     owners = {place(weight): name for name, weight in weights.items()}
     trained = {place(each) for each in model.parameters() if each.requires_grad}
-    images = torch.zeros(2, *shape, device=device)
-    with resting(model), torch.set_grad_enabled(frozen), _visible(), Products() as seen:
+    with resting(model), torch.set_grad_enabled(frozen), visible(), Products() as seen:
         model(images)
     forward: Counter[str | None] = Counter()
     step: Counter[str | None] = Counter()
@@ -182,7 +193,7 @@ def _indirect(
 
 
 @contextmanager
-def _visible() -> Iterator[None]:
+def visible() -> Iterator[None]:
     """Switch off, inside the block, the fused kernels that hide their products.
 
     These are the fast path of `nn.MultiheadAttention` in evaluation mode, and oneDNN's LSTM.

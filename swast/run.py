@@ -22,7 +22,7 @@ from swast.errors import CheckpointError, ConfigError
 from swast.memory import Memory
 from swast.models import build_model
 from swast.optim import make_optimizer
-from swast.pruning import Masks, channel, prunable_weights
+from swast.pruning import Masks, channel, check_prunable, prunable_weights
 from swast.result import EpochRecord, RoundRecord
 
 WARMUP = ("epoch", "model", "optimizer", "memory", "ledger", "history")
@@ -95,6 +95,7 @@ class Run:
         self.model = placed(built, self.device, config.compute)
         self.forward = training_forward(self.model, self.device, config.compute)
         self.cost = model_cost(self.model, shape)
+        check_prunable(self.model, config.prune, self.cost.indirect)
         self.optimizer = make_optimizer(config.optim, self.model)
         prunable = prunable_weights(self.model, config.prune.scope, config.prune.layers)
         self.num_weights = sum(weight.numel() for weight in prunable.values())
@@ -145,7 +146,7 @@ class Run:
         if self._shrinks:
             left = prunable_weights(self.model, settings.scope, settings.layers)
             living = sum(weight.numel() for weight in left.values())
-        return 1 - living / self.num_weights
+        return 1 - living / self.num_weights if self.num_weights else 0.0
 
     def adapt(self) -> None:
         """Rebuild cost, placement, optimiser and masks after channels were removed."""

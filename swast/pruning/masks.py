@@ -93,6 +93,14 @@ class Masks:
                     if isinstance(state, torch.Tensor) and state.shape == weight.shape:
                         state.mul_(staying)
 
+    def revived(self) -> dict[str, int]:
+        """Return the number of masked weights that are not 0, by layer, without layers of none."""
+        wrong = {
+            name: self.weights[name].detach().masked_fill(self._alive[name], 0) != 0
+            for name in self._factors
+        }
+        return {name: count for name, count in counted(wrong).items() if count}
+
     def mask_gradients(self) -> None:
         """Zero the gradients of masked weights; call it after backward, before the step."""
         pairs = [(self.weights[name].grad, factor) for name, factor in self._factors.items()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -73,8 +73,16 @@ def prunable_weights(
     }
 
 
-def check_prunable(model: nn.Module, settings: PruneConfig) -> None:
+def check_prunable(
+    model: nn.Module, settings: PruneConfig, indirect: Collection[str] = ()
+) -> None:
     """Check that masks, or the removal of channels, can prune the chosen layers of a network.
+
+    Args:
+        model: the network.
+        settings: the settings of pruning.
+        indirect: layers whose weight the network does not multiply itself, but a tensor computed
+            from it.
 
     Raises:
         ConfigError: a chosen weight is computed, complex, or in memory that another shares; or
@@ -88,6 +96,14 @@ def check_prunable(model: nn.Module, settings: PruneConfig) -> None:
     for name, weight in weights.items():
         if weight.is_complex():
             raise ConfigError([f"prune: layer {name!r} has complex weights; {PLAIN}"])
+        if name in indirect:
+            raise ConfigError(
+                [
+                    f"prune.method {settings.method!r} cannot prune layer {name!r}: the network "
+                    "multiplies a tensor computed from its weight, so that a mask would not reach "
+                    f"it; {PLAIN}"
+                ]
+            )
     _check_alone(model, weights)
 
 
