@@ -18,7 +18,7 @@ from swast.config import TrainConfig
 from swast.coresets import Coreset
 from swast.cost import model_cost
 from swast.data import ArrayData
-from swast.errors import ConfigError, DataError, SwastError
+from swast.errors import ConfigError, DataError, MaskError, SwastError
 from swast.features import predict_logits
 from swast.models.imported import RAISED, contained, first_line
 from swast.pruning import channel, prunable_weights
@@ -88,6 +88,8 @@ def check_network(config: TrainConfig, data: ArrayData) -> None:
     try:
         with contained(), seeded(config.seed, "check"):
             _try(trial_run(config, data), smallest)
+    except MaskError as error:
+        raise ConfigError([f"model {config.model!r} cannot be pruned: {error}"]) from error
     except SwastError:
         raise
     except RAISED as error:

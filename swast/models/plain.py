@@ -27,12 +27,12 @@ def plain(said: str, model: nn.Module, input_shape: Sequence[int]) -> nn.Module:
         ConfigError: the network is scripted, computes a weight by a hook, or has parameters
             without values.
     """
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise ConfigError(
+            [f"{said} is compiled by torch.jit, which hides its weights; return it as it was"]
+        )
     model = _unwrapped(model)
     for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise ConfigError(
-                [f"{said} is compiled by torch.jit, which hides its weights; return it as it was"]
-            )
         for part, value in vars(module).items():
             if isinstance(value, torch.Tensor) and value.grad_fn is not None:
                 raise ConfigError(
