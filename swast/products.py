@@ -44,11 +44,13 @@ class Products(TorchDispatchMode):
     """Recorder of the products made inside the block, in their order.
 
     Attributes:
+        counting: whether FLOPs are counted, which takes most of the time; else they are 0.
         made: the products.
         reads: whether the program read values of a tensor, so that another input may take
             another path.
     """
 
+    counting: bool = True
     made: list[Product] = field(default_factory=list)
     reads: bool = False
 
@@ -81,7 +83,9 @@ class Products(TorchDispatchMode):
             tensors = [each for each in args if isinstance(each, torch.Tensor)]
             self.made.append(
                 Product(
-                    int(flop_registry[packet](*args, **given, out_val=out)),
+                    int(flop_registry[packet](*args, **given, out_val=out))
+                    if self.counting
+                    else 0,
                     frozenset(place(each) for each in tensors),
                     sum(each.requires_grad for each in tensors if each.dim() > 1),
                 )

@@ -93,13 +93,14 @@ class Masks:
                     if isinstance(state, torch.Tensor) and state.shape == weight.shape:
                         state.mul_(staying)
 
-    def revived(self) -> dict[str, int]:
-        """Return the number of masked weights that are not 0, by layer, without layers of none."""
-        wrong = {
-            name: self.weights[name].detach().masked_fill(self._alive[name], 0) != 0
-            for name in self._factors
-        }
-        return {name: count for name, count in counted(wrong).items() if count}
+    def revived(self) -> list[str]:
+        """Return the layers with a masked weight that is not 0."""
+        if not self._factors:
+            return []
+        weights = [self.weights[name].detach() for name in self._factors]
+        kept = torch._foreach_mul(weights, list(self._factors.values()))
+        norms = torch.stack(torch._foreach_norm(torch._foreach_sub(weights, kept))).tolist()
+        return [name for name, norm in zip(self._factors, norms, strict=True) if norm > 0]
 
     def mask_gradients(self) -> None:
         """Zero the gradients of masked weights; call it after backward, before the step."""

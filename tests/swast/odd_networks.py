@@ -216,7 +216,11 @@ def resting(shape, classes):
 def no_statistics(shape, classes):
     norm = nn.BatchNorm2d(4, track_running_stats=False)
     return nn.Sequential(
-        nn.Conv2d(shape[0], 4, 3), norm, nn.Flatten(), nn.LazyLinear(WIDTH), nn.Linear(WIDTH, classes)
+        nn.Conv2d(shape[0], 4, 3),
+        norm,
+        nn.Flatten(),
+        nn.LazyLinear(WIDTH),
+        nn.Linear(WIDTH, classes),
     )
 
 

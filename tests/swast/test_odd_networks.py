@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 
 import pytest
-import torch
 
 from swast.errors import ConfigError
 from swast.pruning import PRUNERS
@@ -15,7 +14,8 @@ from tests.swast.support import few_digits, pruning, tiny, train
 ODD = [
     name
     for name, each in vars(odd_networks).items()
-    if inspect.isfunction(each) and list(inspect.signature(each).parameters) == ["shape", "classes"]
+    if inspect.isfunction(each)
+    and list(inspect.signature(each).parameters) == ["shape", "classes"]
 ]
 """Names of the odd networks."""
 
