@@ -109,6 +109,7 @@ def _compiled(model: nn.Module) -> Forward:
 
 
 def _uncompilable(error: Exception) -> ConfigError:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    stripped = (line.strip() for line in str(error).splitlines())
+    lines = [line for line in stripped if line and not line.startswith("Set TORCH")]
     cause = " ".join(lines[:2])[:MOST_CAUSE] or type(error).__name__
     return ConfigError([f"compute.compile must be false for this network here: {cause}"])
