@@ -40,7 +40,6 @@ from bench.packing import trials_an_hour
 from swast.calibration import in_round, now
 from swast.compute import pick_device
 from swast.config import TrainConfig
-from swast.cost import STEP
 from swast.data import ArrayData, load_data
 from swast.data.arrays import from_arrays
 from swast.rng import seeded
@@ -171,7 +170,7 @@ def speeds(config: TrainConfig, data: ArrayData, size: Size) -> list[dict[str, A
         with graphs(on=way == GRAPHS):
             dense = Run(config.with_values({**values, **DENSE, **whole}), data)
             row["dense"] = images_a_second(dense, size)
-            row["flops"] = STEP * dense.cost.forward() * row["dense"]
+            row["flops"] = dense.cost.step() * row["dense"]
             del dense
             row["swast"] = images_a_second(in_round(config.with_values(values), data), size)
         rows.append(row)

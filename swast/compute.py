@@ -6,6 +6,7 @@ every precision.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import torch
@@ -13,6 +14,9 @@ from torch import nn
 
 from swast.config import ComputeConfig
 from swast.errors import ConfigError
+
+MOST_CAUSE = 200
+"""Largest number of characters of a compiler's error in a message."""
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -60,6 +64,22 @@ def training_forward(model: nn.Module, device: torch.device, settings: ComputeCo
     return forward
 
 
+def check_compiler(device: torch.device) -> None:
+    """Compile a small function that no cache holds, to see whether compilation works here.
+
+    Raises:
+        ConfigError: it does not: no C++ compiler or no Triton, or one that fails.
+    """
+    unseen = 1 + random.SystemRandom().random()
+    try:
+        torch.compiler.reset()
+        torch.compile(lambda numbers: (numbers * unseen).sin())(torch.ones(8, device=device))
+    except Exception as error:  # compilers and their caches can raise anything
+        raise _uncompilable(error) from error
+    finally:
+        torch.compiler.reset()
+
+
 def _compiled(model: nn.Module) -> Forward:
     """Compile a network; if that fails, raise an error of one line with the reason.
 
@@ -89,5 +109,7 @@ def _compiled(model: nn.Module) -> Forward:
 
 
 def _uncompilable(error: Exception) -> ConfigError:
-    cause = " ".join(line.strip() for line in str(error).splitlines()[:2])
+    stripped = (line.strip() for line in str(error).splitlines())
+    lines = [line for line in stripped if line and not line.startswith("Set TORCH")]
+    cause = " ".join(lines[:2])[:MOST_CAUSE] or type(error).__name__
     return ConfigError([f"compute.compile must be false for this network here: {cause}"])

@@ -5,6 +5,8 @@ SwastError
 ├── DataError          a data set is missing or unusable
 ├── CheckpointError    a checkpoint is unreadable or belongs to another configuration
 ├── DivergedError      the loss is no longer finite
+├── MaskError          masked weights are not the zeros that a network multiplies
+├── UserCodeError      a user's network ended the program
 └── DisagreementError  an exported network does not match the trained one
 """
 
@@ -46,6 +48,14 @@ class CheckpointError(SwastError):
 
 class DivergedError(SwastError):
     """Error of a run whose loss is no longer finite."""
+
+
+class MaskError(SwastError):
+    """Error of masks that do not hold: the network multiplies weights that they remove."""
+
+
+class UserCodeError(SwastError):
+    """Error of a user's network that ended the program during training."""
 
 
 class DisagreementError(SwastError):

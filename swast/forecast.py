@@ -22,7 +22,7 @@ from torch import nn
 from swast import plan
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, coreset_size, group_sizes
-from swast.cost import STEP, Ledger, ModelCost, Passes, model_cost, selection_flops
+from swast.cost import Ledger, ModelCost, Passes, model_cost, selection_flops
 from swast.data import ArrayData, add_noise
 from swast.models import build_model, outline
 from swast.pruning import PRUNERS, channel, prunable_weights
@@ -49,7 +49,7 @@ def predict(config: TrainConfig, data: ArrayData, living: Living | None = None) 
 def dense_flops(config: TrainConfig, data: ArrayData) -> int:
     """Return the FLOPs of dense training on all data for T epochs: the unit of relative FLOPs."""
     cost = _cost_of(config.model, data.input_shape, data.num_classes)
-    return STEP * cost.forward() * data.num_train * config.epochs
+    return cost.step() * data.num_train * config.epochs
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Forecast:
         self.widths = channel.widths(_outline(*network))
         shapes = {name: weight.shape for name, weight in weights.items()}
         self.living = living or partial(layer_counts, config, shapes)
-        self.forward = self.cost.forward()
+        self.forward, self.step = self.cost.forward(), self.cost.step()
         self.ledger, self.passes = Ledger(), Passes()
         self.marks: list[Mark] = []
         for epoch in range(config.epochs):
@@ -108,7 +108,7 @@ class Forecast:
         if plan.is_prune_step(self.config, epoch):
             pruner = PRUNERS[self.config.prune.method]
             passes = pruner.saliency_samples(min(pruner.batch, self.data.num_train))
-            self.ledger.saliency += STEP * self.forward * passes
+            self.ledger.saliency += self.step * passes
             self.passes.saliency += passes
             self._prune(epoch)
 
@@ -160,7 +160,8 @@ class Forecast:
         if self.network is not None:
             self._shrink(self.network, sparsity)
         else:
-            self.forward = self.cost.forward(self.living(sparsity))
+            living = self.living(sparsity)
+            self.forward, self.step = self.cost.forward(living), self.cost.step(living)
 
     def _shrink(self, network: nn.Module, share: float) -> None:
         """Remove channels from a stand-in network; only their number affects the cost."""
@@ -168,7 +169,7 @@ class Forecast:
         layers = prunable_weights(network, settings.scope, settings.layers)
         channel.remove(network, shape, channel.choose(network, shape, share, self.widths, layers))
         self.cost = model_cost(network, shape)
-        self.forward = self.cost.forward()
+        self.forward, self.step = self.cost.forward(), self.cost.step()
 
     def _train(self, epoch: int) -> None:
         """Add the steps of an epoch, from one mask update to the next."""
@@ -193,7 +194,7 @@ class Forecast:
 
     def _step(self, epoch: int, samples: int) -> None:
         """Add training steps on some samples under the current masks."""
-        flops = STEP * self.forward * samples
+        flops = self.step * samples
         if epoch < self.config.warmup_epochs:
             self.ledger.warmup += flops
         else:

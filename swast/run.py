@@ -22,7 +22,7 @@ from swast.errors import CheckpointError, ConfigError
 from swast.memory import Memory
 from swast.models import build_model
 from swast.optim import make_optimizer
-from swast.pruning import Masks, channel, prunable_weights
+from swast.pruning import Masks, channel, check_prunable, prunable_weights
 from swast.result import EpochRecord, RoundRecord
 
 WARMUP = ("epoch", "model", "optimizer", "memory", "ledger", "history")
@@ -95,12 +95,13 @@ class Run:
         self.model = placed(built, self.device, config.compute)
         self.forward = training_forward(self.model, self.device, config.compute)
         self.cost = model_cost(self.model, shape)
+        check_prunable(self.model, config.prune, self.cost.indirect)
         self.optimizer = make_optimizer(config.optim, self.model)
         prunable = prunable_weights(self.model, config.prune.scope, config.prune.layers)
         self.num_weights = sum(weight.numel() for weight in prunable.values())
         self.widths = channel.widths(self.model)
         self.masks = Masks({} if self._shrinks else prunable, self.optimizer)
-        self._counted: tuple[Mapping[str, int] | None, int] = None, 0
+        self._counted: tuple[Mapping[str, int] | None, int, int] = None, 0, 0
         self.ledger = Ledger()
         self.memory = Memory(self.data.num_train, self.device) if self._remembers else None
         self.round: Round | None = None
@@ -145,7 +146,7 @@ class Run:
         if self._shrinks:
             left = prunable_weights(self.model, settings.scope, settings.layers)
             living = sum(weight.numel() for weight in left.values())
-        return 1 - living / self.num_weights
+        return 1 - living / self.num_weights if self.num_weights else 0.0
 
     def adapt(self) -> None:
         """Rebuild cost, placement, optimiser and masks after channels were removed."""
@@ -170,11 +171,20 @@ class Run:
 
     @property
     def forward_flops(self) -> int:
-        """Forward FLOPs of one sample under the current masks, cached until these change."""
+        """Forward FLOPs of one sample under the current masks."""
+        return self._count()[1]
+
+    @property
+    def step_flops(self) -> int:
+        """FLOPs of one sample in a training step under the current masks."""
+        return self._count()[2]
+
+    def _count(self) -> tuple[Mapping[str, int] | None, int, int]:
+        """Return the unmasked weights and their FLOPs, cached until masks change."""
         living = self.masks.survivors()
         if living is not self._counted[0]:
-            self._counted = living, self.cost.forward(living)
-        return self._counted[1]
+            self._counted = living, self.cost.forward(living), self.cost.step(living)
+        return self._counted
 
     @property
     def seconds(self) -> float:

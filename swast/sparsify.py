@@ -8,8 +8,11 @@ import torch
 
 from swast import plan
 from swast.coresets import draw_evenly
-from swast.cost import STEP
+from swast.cost import visible
+from swast.errors import MaskError
+from swast.features import evaluating
 from swast.optim import clip_gradients
+from swast.products import Products, place
 from swast.pruning import PRUNERS, Moment, channel, prunable_weights
 from swast.pruning.rigl import drop_fraction, update
 from swast.rng import generator
@@ -23,9 +26,47 @@ def prune(run: Run) -> None:
     if pruner.prune is None:
         shrink(run, sparsity)
         return
+    check_zeros(run)
     seen = moment(run, sparsity, generator(run.config.seed, "prune", run.epoch))
-    run.ledger.saliency += STEP * run.forward_flops * pruner.saliency_samples(len(seen.images))
+    run.ledger.saliency += run.step_flops * pruner.saliency_samples(len(seen.images))
     pruner.prune(seen)
+    check_masks(run)
+
+
+def check_masks(run: Run) -> None:
+    """Check that masked weights are 0 in the products of a forward pass of two images.
+
+    Raises:
+        MaskError: a masked weight is not 0, or the network multiplies another tensor than the
+            weight that is masked, so that pruning would save less than it is billed for.
+    """
+    if run.masks.is_dense():
+        return
+    images = run.train_set.take(torch.arange(min(2, len(run.train_set)), device=run.device))
+    with evaluating(run.model), visible(), Products(counting=False) as seen:
+        run.model(images)
+    multiplied = frozenset().union(*(product.places for product in seen.made))
+    for name, weight in run.masks.weights.items():
+        if run.cost.per_weight[name] and place(weight) not in multiplied:
+            raise MaskError(
+                f"the network no longer multiplies the weight of layer {name!r}, but a tensor "
+                "computed from it or none, so that its mask has no effect"
+            )
+    check_zeros(run)
+
+
+def check_zeros(run: Run) -> None:
+    """Check that every masked weight is 0.
+
+    Raises:
+        MaskError: the network itself has changed its weights.
+    """
+    revived = run.masks.revived()
+    if revived:
+        raise MaskError(
+            f"masked weights of layer {revived[0]!r} are no longer 0: the network changes its "
+            "own weights"
+        )
 
 
 def shrink(run: Run, share: float) -> None:

@@ -10,7 +10,6 @@ from torch.nn import functional
 
 from swast import plan, sparsify
 from swast.config import TrainConfig
-from swast.cost import STEP
 from swast.errors import DivergedError
 from swast.optim import paced
 from swast.preservation import preservation_loss, weighted_cross_entropy
@@ -71,9 +70,9 @@ def train_step(run: Run, places: torch.Tensor, images: torch.Tensor) -> torch.Te
     run.optimizer.zero_grad()
     loss.backward()
     if held is None:
-        run.ledger.warmup += STEP * run.forward_flops * len(places)
+        run.ledger.warmup += run.step_flops * len(places)
     else:
-        run.ledger.training += STEP * run.forward_flops * len(places)
+        run.ledger.training += run.step_flops * len(places)
     sparsify.step(run, len(places))
     run.step += run.epoch >= plan.prune_start(run.config)
     return loss.detach()

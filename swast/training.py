@@ -17,14 +17,14 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from swast import checkpoint, plan, sparsify
+from swast import checkpoint, plan, preflight, sparsify
 from swast.config import TrainConfig
 from swast.coresets import SCORERS, Coreset, group_sizes, make_groups
 from swast.cost import Ledger, selection_flops
 from swast.data import ArrayData, load_data
 from swast.diagnostics import close_round, double_losses, open_round
 from swast.environment import environment
-from swast.errors import CheckpointError, DivergedError
+from swast.errors import CheckpointError, DivergedError, UserCodeError
 from swast.features import Features, extract, predict_logits
 from swast.forecast import Forecast, dense_flops
 from swast.result import EpochRecord, TrainResult
@@ -63,7 +63,9 @@ def train(
         CheckpointError: the checkpoint is damaged or belongs to another configuration.
         DivergedError: the loss is no longer finite; the last good checkpoint is kept.
     """
-    run = Run(config, data or load_data(config.data, config.loading))
+    data = data or load_data(config.data, config.loading)
+    preflight.check(config, data)
+    run = Run(config, data)
     warmups = None if warmup_dir is None else Warmups(warmup_dir, run.clean_data)
     if checkpoint_dir is not None:
         restore(run, checkpoint_dir)
@@ -108,7 +110,7 @@ def epochs(run: Run, warmups: Warmups | None = None) -> Iterator[EpochRecord]:
     while (epoch := run.epoch) < run.config.epochs:
         with nullcontext() if warmups is None else warmups.turn(run):
             if run.epoch == epoch:
-                with threads(run.config.threads):
+                with threads(run.config.threads), exits_caught():
                     one_epoch(run)
         yield run.history[-1]
 
@@ -261,6 +263,19 @@ def rehearse(config: TrainConfig, data: ArrayData) -> Run:
                 left -= 1
         run.epoch += 1
     return run
+
+
+@contextmanager
+def exits_caught() -> Iterator[None]:
+    """Turn an exit of the user's code inside the block into an error.
+
+    Raises:
+        UserCodeError: the code called `sys.exit`.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        raise UserCodeError(f"the network ended the program: SystemExit: {error}") from error
 
 
 @contextmanager

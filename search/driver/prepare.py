@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +22,11 @@ from search.study.study_file import Study, find_study
 from search.study.tables import TrialResources
 from search.trials.repository import SearchTrials, check_name_free
 from search.trials.search_info import SearchInfo
-from swast.config import TrainConfig
+from swast import preflight
+from swast.config import PRUNER_TRAITS, TrainConfig
 from swast.data import ArrayData, Places, load_data
 from swast.models import outline
 from swast.outputs import refusal
-from swast.run import check_coreset
 
 DEFAULT_BUDGET = 50
 
@@ -175,21 +177,42 @@ def present_gpus(request: Request) -> int:
 
 
 def load(study: Study, request: Request, home: Home) -> ArrayData:
-    """Load a study's data, and check every network and coreset of the study on them.
+    """Load a study's data, and check every network, method and coreset of the study on them.
 
     Raises:
         DataError: the data are missing or unusable.
-        ConfigError: a network cannot be built on them, or a coreset of the study is too small to
-            hold every class.
+        ConfigError: a network cannot be built, pruned or trained on them, a coreset of the study
+            is too small to hold every class, or networks cannot be compiled here.
     """
     places = Places.find(request.data_dir, home.path, download=request.download)
     data = load_data(study.fixed.data, study.fixed.loading, places)
     for config in smallest(study):
-        check_coreset(config, data)
+        preflight.check_data(config, data)
+    if not request.address:
+        device = "cpu" if request.gpus == 0 else "auto"
+        for compiled in set(study.ends("compute.compile")):
+            values = {"compute.compile": compiled, "device": device}
+            preflight.check_machine(study.fixed.with_values(values))
     names = set(study.ends("model"))
     for name in sorted(names | {config.model for config in study.references.values()}):
         outline(name, data.input_shape, data.num_classes)
+    for config in [*study.references.values(), *networks(study)]:
+        preflight.check_network(config, data)
     return data
+
+
+def networks(study: Study) -> Iterator[TrainConfig]:
+    """Yield ``[fixed]`` with every network and pruning method of the study, in small batches."""
+    ends = [sorted(set(study.ends(name))) for name in ("model", "prune.method")]
+    batch, share = (min(study.ends(name)) for name in ("optim.batch_size", "coreset.fraction"))
+    for model, method in itertools.product(*ends):
+        values = {"model": model, "prune.method": method, "optim.batch_size": batch}
+        required = {
+            f"prune.{name}": allowed[0]
+            for name, (allowed, _) in PRUNER_TRAITS[method].requires.items()
+            if study.fixed.value(f"prune.{name}") not in allowed
+        }
+        yield study.fixed.with_values({**values, **required, "coreset.fraction": share})
 
 
 def smallest(study: Study) -> list[TrainConfig]:

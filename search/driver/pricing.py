@@ -19,7 +19,7 @@ from swast.config import TrainConfig
 from swast.data import ArrayData
 from swast.errors import ConfigError, SwastError
 from swast.forecast import Mark
-from swast.models.named import first_line
+from swast.models.imported import first_line
 from swast.training import foresee
 from swast.warmups import beginning, shared_epochs
 

@@ -12,11 +12,13 @@ from torch import nn
 from swast.errors import ConfigError
 from swast.models.check import check_network
 from swast.models.cnn_small import cnn_small
+from swast.models.imported import RAISED, contained, first_line
 from swast.models.lenet import lenet_5, lenet_300_100
 from swast.models.mlp_small import mlp_small
 from swast.models.mobilenet_v2 import mobilenet_v2
-from swast.models.named import Builder, first_line, named_builder
+from swast.models.named import Builder, named_builder
 from swast.models.outline import UNTRACED, tried
+from swast.models.plain import plain
 from swast.models.resnet import resnet18, resnet50, resnet101
 from swast.models.resnet_cifar import resnet20, resnet32, resnet56
 from swast.models.vgg import vgg16_bn
@@ -55,10 +57,12 @@ def build_model(name: str, input_shape: tuple[int, ...], num_classes: int, seed:
             return MODELS[name](input_shape, num_classes)
         build = named_builder(name)
         try:
-            model = build(input_shape, num_classes)
+            with contained():
+                made = build(input_shape, num_classes)
+                model = plain(f"model {name!r}", made, input_shape)
         except ConfigError:
             raise
-        except Exception as error:  # user code can raise anything
+        except RAISED as error:
             raise ConfigError([f"model {name!r} cannot be built: {first_line(error)}"]) from error
         check_network(name, model, input_shape, num_classes)
         return model

@@ -9,7 +9,7 @@ from torch import nn
 
 from swast.errors import ConfigError
 from swast.features import evaluating, last_linear
-from swast.models.named import first_line
+from swast.models.imported import RAISED, contained, first_line
 from swast.models.outline import tried
 from swast.rng import seeded
 
@@ -46,9 +46,9 @@ def check_network(
             [f"{said} must end in a linear layer with {num_classes} outputs, and its last {wrong}"]
         )
     try:
-        with seeded(0, "check"):
+        with seeded(0, "check"), contained():
             seen = tried(model, lambda copied, device: _passes(copied, device, input_shape))
-    except Exception as error:  # user code can raise anything
+    except RAISED as error:
         raise ConfigError(
             [f"{said} does not take images of {input_shape}: {first_line(error)}"]
         ) from error
@@ -58,6 +58,8 @@ def check_network(
             raise ConfigError(
                 [f"{said} must return one logit per class, (2, {num_classes}), got {got}"]
             )
+    if not seen.outputs[1].requires_grad:  # type: ignore[attr-defined]
+        raise ConfigError([f"{said} has no parameter that trains: all are frozen or unused"])
     if [tuple(hidden.shape) for hidden in seen.heads] != [(2, head.in_features)]:
         raise ConfigError(
             [f"{said} must use its last linear layer once, on one row of features per image"]
@@ -73,5 +75,5 @@ def _passes(model: nn.Module, device: torch.device, input_shape: tuple[int, ...]
     with evaluating(model):
         evaluated = model(images)
     handle.remove()
-    with torch.no_grad():
+    with torch.enable_grad():
         return Seen((evaluated, model.train()(images)), tuple(heads))

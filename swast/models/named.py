@@ -7,14 +7,12 @@ the run's seed. The module is imported from Python's path or from the current fo
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from torch import nn
 
 from swast.errors import ConfigError, nearest
+from swast.models.imported import imported
 
 Builder = Callable[[tuple[int, ...], int], nn.Module]
 
@@ -50,15 +48,7 @@ def _torchvision(name: str, member: str) -> Builder:
 
 
 def _custom(name: str, source: str, member: str) -> Builder:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        function = getattr(importlib.import_module(source), member)
-    except Exception as error:  # user code can raise anything
-        raise ConfigError([f"model {name!r} cannot be imported: {first_line(error)}"]) from error
-    if not callable(function):
-        raise ConfigError([f"model {name!r} must be a function, got {function!r}"])
+    function = imported(name, source, member)
 
     def build(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
         made = function(input_shape, num_classes)
@@ -67,9 +57,3 @@ def _custom(name: str, source: str, member: str) -> Builder:
         return made
 
     return build
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, led by its type."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -7,15 +7,16 @@ from swast.pruning import channel
 from swast.pruning.base import Growth, Moment, Pruner
 from swast.pruning.granet import GRANET
 from swast.pruning.magnitude import MAGNITUDE
-from swast.pruning.masks import Masks, prunable_weights
+from swast.pruning.masks import Masks
 from swast.pruning.n_m import N_M
+from swast.pruning.prunable import check_prunable, prunable_weights
 from swast.pruning.random import RANDOM
 from swast.pruning.rigl import RIGL
 from swast.pruning.set import SET
 from swast.pruning.snip import SNIP
 from swast.pruning.synflow import SYNFLOW
 
-__all__ = ["PRUNERS", "Growth", "Masks", "Moment", "Pruner", "prunable_weights"]
+__all__ = ["PRUNERS", "Growth", "Masks", "Moment", "Pruner", "check_prunable", "prunable_weights"]
 
 PRUNERS: dict[PrunerName, Pruner] = {
     "magnitude": MAGNITUDE,

@@ -81,6 +81,8 @@ def choose(
                 and isinstance(dep.target.module, Layer)
                 and graph.is_out_channel_pruning_fn(dep.handler)
             }
+            if names[root] not in original:
+                continue
             width = graph.get_out_channels(root)
             kept = max(1, int((1 - share) * original[names[root]] + 0.5))
             if losing <= set(layers) and kept < width:
@@ -133,8 +135,9 @@ def fit(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
             if saved is None or saved.shape == tensor.shape:
                 continue
             fresh = tensor.detach().new_empty(saved.shape)
-            wrapped = nn.Parameter(fresh) if isinstance(tensor, nn.Parameter) else fresh
-            setattr(module, part, wrapped)
+            if isinstance(tensor, nn.Parameter):
+                fresh = nn.Parameter(fresh, requires_grad=tensor.requires_grad)
+            setattr(module, part, fresh)
             _restate(module)
 
 
@@ -167,10 +170,32 @@ def _tracing(model: nn.Module, shape: Sequence[int]) -> Iterator[tuple[Any, Any]
         raise ConfigError(
             ["prune.method 'channel' needs torch-pruning: pip install 'swast[channel]'"]
         ) from None
-    with _explained(), resting(model), torch.enable_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _explained(), resting(model), _thawed(model), torch.enable_grad(), _quiet():
         graph = pruning.DependencyGraph().build_dependency(model, _example(model, shape))
         yield graph, pruning.importance.GroupMagnitudeImportance(p=2)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Show no warnings inside the block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _thawed(model: nn.Module) -> Iterator[None]:
+    """Let all parameters train inside the block, as a trace needs gradients at every layer.
+
+    Afterwards those are frozen that were frozen before, though they may be new objects.
+    """
+    trained = {name: each.requires_grad for name, each in model.named_parameters()}
+    model.requires_grad_()
+    try:
+        yield
+    finally:
+        for name, each in model.named_parameters():
+            each.requires_grad_(trained[name])
 
 
 @contextmanager

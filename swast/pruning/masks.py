@@ -7,45 +7,9 @@ before every optimiser step, so neither momentum nor decay can move a zero.
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
-from torch import nn
-
-from swast.config import ScopeName
-from swast.errors import ConfigError, nearest
-
-Weighted = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
-
-
-def prunable_weights(
-    model: nn.Module, scope: ScopeName, layers: Sequence[str] = ()
-) -> dict[str, torch.Tensor]:
-    """Return the prunable weight tensors by layer name; biases and norms are never prunable.
-
-    Args:
-        model: the network.
-        scope: ``fc`` for linear layers, ``all`` for convolutions too.
-        layers: names of layers, or patterns such as ``layer4.*``; if given, they replace the
-            scope.
-
-    Raises:
-        ConfigError: a pattern matches no layer.
-    """
-    kinds = nn.Linear if scope == "fc" and not layers else Weighted
-    weights = {
-        name: module.weight for name, module in model.named_modules() if isinstance(module, kinds)
-    }
-    for pattern in layers:
-        if not fnmatch.filter(weights, pattern):
-            hint = nearest(pattern, weights) or f"; there are {', '.join(weights)}"
-            raise ConfigError([f"prune.layers: no layer is named {pattern!r}{hint}"])
-    return {
-        name: weight
-        for name, weight in weights.items()
-        if not layers or any(fnmatch.fnmatchcase(name, pattern) for pattern in layers)
-    }
 
 
 def keep_largest(scores: torch.Tensor, count: int) -> torch.Tensor:
@@ -128,6 +92,15 @@ class Masks:
                 for state in self._optimizer.state.get(weight, {}).values():
                     if isinstance(state, torch.Tensor) and state.shape == weight.shape:
                         state.mul_(staying)
+
+    def revived(self) -> list[str]:
+        """Return the layers with a masked weight that is not 0."""
+        if not self._factors:
+            return []
+        weights = [self.weights[name].detach() for name in self._factors]
+        kept = torch._foreach_mul(weights, list(self._factors.values()))
+        norms = torch.stack(torch._foreach_norm(torch._foreach_sub(weights, kept))).tolist()
+        return [name for name, norm in zip(self._factors, norms, strict=True) if norm > 0]
 
     def mask_gradients(self) -> None:
         """Zero the gradients of masked weights; call it after backward, before the step."""

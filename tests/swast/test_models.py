@@ -101,7 +101,10 @@ class TestTheCount:
         assert weights + others + norms == sum(p.numel() for p in model.parameters())
 
     def test_attention_is_counted_in_full_though_pytorch_fuses_it_at_rest(self):
-        """Its packed projection and its products belong to no layer, so they count as other."""
+        """Its packed projection and its products belong to no layer, so they count as other.
+
+        Its projection of the outputs is a layer, which PyTorch multiplies without calling it.
+        """
 
         class Encoder(nn.Module):
             def __init__(self):
@@ -117,7 +120,8 @@ class TestTheCount:
             model(torch.zeros(1, 1, 5, 16))
         cost = model_cost(model, (1, 5, 16))
         assert cost.forward() == counter.get_total_flops()
-        assert cost.other == 2 * 5 * 16 * (4 * 16) + 2 * (2 * 5 * 5 * 16)
+        assert cost.other == 2 * 5 * 16 * (3 * 16) + 2 * (2 * 5 * 5 * 16)
+        assert cost.per_weight["layer.self_attn.out_proj"] == 2 * 5
 
 
 def is_norm(module: nn.Module) -> bool:
