@@ -126,6 +126,8 @@ def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
 
     places = Places.find(options.data_dir, download=options.download)
     data = load_data(config.data, config.loading, places)
+    if data.note and not options.quiet:
+        complain(data.note, DONE)
     with progress(config, quiet=options.quiet) as on_epoch:
         return train(
             config,

@@ -144,6 +144,8 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
     epoch_log = EpochLog(folder / "histories")
     tracker = begin_tracking(request, home, trials, epoch_log)
     with live.choose(quiet=request.quiet) as shown:
+        if workers.data.note:
+            shown.say(workers.data.note)
         try:
             limits = limits_of(trials.info, workers.data, request.retries)
             trials.know_prices(prices_of(trials.info, limits))

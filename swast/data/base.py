@@ -43,7 +43,8 @@ class ArrayData:
     or uint8, to be normalised on the training device. Labels are int64 in [0, num_classes).
     ``clean_train`` holds the training labels before noise, for diagnosis only. ``classes`` holds
     the names of the classes, if they have names. ``removed`` is the mean and standard deviation
-    by which float images have been normalised, in their original units.
+    by which float images have been normalised, in their original units. ``note`` says what was
+    read from files and what was skipped, if there is anything to say.
     """
 
     num_classes: int
@@ -57,6 +58,7 @@ class ArrayData:
     colours: Colours | None = None
     classes: tuple[str, ...] = ()
     removed: Colours | None = None
+    note: str = ""
 
     @property
     def num_train(self) -> int:
