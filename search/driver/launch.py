@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.console import live, summary
 from search.driver import prepare
+from search.driver.identity import checked_identity
 from search.driver.prices import limits_of, prices_of, unit_of
 from search.driver.request import Request
 from search.errors import SearchFailedError
@@ -111,7 +112,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if request.resume is not None:
             stack.enter_context(lock)
         data = prepare.load(info.study, request, home)
-        info = replace(info, unit=unit_of(info.study, data))
+        info = replace(info, unit=unit_of(info.study, data), identity=checked_identity(info, data))
         resources = prepare.choose_resources(request, info.study, gpus)
         if not request.address:
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= (os.cpu_count() or 1)
@@ -131,7 +132,7 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
     if request.resume is None:
         return SearchTrials.create(storage, info)
     trials = SearchTrials.load(storage, info.name)
-    trials.remember(unit=info.unit, **prepare.changes(request))
+    trials.remember(unit=info.unit, identity=info.identity, **prepare.changes(request))
     trials.enqueue_references()
     return trials
 

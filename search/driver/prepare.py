@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from search.driver.identity import models_of
 from search.driver.request import Request
 from search.engine.resources import Resources
 from search.errors import RequestError
@@ -188,8 +189,7 @@ def load(study: Study, request: Request, home: Home) -> ArrayData:
     data = load_data(study.fixed.data, study.fixed.loading, places)
     for config in smallest(study):
         check_coreset(config, data)
-    names = set(study.ends("model"))
-    for name in sorted(names | {config.model for config in study.references.values()}):
+    for name in models_of(study):
         outline(name, data.input_shape, data.num_classes)
     return data
 

@@ -18,7 +18,9 @@ from search.errors import MismatchError, RequestError
 from search.export.provenance import Exported, plural, read_exported
 from search.export.retrain import Retraining
 from search.store.home import Home, open_home
-from swast.data import Places
+from swast.data import ArrayData, Places
+from swast.identity import what_changed
+from swast.models.source import sources
 from swast.result import TrainResult
 
 DECIDING = ("swast", "torch", "numpy", "processor", "vectors", "device")
@@ -121,10 +123,11 @@ def verify_all(files: Sequence[Exported], retraining: Retraining, seeds: int) ->
     """Train files again, print the verdict on each, and return the trainings.
 
     Raises:
+        RequestError: the data or the network of a file have changed since.
         MismatchError: one does not hold; all have been trained.
     """
     for exported in files:
-        retraining.data(exported.config)
+        check_unchanged(exported, retraining.data(exported.config))
     verdicts = []
     for exported in files:
         verdicts.append(verify_one(exported, retraining, seeds))
@@ -134,6 +137,20 @@ def verify_all(files: Sequence[Exported], retraining: Retraining, seeds: int) ->
     if broken:
         raise MismatchError(f"not what was recorded: {', '.join(broken)}")
     return [verdict.again for verdict in verdicts]
+
+
+def check_unchanged(exported: Exported, data: ArrayData) -> None:
+    """Refuse to repeat a training with other data or another network than it had.
+
+    Raises:
+        RequestError: they have changed since.
+    """
+    before = exported.provenance.get("identity", {})
+    changed = what_changed(before, data.fingerprint, sources(exported.config.model))
+    if changed:
+        raise RequestError(
+            f"{exported.path}: {changed}; a repetition needs what the search had, so restore that"
+        )
 
 
 def verify_one(exported: Exported, retraining: Retraining, seeds: int) -> Verdict:

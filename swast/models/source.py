@@ -32,11 +32,11 @@ def sources(model: str) -> dict[str, str]:
     start, _, member = model.partition(":")
     if not member or start in OURS:
         return {}
-    return dict(_sources(start, sys.modules.get(start)))
+    return dict(_sources(start, sys.modules.get(start), Path.cwd()))
 
 
 @functools.lru_cache
-def _sources(start: str, _loaded: object) -> Mapping[str, str]:
+def _sources(start: str, _loaded: object, _folder: Path) -> Mapping[str, str]:
     """Return the digests; they are computed once for each import of the first module."""
     found: dict[str, str] = {}
     todo = [start]
@@ -77,7 +77,7 @@ def _spec(name: str) -> ModuleSpec | None:
     loaded = getattr(sys.modules.get(name), "__spec__", None)
     if isinstance(loaded, ModuleSpec):
         return loaded
-    places, spec = None, None
+    places, spec = [*sys.path, str(Path.cwd())], None
     for each in _with_parents(name):
         try:
             spec = PathFinder.find_spec(each, places)
