@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from swast.models import MODELS, build_model
+from swast.models.named import named_builder
 from swast.models.source import digest
 from swast.rng import seeded
 
@@ -35,8 +36,8 @@ def behaviour(model: str, input_shape: tuple[int, ...], num_classes: int) -> str
     """
     if model in MODELS:
         return ""
-    module = sys.modules.get(model.partition(":")[0])
-    return _behaviour(model, input_shape, num_classes, module)
+    named_builder(model)  # imports its module
+    return _behaviour(model, input_shape, num_classes, sys.modules.get(model.partition(":")[0]))
 
 
 @functools.lru_cache

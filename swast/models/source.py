@@ -32,12 +32,18 @@ def sources(model: str) -> dict[str, str]:
     start, _, member = model.partition(":")
     if not member or start in OURS:
         return {}
-    return dict(_sources(start, sys.modules.get(start), Path.cwd()))
+    module = sys.modules.get(start)
+    return dict(_found(start) if module is None else _remembered(start, module))
 
 
 @functools.lru_cache
-def _sources(start: str, _loaded: object, _folder: Path) -> Mapping[str, str]:
-    """Return the digests; they are computed once for each import of the first module."""
+def _remembered(start: str, _: object) -> Mapping[str, str]:
+    """Return the digests as they were when a module was first looked at after its import."""
+    return _found(start)
+
+
+def _found(start: str) -> Mapping[str, str]:
+    """Return the digests of the modules that are found from a first one."""
     found: dict[str, str] = {}
     todo = [start]
     while todo:
