@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from swast import trust
 from swast.config import TrainConfig, parse_value, read_config
+from swast.config.files import read_tables
 from swast.errors import CheckpointError, ConfigError, DataError, SwastError
 from swast.files import replacing, writable
 from swast.options import REFUSED, Parser, add_options, add_version, option
@@ -46,6 +48,7 @@ class TrainOptions(Table):
     )
     download: bool = option(False, "download the data set if it is in none of them")
     test: bool = option(False, "read the test set, once, at the end")
+    trust: bool = option(False, "import the code of a file that another machine exported")
     quiet: bool = option(False, "no progress bar")
 
 
@@ -75,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         config = read_config(options.file, read_overrides(options.overrides))
+        facts = read_tables(options.file).get("provenance")
+        trust.check(options.file, facts, config.model, trusted=options.trust)
         check_writable(options.resume, folder=True)
         check_writable(options.json, folder=False)
         check_writable(options.weights, folder=False)

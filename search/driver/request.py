@@ -52,6 +52,9 @@ class Request(Table):
         None, "stop after this time; --resume continues", above=0, metavar="SECONDS"
     )
     dry_run: bool = option(False, "print the price of the search, and stop")
+    no_import: bool = option(
+        False, "with --dry-run: import no code that the study names, and price what needs none"
+    )
     confirm_seeds: int | None = option(
         None, "train the front again at the end, with K further seeds", low=0, metavar="K"
     )
@@ -90,3 +93,5 @@ class Request(Table):
             super().__post_init__()
         except ConfigError as error:
             raise RequestError(str(error)) from None
+        if self.no_import and not self.dry_run:
+            raise RequestError("--no-import goes with --dry-run: a search needs its networks")

@@ -16,6 +16,7 @@ from search.errors import RequestError
 from search.objectives import STANDARD, Objectives, choose
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import TrialRecord
+from swast import trust
 from swast.config import TrainConfig, flatten
 from swast.config.files import read_tables
 from swast.errors import ConfigError
@@ -93,6 +94,7 @@ def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
         "seed": None if trial.config is None else trial.config.seed,
         "threads": None if trial.config is None else trial.config.threads,
         "identity": info.identity,
+        trust.MACHINE: trust.machine(),
     }
     known = {name: fact for name, fact in facts.items() if fact is not None}
     return known | _confirmed(trial, info.objectives) | _environment(trial)

@@ -18,6 +18,7 @@ from search.errors import MismatchError, RequestError
 from search.export.provenance import Exported, plural, read_exported
 from search.export.retrain import Retraining
 from search.store.home import Home, open_home
+from swast import trust
 from swast.data import ArrayData, Places
 from swast.identity import what_changed
 from swast.models.source import sources
@@ -96,10 +97,13 @@ def verify(options: Namespace) -> None:
     """Verify the files that the command line names.
 
     Raises:
+        ConfigError: one was exported on another machine and imports code, and is not trusted.
         MismatchError: one does not hold.
     """
     storage = storage_of(options)
     files = [read_exported(path, storage) for path in options.files]
+    for each in files:
+        trust.check(each.path, each.provenance, each.config.model, trusted=options.trust)
     verify_all(files, retraining_of(options), options.seeds)
 
 
