@@ -95,7 +95,7 @@ COMMANDS = {
         "train exported files again and compare with the records",
         "verify best/knee.toml --seeds 3",
         "export.verify:verify",
-        (sets.Files, sets.Retrained, sets.Data, sets.Place),
+        (sets.Files, sets.Retrained, sets.Trusted, sets.Data, sets.Place),
         trains=True,
     ),
     "delete": Command(

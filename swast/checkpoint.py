@@ -81,9 +81,13 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> object:
-    """Load a file after verifying its checksums."""
+    """Load a file after verifying its checksums.
+
+    PyTorch compresses nothing, so what is compressed was not written by it, and is not unpacked.
+    """
     with zipfile.ZipFile(path) as archive:
-        if archive.testzip() is not None:
+        packed = any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist())
+        if packed or archive.testzip() is not None:
             raise zipfile.BadZipFile
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from swast.config import TrainConfig, parse_value, read_config
+from swast import trust
+from swast.config import TrainConfig, parse_value
+from swast.config.files import configure, read_tables
 from swast.errors import (
     MOST_WHOLE,
     CheckpointError,
@@ -56,6 +58,7 @@ class TrainOptions(Table):
     )
     download: bool = option(False, "download the data set if it is in none of them")
     test: bool = option(False, "read the test set, once, at the end")
+    trust: bool = option(False, "import the code of a file that another machine exported")
     quiet: bool = option(False, "no progress bar")
 
 
@@ -89,7 +92,9 @@ def command(arguments: Sequence[str] | None) -> int:
     """Train as the arguments say, write and print the result, and return the exit code."""
     options = parser().parse_args(arguments)
     try:
-        config = read_config(options.file, read_overrides(options.overrides))
+        tables = read_tables(options.file)
+        config = configure(options.file, tables, read_overrides(options.overrides))
+        trust.check(options.file, tables.get("provenance"), config.model, trusted=options.trust)
         check_places(options)
         result = run(config, options)
         write(result, options)
@@ -163,6 +168,8 @@ def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
 
     places = Places.find(options.data_dir, download=options.download)
     data = load_data(config.data, config.loading, places)
+    if data.note and not options.quiet:
+        complain(data.note, DONE)
     with progress(config, quiet=options.quiet) as on_epoch:
         return train(
             config,

@@ -19,8 +19,10 @@ from swast.cost import Ledger, model_cost
 from swast.data import ArrayData, Images, Samples, add_noise, make_samples
 from swast.data.augment import Augmentation, draw_augmentation
 from swast.errors import CheckpointError, ConfigError
+from swast.identity import what_changed
 from swast.memory import Memory
 from swast.models import build_model
+from swast.models.source import sources
 from swast.optim import make_optimizer
 from swast.pruning import Masks, channel, check_prunable, prunable_weights
 from swast.result import EpochRecord, RoundRecord
@@ -196,6 +198,8 @@ class Run:
         held = self.round
         return {
             "config": self.config.to_dict(),
+            "data": self.clean_data.fingerprint,
+            "network": sources(self.config.model),
             "epoch": self.epoch,
             "step": self.step,
             "model": self.model.state_dict(),
@@ -220,10 +224,16 @@ class Run:
         """Load saved state.
 
         Raises:
-            CheckpointError: it belongs to another configuration, or a part is missing.
+            CheckpointError: it belongs to another configuration, data set or network, or a part is
+                missing.
         """
         if state.get("config") != self.config.to_dict():
             raise CheckpointError("belongs to another configuration")
+        if ("data" in state) != ("network" in state):  # version 0.2 wrote neither
+            raise CheckpointError("does not fit this version of the trainer: a part is missing")
+        changed = what_changed(state, self.clean_data.fingerprint, sources(self.config.model))
+        if changed:
+            raise CheckpointError(f"{changed}; restore that, or start anew in another folder")
         with _fitting():
             self._restore(state)
 

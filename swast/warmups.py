@@ -2,7 +2,8 @@
 
 Until the first selection a run is dense training on all data, independent of the settings of
 coreset and pruning. Runs that agree in all other settings have the same warm-up epochs, bit for
-bit. The first run that needs an epoch trains it; the others wait and load it.
+bit. The first run that needs an epoch trains it; the others wait and load it. A warm-up is known
+by the content of the data and of the code, never by their names.
 """
 
 from __future__ import annotations
@@ -15,22 +16,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
 import torch
 
 from swast import checkpoint
 from swast.config import BEGINNING, TrainConfig, flatten
 from swast.data import ArrayData
-from swast.data.files import ImageFiles
 from swast.errors import CheckpointError
 from swast.files import lock
+from swast.models.identity import behaviour, trainer
+from swast.models.source import sources
 from swast.plan import prune_start
 from swast.run import Run
-
-FORMAT = 1
-"""Version of the states; increase it when the same settings train differently."""
-PICTURES = 1000
-"""Images of each part that go into the digest of a data set."""
 
 
 class Warmups:
@@ -47,7 +43,7 @@ class Warmups:
 
     def __init__(self, folder: Path, data: ArrayData) -> None:
         self._folder = folder
-        self._data = digest(data)
+        self._data = content(data)
 
     def advance(self, run: Run) -> None:
         """Load the latest stored warm-up epoch into a run."""
@@ -123,14 +119,17 @@ def key(run: Run, data: str) -> str:
         run: the run.
         data: digest of its data set.
     """
+    config, given = run.config, run.data
     return hashed(
-        beginning(run.config)
+        beginning(config)
         | {
-            "format": FORMAT,
             "content": data,
             "remembers": run.memory is not None,
             "torch": torch.__version__,
             "machine": _machine(run.device),
+            "trainer": trainer(),
+            "source": sources(config.model),
+            "behaviour": behaviour(config.model, given.input_shape, given.num_classes),
         }
     )
 
@@ -149,21 +148,9 @@ def hashed(facts: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
-def digest(data: ArrayData) -> str:
-    """Return a digest of a data set: of its labels and 1,000 images of each part."""
-    found = hashlib.blake2b(repr(data.colours).encode(), digest_size=16)
-    for images, labels in (
-        (data.train_images, data.train_labels),
-        (data.val_images, data.val_labels),
-    ):
-        places = np.linspace(0, len(labels) - 1, min(PICTURES, len(labels))).astype(np.intp)
-        found.update(f"{images.shape} {images.dtype}".encode())
-        found.update(labels.tobytes())
-        if isinstance(images, ImageFiles):
-            found.update(repr((images.root, images.shorter, images[places].names)).encode())
-        else:
-            found.update(np.ascontiguousarray(images[places]).tobytes())
-    return found.hexdigest()
+def content(data: ArrayData) -> str:
+    """Return a digest of a data set, by its content and normalisation."""
+    return hashed(data.fingerprint | {"colours": repr((data.colours, data.removed))})
 
 
 def _machine(device: torch.device) -> str:

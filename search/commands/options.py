@@ -78,6 +78,13 @@ class Retrained(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trusted(Table):
+    """Trust in files of other machines."""
+
+    trust: bool = option(False, "import the code of files that another machine exported")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exported(Table):
     """Trials to export, and their files."""
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 
 from search.console import live
 from search.driver import prepare, pricing
+from search.driver.identity import models_of
 from search.driver.pricing import SAMPLES, Price, Quote
 from search.driver.request import Request
 from search.store.home import Home
 from search.study.study_file import Study
 from swast.printing import out
+from swast.trust import imports_code
 
 ROUNDING = 1e-9
 
@@ -27,6 +29,10 @@ def show(request: Request) -> None:
     gpus = prepare.choose_gpus(request.gpus, prepare.present_gpus(request), "this machine")
     study = prepare.choose_study(request, gpus)
     prepare.check_limits(study, request)
+    code = [model for model in models_of(study) if imports_code(model)]
+    if request.no_import and code:
+        show_unpriced(study, request, code)
+        return
     data = prepare.load(study, request, Home.find(request.home))
     budget = request.budget or prepare.DEFAULT_BUDGET
     concurrent = 1
@@ -38,6 +44,14 @@ def show(request: Request) -> None:
     )
     pace = pricing.calibrate_search(study, outlook, data, "cuda" if gpus else "cpu")
     show_price(study, budget, pricing.quote(outlook, pace, budget, concurrent))
+
+
+def show_unpriced(study: Study, request: Request, code: list[str]) -> None:
+    """Print that a study cannot be priced without importing the code of its networks."""
+    budget = request.budget or prepare.DEFAULT_BUDGET
+    named = ", ".join(map(repr, code))
+    out(f"{study.name}: {budget} trials")
+    out(f"no price: --no-import leaves out the code of {named}, whose layers it needs")
 
 
 def show_price(study: Study, budget: int, quote: Quote) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.console import live, summary
 from search.driver import prepare
+from search.driver.identity import checked_identity
 from search.driver.prices import limits_of, prices_of, unit_of
 from search.driver.request import Request
 from search.errors import SearchFailedError
@@ -138,7 +139,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if request.resume is not None:
             stack.enter_context(lock)
         data = prepare.load(info.study, request, home)
-        info = replace(info, unit=unit_of(info.study, data))
+        info = replace(info, unit=unit_of(info.study, data), identity=checked_identity(info, data))
         resources = prepare.choose_resources(request, info.study, gpus)
         if not request.address:
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= (os.cpu_count() or 1)
@@ -158,7 +159,7 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
     if request.resume is None:
         return SearchTrials.create(storage, info)
     trials = SearchTrials.load(storage, info.name)
-    trials.remember(unit=info.unit, **prepare.changes(request))
+    trials.remember(unit=info.unit, identity=info.identity, **prepare.changes(request))
     trials.enqueue_references()
     return trials
 
@@ -171,6 +172,8 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
     epoch_log = EpochLog(folder / "histories")
     tracker = begin_tracking(request, home, trials, epoch_log)
     with live.choose(quiet=request.quiet) as shown:
+        if workers.data.note:
+            shown.say(workers.data.note)
         try:
             limits = limits_of(trials.info, workers.data, request.retries)
             trials.know_prices(prices_of(trials.info, limits))

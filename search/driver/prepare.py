@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from search.driver.identity import models_of
 from search.driver.request import Request
 from search.engine.resources import Resources
 from search.errors import RequestError
@@ -193,8 +194,7 @@ def load(study: Study, request: Request, home: Home) -> ArrayData:
         for compiled in set(study.ends("compute.compile")):
             values = {"compute.compile": compiled, "device": device}
             preflight.check_machine(study.fixed.with_values(values))
-    names = set(study.ends("model"))
-    for name in sorted(names | {config.model for config in study.references.values()}):
+    for name in models_of(study):
         outline(name, data.input_shape, data.num_classes)
     for config in [*study.references.values(), *networks(study)]:
         preflight.check_network(config, data)

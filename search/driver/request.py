@@ -83,6 +83,9 @@ class Request(Table):
         metavar="SECONDS",
     )
     dry_run: bool = option(False, "print the price of the search, and stop")
+    no_import: bool = option(
+        False, "with --dry-run: import no code that the study names, and price what needs none"
+    )
     confirm_seeds: int | None = option(
         None,
         "train the front again at the end, with K further seeds",
@@ -151,6 +154,8 @@ class Request(Table):
         except ConfigError as error:
             raise RequestError(str(error)) from None
         self._check_resume()
+        if self.no_import and not self.dry_run:
+            raise RequestError("--no-import goes with --dry-run: a search needs its networks")
 
     def _check_resume(self) -> None:
         """Refuse options that a search which is resumed cannot have.

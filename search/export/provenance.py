@@ -17,6 +17,7 @@ from search.export.facts import check_results, read_origin
 from search.objectives import STANDARD, Objectives, choose
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import TrialRecord
+from swast import trust
 from swast.config import TrainConfig, flatten, read_tables
 from swast.errors import MOST_SHOWN, ConfigError, cut
 
@@ -68,8 +69,9 @@ def document(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
 def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
     """Return the origin of a configuration and its results.
 
-    ``trained_on`` has the versions and the hardware of the training. If these were not recorded,
-    ``exported_on`` has those of this process. ``confirmed`` has the scores with several seeds.
+    ``identity`` has data and code by content (see `swast.identity`). ``trained_on`` has the
+    versions and the hardware of the training. If these were not recorded, ``exported_on`` has
+    those of this process. ``confirmed`` has the scores with several seeds.
     """
     info = trials.info
     score, cost = info.objectives.score, info.objectives.cost
@@ -91,6 +93,8 @@ def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
         "seconds": trial.seconds,
         "seed": None if trial.config is None else trial.config.seed,
         "threads": None if trial.config is None else trial.config.threads,
+        "identity": info.identity,
+        trust.MACHINE: trust.machine(),
     }
     known = {name: fact for name, fact in facts.items() if fact is not None}
     return known | _confirmed(trial, info.objectives) | _environment(trial)

@@ -18,7 +18,10 @@ from search.export.provenance import Exported, plural, read_exported
 from search.export.retrain import Retraining
 from search.loop.confirm import seeds as following_seeds
 from search.store.home import Home, open_home
-from swast.data import Places
+from swast import trust
+from swast.data import ArrayData, Places
+from swast.identity import what_changed
+from swast.models.source import sources
 from swast.printing import out
 from swast.result import TrainResult
 
@@ -95,10 +98,13 @@ def verify(options: Namespace) -> None:
     """Verify the files that the command line names.
 
     Raises:
+        ConfigError: one was exported on another machine and imports code, and is not trusted.
         MismatchError: one does not hold.
     """
     storage = storage_of(options)
     files = [read_exported(path, storage) for path in options.files]
+    for each in files:
+        trust.check(each.path, each.provenance, each.config.model, trusted=options.trust)
     verify_all(files, retraining_of(options), options.seeds)
 
 
@@ -122,10 +128,11 @@ def verify_all(files: Sequence[Exported], retraining: Retraining, seeds: int) ->
     """Train files again, print the verdict on each, and return the trainings.
 
     Raises:
+        RequestError: the data or the network of a file have changed since.
         MismatchError: one does not hold; all have been trained.
     """
     for exported in files:
-        retraining.data(exported.config)
+        check_unchanged(exported, retraining.data(exported.config))
     verdicts = []
     for exported in files:
         verdicts.append(verify_one(exported, retraining, seeds))
@@ -135,6 +142,20 @@ def verify_all(files: Sequence[Exported], retraining: Retraining, seeds: int) ->
     if broken:
         raise MismatchError(f"not what was recorded: {', '.join(broken)}")
     return [verdict.again for verdict in verdicts]
+
+
+def check_unchanged(exported: Exported, data: ArrayData) -> None:
+    """Refuse to repeat a training with other data or another network than it had.
+
+    Raises:
+        RequestError: they have changed since.
+    """
+    before = exported.provenance.get("identity", {})
+    changed = what_changed(before, data.fingerprint, sources(exported.config.model))
+    if changed:
+        raise RequestError(
+            f"{exported.path}: {changed}; a repetition needs what the search had, so restore that"
+        )
 
 
 def verify_one(exported: Exported, retraining: Retraining, seeds: int) -> Verdict:

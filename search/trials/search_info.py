@@ -30,12 +30,15 @@ class Tracked:
         experiment_id: its MLflow experiment, once there is one.
         run_id: its MLflow parent run, once there is one.
         tracking_uri: of its MLflow, without a password; None for the home's.
+        identity: ``data`` and ``network`` by content (see `swast.identity`); None until it is
+            known.
     """
 
     name: str
     experiment_id: str | None = None
     run_id: str | None = None
     tracking_uri: str | None = None
+    identity: Mapping[str, Any] | None = None
 
     @classmethod
     def salvaged(cls, name: str, kept: Mapping[str, Any]) -> Tracked:

@@ -20,10 +20,20 @@ def read_config(path: Path, overrides: Mapping[str, object] | None = None) -> Tr
     Raises:
         ConfigError: the file is invalid; each problem is led by its name.
     """
-    tables = read_tables(path)
-    tables.pop("provenance", None)
+    return configure(path, read_tables(path), overrides or {})
+
+
+def configure(
+    path: Path, tables: Mapping[str, Any], overrides: Mapping[str, object]
+) -> TrainConfig:
+    """Return the configuration in the tables of a file, with some of its fields replaced.
+
+    Raises:
+        ConfigError: it is invalid; each problem is led by the name of the file.
+    """
+    fields = {name: value for name, value in tables.items() if name != "provenance"}
     try:
-        return TrainConfig.from_dict(set_paths(tables, overrides or {}))
+        return TrainConfig.from_dict(set_paths(fields, overrides))
     except ConfigError as error:
         raise error.within(str(path)) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 from swast.config import LoadingConfig, NoiseConfig
@@ -64,7 +65,9 @@ def load_data(
             [f"loading.image_size must be 0 for data {name!r}: only image files can be scaled"]
         )
     try:
-        return FORMS[form](path, loading, places) if colon else DATASETS[name](loading, places)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what it reads all the same
+            return FORMS[form](path, loading, places) if colon else DATASETS[name](loading, places)
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"data {name!r}: cannot be read: {error}") from error
 

@@ -49,20 +49,10 @@ def from_arrays(
     labels = {part: _labels(name, f"y_{part}", pair[1]) for part, pair in given.items()}
     for part in given:
         _check_fit(name, part, images, labels)
-    counts = np.bincount(labels["train"])
-    if not counts.all():
-        raise DataError(
-            f"{name}: y_train has labels up to {len(counts) - 1}, but none of class "
-            f"{int(counts.argmin())}; classes are numbered from 0 without gaps"
-        )
-    for part, values in labels.items():
-        if values.max() >= len(counts):
-            raise DataError(
-                f"{name}: y_{part} has label {values.max()}, and y_train 0 to {len(counts) - 1}"
-            )
+    _check_classes(name, labels)
     parts = {part: Part(images[part], labels[part]) for part in given}
     made = Parts(parts["train"], parts["test"], parts.get("val"))
-    classes = [str(label) for label in range(len(counts))]
+    classes = [str(label) for label in range(int(labels["train"].max()) + 1)]
     return assemble(name, classes, made, loading or LoadingConfig())
 
 
@@ -84,7 +74,8 @@ def _images(name: str, key: str, array: Array) -> NDArray[np.uint8] | NDArray[np
         return np.ascontiguousarray(found)
     if found.dtype.kind != "f":
         raise DataError(f"{name}: {key} is {array.dtype}; images are uint8 or floats")
-    floats = np.ascontiguousarray(found, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, and is refused
+        floats = np.ascontiguousarray(found, dtype=np.float32)
     bad = np.count_nonzero(~np.isfinite(floats))
     if bad:
         raise DataError(f"{name}: {key} has {bad} values that are NaN or infinite")
@@ -125,3 +116,23 @@ def _check_fit(
         one, train = getattr(images[part], what), getattr(images["train"], what)
         if (one[1:] if what == "shape" else one) != (train[1:] if what == "shape" else train):
             raise DataError(f"{name}: x_{part} and x_train differ in {what}: {one} and {train}")
+
+
+def _check_classes(name: str, labels: dict[str, NDArray[np.int64]]) -> None:
+    """Raise if the training part lacks a class that it or another part has.
+
+    Raises:
+        DataError: it does; the message names the class.
+    """
+    present = np.unique(labels["train"])
+    if present[-1] != len(present) - 1:
+        missing = int(np.flatnonzero(present != np.arange(len(present)))[0])
+        raise DataError(
+            f"{name}: y_train has labels up to {present[-1]}, but none of class {missing}; "
+            "classes are numbered from 0 without gaps"
+        )
+    for part, values in labels.items():
+        if values.max() >= len(present):
+            raise DataError(
+                f"{name}: y_{part} has label {values.max()}, and y_train 0 to {len(present) - 1}"
+            )

@@ -70,6 +70,8 @@ def assemble(
     Raises:
         DataError: a class has too few training images to be split, or a file is damaged.
     """
+    if len(classes) < 2:
+        raise DataError(f"data {name!r}: has one class, {classes[0]!r}; a network tells two apart")
     train, val = parts.train, parts.val
     if val is None:
         kept, held_out = split(name, classes, train.labels, loading.val_fraction)

@@ -9,12 +9,13 @@ Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 
 
 from __future__ import annotations
 
+import codecs
 import pickle
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from swast.data.base import ArrayData
 from swast.data.build import Part, Parts, assemble
 from swast.data.places import Places, Wanted
 from swast.errors import DataError
+
+MOST_BYTES = 2**29
+"""Largest size of a file; the published ones have up to 156 MB."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,8 @@ def read_pickle(path: Path) -> Mapping[object, object]:
         DataError: the file is damaged, or contains anything else.
     """
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError(f"{path}: has over {MOST_BYTES >> 20} MiB; a published file has less")
         with path.open("rb") as file:
             content = ArrayUnpickler(file, encoding="latin1").load()
     except (pickle.UnpicklingError, OSError, EOFError, ValueError, TypeError) as error:
@@ -139,25 +145,31 @@ def read_pickle(path: Path) -> Mapping[object, object]:
     return content
 
 
-class ArrayUnpickler(pickle.Unpickler):
-    """Unpickler for NumPy arrays and plain values that runs no other code."""
+def empty_array(*_: object) -> np.ndarray[Any, Any]:
+    """Return an empty array, which the unpickler then fills."""
+    return np.ndarray.__new__(np.ndarray, (0,), "b")
 
-    ALLOWED = frozenset(
-        {
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("_codecs", "encode"),
-        }
-    )
+
+class ArrayUnpickler(pickle.Unpickler):
+    """Unpickler for NumPy arrays and plain values that runs no other code.
+
+    An array gets its memory from its own bytes in the file, never from a shape alone.
+    """
+
+    ALLOWED: ClassVar[Mapping[tuple[str, str], object]] = {
+        ("numpy", "ndarray"): "ndarray",
+        ("numpy", "dtype"): np.dtype,
+        ("numpy.core.multiarray", "_reconstruct"): empty_array,
+        ("numpy._core.multiarray", "_reconstruct"): empty_array,
+        ("_codecs", "encode"): codecs.encode,
+    }
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
-        """Return an allowed class or function.
+        """Return what stands for an allowed class or function.
 
         Raises:
             UnpicklingError: it is not allowed.
         """
         if (module, name) not in self.ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        return self.ALLOWED[module, name]

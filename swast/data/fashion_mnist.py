@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from swast.config import LoadingConfig
 from swast.data.base import ArrayData
 from swast.data.build import Part, Parts, assemble
+from swast.data.limits import check_unpacked
 from swast.data.places import Places, Wanted
 from swast.errors import DataError
 
@@ -83,17 +84,21 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """Read the array in an IDX file of unsigned bytes.
 
     Raises:
-        DataError: the file is damaged or of another kind.
+        DataError: the file is damaged or of another kind, or would unpack to more than
+            `swast.data.limits` allows.
     """
     try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(4)
+            axes = head[3] if len(head) == 4 and head[:3] == bytes([0, 0, UBYTE]) else 0
+            shape = np.frombuffer(file.read(4 * axes), dtype=">u4").tolist()
+            size = math.prod(shape)
+            if not axes or len(shape) != axes:
+                raise DataError(f"{path}: is not an IDX file of bytes")
+            check_unpacked(path, size)
+            content = file.read(size)
+            if len(content) != size or file.read(1):
+                raise DataError(f"{path}: is damaged: it says {size:,} bytes, and holds others")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
-    axes = content[3] if len(content) > 3 and content[:3] == bytes([0, 0, UBYTE]) else 0
-    start = 4 + 4 * axes
-    shape = np.frombuffer(content[4:start], dtype=">u4").tolist() if len(content) > start else []
-    if not axes or len(content) != start + math.prod(shape):
-        raise DataError(f"{path}: is damaged, or is not an IDX file of bytes")
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swast.data.pictures import decode
 from swast.errors import DataError
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 TOGETHER = 64
 """Files per decoding job."""
 SMALL = 64 * 64
@@ -110,74 +106,3 @@ class ImageFiles:
             finally:
                 pool.shutdown(cancel_futures=True)
         return out
-
-
-def decode(path: Path, shorter: int = 0, size: tuple[int, int] = (0, 0)) -> NDArray[np.uint8]:
-    """Decode an image file as RGB, 3 × height × width.
-
-    Grey, palette and CMYK images become RGB; transparency is dropped.
-
-    Args:
-        path: the file, in any format that Pillow reads.
-        shorter: length to which the shorter side is scaled, bilinearly with antialiasing; 0 for
-            no scaling.
-        size: height and width of the centre crop after scaling.
-
-    Raises:
-        DataError: the file is missing, damaged or not an image.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as opened:
-            opened.load()
-            picture = to_rgb(opened)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        reason = (
-            (str(error) or "it is damaged").replace(repr(str(path)), "the file").splitlines()[0]
-        )
-        raise DataError(f"{path}: cannot be read as an image: {reason}") from None
-    if shorter:
-        scale = shorter / min(picture.size)
-        width, height = (max(shorter, round(side * scale)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        top, left = (height - size[0]) // 2, (width - size[1]) // 2
-        picture = picture.crop((left, top, left + size[1], top + size[0]))
-    return np.asarray(picture).transpose(2, 0, 1)
-
-
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """Convert an image to RGB.
-
-    Raises:
-        ValueError: it has more than 8 bits per channel, which the conversion would lose.
-    """
-    if picture.mode == "RGB":
-        return picture
-    if picture.mode.startswith(("I", "F")):
-        raise ValueError(f"it has pixels of kind {picture.mode}, not of 8 bits per channel")
-    if picture.mode == "P":
-        picture = picture.convert("RGBA")  # a palette may contain transparency
-    return picture.convert("RGB")
-
-
-def list_images(root: Path, folder: str) -> list[str]:
-    """List the images under a folder recursively, as sorted paths in ``root``; skip hidden ones.
-
-    Raises:
-        DataError: there is a file that is not an image.
-    """
-    found = []
-    for where, folders, files in os.walk(root / folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inside = Path(where).relative_to(root).as_posix()
-        for name in files:
-            if name.startswith("."):
-                continue
-            if not name.lower().endswith(SUFFIXES):
-                path = Path(where, name)
-                raise DataError(
-                    f"{path}: is not an image ({' '.join(SUFFIXES)}); move it elsewhere"
-                )
-            found.append(f"{inside}/{name}")
-    return sorted(found)

@@ -2,8 +2,8 @@
 
 If both exist, ``val/`` is the validation part and ``test/`` the test part. If only one exists, it
 is the test part, as ImageNet's ``val/``, and validation is split off ``train/``. Classes are
-numbered in the order of their folders' names, as in torchvision's ``ImageFolder``. Hidden files
-are skipped.
+numbered in the order of their folders' names, as in torchvision's ``ImageFolder``. Links are
+followed. Hidden files, and those that operating systems leave among pictures, are skipped.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import numpy as np
 from swast.config import LoadingConfig
 from swast.data.base import ArrayData, Colours
 from swast.data.build import Part, Parts, assemble
-from swast.data.files import ImageFiles, list_images
+from swast.data.files import ImageFiles
+from swast.data.listing import Lister
 from swast.data.places import Places, Wanted
-from swast.errors import DataError
+from swast.errors import DataError, printable
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,21 @@ class Tree:
         root: the folder of all files.
         classes: the names of the classes, in the order of their labels.
         listings: the images of ``train``, and of ``test`` or ``val`` or both.
+        skipped: what was skipped, in words; empty for nothing.
     """
 
     root: Path
     classes: Sequence[str]
     listings: Mapping[str, Listing]
+    skipped: str = ""
+
+    @property
+    def note(self) -> str:
+        """What was read and what was skipped, in words."""
+        counts = ", ".join(
+            f"{len(listing.names)} images in {part}/" for part, listing in self.listings.items()
+        )
+        return "; ".join(filter(None, [f"{len(self.classes)} classes: {counts}", self.skipped]))
 
 
 def load(path: str, loading: LoadingConfig, places: Places) -> ArrayData:
@@ -57,9 +68,13 @@ def load(path: str, loading: LoadingConfig, places: Places) -> ArrayData:
     held_out = [part for part in ("test", "val") if (root / part).is_dir()]
     if not held_out:
         raise DataError(f"data {name!r}: {root} has a train/ but neither a test/ nor a val/")
-    classes = class_folders(root, "train")
-    listings = {part: list_part(root, part, classes) for part in ("train", *held_out)}
-    return from_files(name, Tree(root, classes, listings), loading)
+    lister = Lister(root)
+    classes = lister.classes("train")
+    listings = {"train": list_classes(lister, "train", classes)}
+    for part in held_out:
+        listings[part] = list_part(lister, part, classes)
+    tree = Tree(root, classes, listings, lister.in_words())
+    return from_files(name, tree, loading)
 
 
 def from_files(
@@ -94,43 +109,54 @@ def from_files(
     both = "test" in parts and "val" in parts
     test = parts["test" if "test" in parts else "val"]
     made = Parts(parts["train"], test, parts["val"] if both else None)
-    return assemble(name, tree.classes, made, loading, colours)
+    data = assemble(name, tree.classes, made, loading, colours)
+    return replace(data, note=printable(f"{name}: {tree.note}{shared(data)}"))
 
 
-def class_folders(root: Path, part: str) -> list[str]:
-    """Return the sorted names of the class folders of a part, without hidden ones.
-
-    Raises:
-        DataError: there are no class folders.
-    """
-    folders = [each for each in (root / part).iterdir() if each.is_dir()]
-    names = sorted(each.name for each in folders if not each.name.startswith("."))
-    if not names:
-        raise DataError(f"{root / part}: has no class folders")
-    return names
-
-
-def list_part(root: Path, part: str, classes: Sequence[str]) -> Listing:
-    """List the images of a part that must have the given classes.
+def list_part(lister: Lister, part: str, classes: Sequence[str]) -> Listing:
+    """List the images of a part that must have the classes of ``train/``.
 
     Raises:
         DataError: its class folders differ, one is empty, or a file is not an image.
     """
-    there = class_folders(root, part)
+    there = lister.classes(part)
     missing, strange = sorted(set(classes) - set(there)), sorted(set(there) - set(classes))
     if missing or strange:
         said = [f"lacks {_some(missing)}"] if missing else []
         said += [f"has {_some(strange)}, which train/ lacks"] if strange else []
-        raise DataError(f"{root / part}: {' and '.join(said)}; all parts need the same classes")
+        where = lister.root / part
+        raise DataError(f"{where}: {' and '.join(said)}; all parts need the same classes")
+    return list_classes(lister, part, classes)
+
+
+def list_classes(lister: Lister, part: str, classes: Sequence[str]) -> Listing:
+    """List the images in the class folders of a part.
+
+    Raises:
+        DataError: one is empty, or a file is not an image.
+    """
     names: list[str] = []
     labels: list[int] = []
     for label, title in enumerate(classes):
-        found = list_images(root, f"{part}/{title}")
+        found = lister.pictures(f"{part}/{title}")
         if not found:
-            raise DataError(f"{root / part / title}: has no images")
+            raise DataError(f"{lister.root / part / title}: has no images")
         names += found
         labels += [label] * len(found)
     return Listing(names, labels)
+
+
+def shared(data: ArrayData) -> str:
+    """Return in words how many test images are also used to train or validate.
+
+    Images that stay files are not compared.
+    """
+    *others, test = data.train_images, data.val_images, data.test_images
+    if isinstance(test, ImageFiles):
+        return ""
+    known = {hash(image.tobytes()) for images in others for image in np.asarray(images)}
+    count = sum(hash(image.tobytes()) in known for image in test)
+    return f"; {count} of the {len(test)} test images are in another part too" if count else ""
 
 
 def _some(names: Sequence[str]) -> str:

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from swast.config import LoadingConfig
 from swast.data.base import ArrayData, Colours
-from swast.data.folder import Listing, Tree, class_folders, from_files, list_part
+from swast.data.folder import Listing, Tree, from_files, list_classes, list_part
+from swast.data.listing import Lister
 from swast.data.places import Places, Wanted
 from swast.errors import DataError
 
@@ -44,15 +45,15 @@ def load(loading: LoadingConfig, places: Places) -> ArrayData:
         DataError: the files are missing or damaged.
     """
     root, solution = places.locate(WANTED, _root)
-    classes = class_folders(root, "train")
-    val = _solved(solution, classes) if solution else list_part(root, "val", classes)
-    listings = {"train": list_part(root, "train", classes), "val": val}
+    lister = Lister(root)
+    classes = lister.classes("train")
+    val = _solved(solution, classes) if solution else list_part(lister, "val", classes)
+    listings = {"train": list_classes(lister, "train", classes), "val": val}
     size = loading.image_size or IMAGE_SIZE
     loading = dataclasses.replace(loading, image_size=size)
     shorter = round(size * 8 / 7)
-    return from_files(
-        WANTED.name, Tree(root, classes, listings), loading, shorter=shorter, colours=COLOURS
-    )
+    tree = Tree(root, classes, listings, lister.in_words())
+    return from_files(WANTED.name, tree, loading, shorter=shorter, colours=COLOURS)
 
 
 def _root(folder: Path) -> tuple[Path, Path | None] | None:
@@ -78,7 +79,7 @@ def _solved(solution: Path, classes: list[str]) -> Listing:
             wnid = row[1].split(" ")[0] if len(row) == 2 else ""
             if number == 1 and wnid == "PredictionString":
                 continue
-            if wnid not in known:
+            if wnid not in known or "/" in row[0]:
                 raise DataError(f"{solution}: line {number} does not name an image and a class")
             names.append(f"val/{row[0]}.JPEG")
             labels.append(known[wnid])

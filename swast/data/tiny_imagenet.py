@@ -14,8 +14,8 @@ from pathlib import Path
 
 from swast.config import LoadingConfig
 from swast.data.base import ArrayData
-from swast.data.files import list_images
 from swast.data.folder import Listing, Tree, from_files
+from swast.data.listing import Lister
 from swast.data.places import Places, Wanted
 from swast.errors import DataError
 
@@ -38,16 +38,16 @@ def load(loading: LoadingConfig, places: Places) -> ArrayData:
     classes = sorted((root / "wnids.txt").read_text().split())
     if not all(wnid.isalnum() for wnid in classes):
         raise DataError(f"{root / 'wnids.txt'}: is not a list of class names")
-    train, labels = list[str](), list[int]()
+    lister, train, labels = Lister(root), list[str](), list[int]()
     for label, wnid in enumerate(classes):
         folder = f"train/{wnid}/images"
-        found = list_images(root, folder)
+        found = lister.pictures(folder) if (root / folder).is_dir() else []
         if not found:
             raise DataError(f"{root / folder}: has no images")
         train += found
         labels += [label] * len(found)
     listings = {"train": Listing(train, labels), "val": _annotated(root, classes)}
-    return from_files(WANTED.name, Tree(root, classes, listings), loading)
+    return from_files(WANTED.name, Tree(root, classes, listings, lister.in_words()), loading)
 
 
 def _root(folder: Path) -> Path | None:
@@ -65,7 +65,7 @@ def _annotated(root: Path, classes: list[str]) -> Listing:
     names, labels = list[str](), list[int]()
     for number, line in enumerate((root / ANNOTATIONS).read_text().splitlines(), start=1):
         words = line.split("\t")
-        if len(words) < 2 or words[1] not in known:
+        if len(words) < 2 or words[1] not in known or "/" in words[0]:
             raise DataError(
                 f"{root / ANNOTATIONS}: line {number} does not name an image and a class of "
                 "wnids.txt"

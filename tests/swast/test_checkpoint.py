@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,15 @@ class TestRoundTrip:
 
 
 class TestDamage:
+    def test_compressed_content_is_not_unpacked(self, tmp_path):
+        """PyTorch writes none, and a small file could unpack to gigabytes."""
+        content = saved(tmp_path)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(packed, "w") as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name), zipfile.ZIP_DEFLATED)
+        assert_refused(tmp_path, packed.getvalue())
+
     def test_a_file_cut_short_anywhere_is_refused(self, tmp_path):
         content = saved(tmp_path)
         for size in range(0, len(content), 7):

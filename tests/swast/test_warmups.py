@@ -13,7 +13,7 @@ import pytest
 from swast import checkpoint, warmups
 from swast.config import BEGINNING, TrainConfig, setting_paths
 from swast.run import Run
-from swast.warmups import Warmups, beginning, digest, key, shared_epochs
+from swast.warmups import Warmups, beginning, content, key, shared_epochs
 from tests.swast.support import (
     assert_same_run,
     epochs,
@@ -145,7 +145,7 @@ def test_other_data_under_the_same_name_are_told_apart():
             data, val_images=data.val_images[:-1], val_labels=data.val_labels[:-1]
         ),
     ]
-    assert len({digest(each) for each in (data, *others)}) == 4
+    assert len({content(each) for each in (data, *others)}) == 4
 
 
 def test_a_damaged_state_is_trained_anew(tmp_path):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from swast.data.files import ImageFiles, decode
+from swast.data.files import ImageFiles
+from swast.data.pictures import decode
 from swast.errors import DataError
 from tests.swast.data.layouts import load, noise, save, write_folder
 
