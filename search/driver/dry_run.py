@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
@@ -11,6 +10,7 @@ from search.console import live
 from search.driver import prepare, pricing
 from search.driver.pricing import SAMPLES, Price, Quote
 from search.driver.request import Request
+from search.engine import machine
 from search.store.home import Home
 from search.study.study_file import Study
 
@@ -33,7 +33,7 @@ def show(request: Request) -> None:
     concurrent = 1
     if not request.address:
         resources = prepare.choose_resources(request, study, gpus)
-        concurrent = min(resources.concurrency(os.cpu_count() or 1, gpus), budget)
+        concurrent = min(resources.concurrency(machine.cores(), gpus, machine.memory()), budget)
     outlook = pricing.foresee_search(
         study, data, request.seed, separate_warmups=request.separate_warmups
     )

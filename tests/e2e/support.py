@@ -20,6 +20,7 @@ import pytest
 import sqlalchemy
 from mlflow.tracking import MlflowClient
 
+from search.engine.machine import cores
 from tests.e2e.forks import HIDDEN, Forked
 from tests.e2e.sources import STUDIES
 from tests.search.support import blank_database
@@ -28,7 +29,7 @@ from tests.search.tracking.stories import new_store
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 200
 MLFLOW_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
-ONE_WORKER = ("--cpus-per-trial", str(min(2, os.cpu_count())))
+ONE_WORKER = ("--cpus-per-trial", str(min(2, cores())))
 """On two cores one trial at a time, for stories told as well so: a worker starts for seconds."""
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests in a shell's background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # else commands inherit that
