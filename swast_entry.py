@@ -46,6 +46,7 @@ def run(program: str, module: str) -> int:
     If an import fails and a module of the user hides another one, a line for each names it.
     """
     try:
+        importlib.import_module("swast.surroundings").settle()
         return int(importlib.import_module(module).main())
     except (ImportError, AttributeError, TypeError) as error:
         lines = [

@@ -48,7 +48,7 @@ def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONSAFEPATH": "1"} | environment,
+        env={**os.environ, "PYTHONSAFEPATH": "1", **environment},
         start_new_session=True,
     )
     try:
