@@ -52,9 +52,8 @@ def drop_odd(variables: MutableMapping[str, str]) -> None:
         if not re.fullmatch(r"\s*[1-9]\d*\s*(,\s*[1-9]\d*\s*)*", variables.get(name, "1")):
             del variables[name]
     columns = variables.get("COLUMNS", str(WIDEST))
-    if not columns.isascii() or not columns.isdigit() or len(columns) > len(str(WIDEST)):
-        del variables["COLUMNS"]
-    elif not NARROWEST <= int(columns) <= WIDEST:
+    is_number = re.fullmatch(r"[0-9]{1,5}", columns)
+    if not is_number or not NARROWEST <= int(columns) <= WIDEST:
         del variables["COLUMNS"]
 
 

@@ -14,7 +14,7 @@ from search.console import live, summary
 from search.driver import prepare
 from search.driver.prices import limits_of, prices_of, unit_of
 from search.driver.request import Request
-from search.engine import machine
+from search.engine import limits, machine
 from search.errors import SearchFailedError
 from search.loop.confirm import Confirmation
 from search.loop.result import SearchResult
@@ -116,6 +116,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if not request.address:
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= machine.cores()
             ready = all_at_work and not gpus
+            stack.enter_context(limits.respected(machine.cores()))
             cpus, _ = stack.enter_context(ray_running(None, gpus, ready=ready))
         shares = info.study.shares_warmups and not request.separate_warmups
         warmups = home.warmups if shares else None
@@ -146,9 +147,9 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
     tracker = begin_tracking(request, home, trials, epoch_log)
     with live.choose(quiet=request.quiet) as shown:
         try:
-            limits = limits_of(trials.info, workers.data, request.retries)
-            trials.know_prices(prices_of(trials.info, limits))
-            session = Session(trials, tracker, shown, epoch_log, folder, limits)
+            allowed = limits_of(trials.info, workers.data, request.retries)
+            trials.know_prices(prices_of(trials.info, allowed))
+            session = Session(trials, tracker, shown, epoch_log, folder, allowed)
             seconds = math.inf if request.time_budget is None else request.time_budget
             run_session(session, workers, seconds)
             status = session.status
