@@ -110,8 +110,10 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
     name = stamped if request.name is None else request.name
     check_name(name, "--name")
     path = sqlite_file(storage)
-    if (path is None or path.exists()) and name in search_names(storage):
-        raise name_taken(name)
+    names = search_names(storage) if path is None or path.exists() else []
+    for taken in names:
+        if taken.casefold() == name.casefold():  # they would share a folder on some file systems
+            raise name_taken(taken)
     made = SearchInfo(
         name=name,
         uid=secrets.token_hex(8),
