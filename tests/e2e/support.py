@@ -160,13 +160,18 @@ class Place:
 
     def processes(self):
         """Command lines of the processes that the commands here have left."""
+        return [line for _, line in self.running()]
+
+    def running(self):
+        """Numbers and command lines of the processes that the commands here have started."""
         mine = f"TMPDIR={self.scratch}\0".encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if mine in (folder / "environ").read_bytes() + b"\0":
-                    found.append((folder / "cmdline").read_text().replace("\0", " "))
-        return [line for line in found if line]
+                    line = (folder / "cmdline").read_text().replace("\0", " ")
+                    found.append((int(folder.name), line))
+        return [(pid, line) for pid, line in found if line]
 
     def leftovers(self):
         """Processes and folders of a search that are still there a while after its end."""
