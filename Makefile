@@ -1,6 +1,6 @@
 # make search   a small search on real data, from nothing
 # make test     every check and test, from nothing
-# make test-long  the slow tests: ten kills of the whole command, 300 examples a property
+# make test-long  the slow tests: a hundred kills (SWAST_KILLS), 300 examples a property
 # make lint     the checks alone          make format   mend what can be mended
 # make bench    benchmarks beside other tools: tables here, JSON in docs/bench (docs/performance.md)
 # make clean    remove what these made (never a home with searches)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -10,6 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
+
+NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+"""Errors of file systems that cannot tell when a file is on the disk."""
 
 
 @contextmanager
@@ -23,8 +27,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         with partial.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            reach_disk(file)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
@@ -88,10 +91,34 @@ class JsonLines:
         with self.path.open("ab") as file:
             file.truncate(self._size)
             file.write(text)
-            file.flush()
             if sync:
-                os.fsync(file.fileno())
+                reach_disk(file)
         self._size = (self._size or 0) + len(text)
+
+
+def lockable(folder: Path) -> bool:
+    """Return whether files of a writable folder can be locked; leaves nothing behind.
+
+    Args:
+        folder: neither it nor its parents need to exist.
+    """
+    place = folder.absolute()
+    existing = next(each for each in (place, *place.parents) if each.is_dir())
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            return lock(file)
+    except OSError:
+        return False
+
+
+def reach_disk(file: IO[Any]) -> None:
+    """Wait until a file is on the disk, if its file system can tell."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
 
 
 def lock(file: IO[Any] | int, *, shared: bool = False, wait: bool = False) -> bool:

@@ -36,6 +36,8 @@ def until_interrupted() -> Iterator[None]:
 def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
     """Run a server in its own process group, which is killed when the block ends.
 
+    Modules in the current folder are not for it: Python would prefer them to the server's own.
+
     Args:
         command: the server's command.
         environment: variables in addition to those of this process. Passwords belong here, as
@@ -46,7 +48,7 @@ def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=os.environ | environment,
+        env={**os.environ, "PYTHONSAFEPATH": "1", **environment},
         start_new_session=True,
     )
     try:

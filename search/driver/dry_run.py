@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 from search.console import live
@@ -10,6 +9,7 @@ from search.driver import prepare, pricing
 from search.driver.identity import models_of
 from search.driver.pricing import SAMPLES, Price, Quote
 from search.driver.request import Request
+from search.engine import machine
 from search.store.home import Home
 from search.study.study_file import Study
 from swast.printing import out
@@ -38,7 +38,7 @@ def show(request: Request) -> None:
     concurrent = 1
     if not request.address:
         resources = prepare.choose_resources(request, study, gpus)
-        concurrent = min(resources.concurrency(os.cpu_count() or 1, gpus), budget)
+        concurrent = min(resources.concurrency(machine.cores(), gpus, machine.memory()), budget)
     outlook = pricing.foresee_search(
         study, data, request.seed or 0, separate_warmups=request.separate_warmups
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -16,6 +15,7 @@ from search.driver import prepare
 from search.driver.identity import checked_identity
 from search.driver.prices import limits_of, prices_of, unit_of
 from search.driver.request import Request
+from search.engine import limits, machine
 from search.errors import SearchFailedError
 from search.loop.confirm import Confirmation
 from search.loop.result import SearchResult
@@ -128,10 +128,10 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
     from search.engine.tune import Workers  # before the lock: an import may swallow an interrupt
 
     with ExitStack() as stack:
-        present, where = prepare.present_gpus(request), "this machine"
+        present, where, memory = prepare.present_gpus(request), "this machine", machine.memory()
         if request.address:
             cpus, present = stack.enter_context(ray_running(request.address, 0))
-            where = f"the cluster at {request.address}"
+            where, memory = f"the cluster at {request.address}", math.inf
         gpus = prepare.choose_gpus(request.gpus, present, where)
         info = prepare.choose_search(request, home, gpus)
         storage = request.storage or home.storage
@@ -142,12 +142,14 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         info = replace(info, unit=unit_of(info.study, data), identity=checked_identity(info, data))
         resources = prepare.choose_resources(request, info.study, gpus)
         if not request.address:
-            all_at_work = resources.cpus_per_trial <= 1 and info.budget >= (os.cpu_count() or 1)
+            all_at_work = resources.cpus_per_trial <= 1 and info.budget >= machine.cores()
             ready = all_at_work and not gpus
+            stack.enter_context(limits.respected(machine.cores()))
             cpus, _ = stack.enter_context(ray_running(None, gpus, ready=ready))
         shares = info.study.shares_warmups and not request.separate_warmups
         warmups = home.warmups if shares else None
-        workers = Workers(data, resources, resources.concurrency(cpus, gpus), warmups)
+        concurrent = resources.concurrency(cpus, gpus, memory)
+        workers = Workers(data, resources, concurrent, warmups)
         if request.resume is None:
             stack.enter_context(lock)
         yield info, workers
@@ -175,9 +177,9 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
         if workers.data.note:
             shown.say(workers.data.note)
         try:
-            limits = limits_of(trials.info, workers.data, request.retries)
-            trials.know_prices(prices_of(trials.info, limits))
-            session = Session(trials, tracker, shown, epoch_log, folder, limits)
+            allowed = limits_of(trials.info, workers.data, request.retries)
+            trials.know_prices(prices_of(trials.info, allowed))
+            session = Session(trials, tracker, shown, epoch_log, folder, allowed)
             seconds = math.inf if request.time_budget is None else request.time_budget
             run_session(session, workers, seconds)
             status = session.status

@@ -21,11 +21,14 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 import ray
 
+from search.engine.machine import cores
 from search.engine.scratch import scratch_folder
 from search.errors import RequestError
 
 QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
-TRAINING = ["search.engine.tune", "torch._dynamo"]
+FIRST = ["swast_entry"]
+"""Module that every worker imports before Ray puts the current folder first on its path."""
+TRAINING = [*FIRST, "search.engine.tune", "torch._dynamo"]
 """Modules that workers import to train; torch imports the last for the first optimiser."""
 READY = {
     "preload_python_modules": TRAINING,
@@ -69,10 +72,11 @@ def _start_ray(address: str | None, gpus: int, folder: Path, *, ready: bool) -> 
     """Join a cluster, or start Ray here with its files in a folder."""
     if address is None:
         ray.init(
+            num_cpus=cores(),
             num_gpus=gpus,
             include_dashboard=False,
             _temp_dir=str(folder),
-            _system_config=READY if ready else None,
+            _system_config=READY if ready else {"preload_python_modules": FIRST},
             **QUIET,
         )
         return

@@ -24,8 +24,14 @@ class Resources:
     gpus_per_trial: float = 0.0
     memory_per_trial: float = math.inf
 
-    def concurrency(self, cpus: float, gpus: float) -> int:
+    def concurrency(self, cpus: float, gpus: float, memory: float = math.inf) -> int:
         """Return the trials that run at a time on so many CPUs and GPUs.
+
+        Args:
+            cpus: cores that are there.
+            gpus: GPUs that are there.
+            memory: GiB that all trials may allocate together; one trial runs even if its limit is
+                higher.
 
         Raises:
             RequestError: not even one trial fits.
@@ -39,4 +45,6 @@ class Resources:
                 f"a trial needs {self.cpus_per_trial:g} CPUs and {self.gpus_per_trial:g} GPUs, "
                 f"and there are {cpus:g} and {there:g}"
             )
+        if self.memory_per_trial < math.inf:
+            fits.append(max(1, memory / self.memory_per_trial))
         return int(min(fits))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from search.errors import RequestError
 from search.store.urls import check_store
-from swast.files import writable
+from swast.files import lockable, writable
 
 DEFAULT = "swast-home"
 
@@ -80,7 +80,7 @@ class Home:
         return self.path / "searches" / name
 
     def check_writable(self) -> None:
-        """Refuse a home that cannot be written to; create nothing.
+        """Refuse a home that cannot be written to, or has no locks; create nothing.
 
         Raises:
             RequestError: naming the folder.
@@ -89,6 +89,11 @@ class Home:
             raise RequestError(
                 f"--home {self.path} cannot be written to; choose another folder "
                 "with --home or SWAST_HOME"
+            )
+        if not lockable(self.path):
+            raise RequestError(
+                f"--home {self.path} is on a file system without locks, so two processes could "
+                "run one search; choose another folder with --home or SWAST_HOME"
             )
 
     def check_exists(self) -> None:

@@ -107,6 +107,9 @@ def check_free(storage: RetryingStorage, name: str) -> None:
                 "--name chooses another name"
             )
         raise name_taken(name)
+    for taken in names_in(storage):
+        if taken.casefold() == name.casefold():  # they would share a folder on some file systems
+            raise name_taken(taken)
 
 
 def name_taken(name: str) -> RequestError:

@@ -20,6 +20,7 @@ import pytest
 import sqlalchemy
 from mlflow.tracking import MlflowClient
 
+from search.engine.machine import cores
 from tests.e2e.forks import HIDDEN, Forked
 from tests.e2e.sources import STUDIES
 from tests.search.support import blank_database
@@ -28,7 +29,7 @@ from tests.search.tracking.stories import new_store
 ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 200
 MLFLOW_STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
-ONE_WORKER = ("--cpus-per-trial", str(min(2, os.cpu_count())))
+ONE_WORKER = ("--cpus-per-trial", str(min(2, cores())))
 """On two cores one trial at a time, for stories told as well so: a worker starts for seconds."""
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests in a shell's background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # else commands inherit that
@@ -159,13 +160,18 @@ class Place:
 
     def processes(self):
         """Command lines of the processes that the commands here have left."""
+        return [line for _, line in self.running()]
+
+    def running(self):
+        """Numbers and command lines of the processes that the commands here have started."""
         mine = f"TMPDIR={self.scratch}\0".encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
                 if mine in (folder / "environ").read_bytes() + b"\0":
-                    found.append((folder / "cmdline").read_text().replace("\0", " "))
-        return [line for line in found if line]
+                    line = (folder / "cmdline").read_text().replace("\0", " ")
+                    found.append((int(folder.name), line))
+        return [(pid, line) for pid, line in found if line]
 
     def leftovers(self):
         """Processes and folders of a search that are still there a while after its end."""

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from swast_entry import NAMES
 from tests import services
 from tests.e2e.checks import check_whole
 from tests.e2e.forks import Forked
@@ -28,8 +29,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def crowd(own_place):
-    """A home with two searches at once, of which one's trials go wrong; two want its name."""
+    """A home with two searches at once, of which one's trials go wrong; two want its name.
+
+    The folder has modules of the user's own, called as the packages are.
+    """
     place = own_place
+    for name in NAMES:
+        (place.folder / f"{name}.py").touch()
     place.environment |= {GONE: str(place.folder / "gone")}
     first = place.fork(
         *search("--budget", "7", "--memory-per-trial", "1.5", study="faults.toml"),

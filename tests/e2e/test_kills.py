@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import random
-import signal
 import time
 
 import pytest
 
-from tests.e2e.checks import check_whole, settled
-from tests.e2e.support import ONE_WORKER, ended, resume, search, until, wait
+from tests.e2e.drivers import Drivers, check_alone
+from tests.e2e.support import ONE_WORKER, until, wait
 
 pytestmark = [
     pytest.mark.e2e,
@@ -26,47 +25,6 @@ PHASES = {
 
 These are the touches of a driver that makes the search. One that resumes it comes further.
 """
-PROCESSES_SECONDS = 100
-
-
-class Drivers:
-    """One driver after another of one search, each killed; the last one may end it.
-
-    Args:
-        place: to run them in; its search database is made by the first of them.
-        start: starts a command, as `Place.start` or `Place.fork`.
-        study: file of the search's study.
-        budget: of the search.
-    """
-
-    def __init__(self, place, start, study, budget):
-        (place.home / "optuna.db").unlink()
-        self.place, self.budget, self.known = place, budget, {}
-        self._start = start
-        self._search = search("--budget", budget, "--quiet", study=study)
-
-    def begin(self, *options, **more):
-        """Start the next driver, which goes on with the search if there is one."""
-        words = resume("--quiet") if self.place.is_begun() else self._search
-        return self._start(*words, *options, **more)
-
-    def check_kept(self):
-        """Check that trials which had ended before have not changed."""
-        after = settled(self.place)
-        assert {number: after.get(number) for number in self.known} == self.known
-        self.known = after
-
-    def check_killed(self, driver):
-        """Check that a driver was killed, or was quicker, and what it has left."""
-        assert ended(driver).code in (-signal.SIGKILL, 0)
-        self.check_kept()
-
-    def end(self, *options, **more):
-        """Run a driver to its end, and check the whole search."""
-        done = ended(self.begin(*options, **more))
-        assert (done.code, done.out, done.err) == (0, "", "")
-        self.check_kept()
-        check_whole(self.place, self.budget)
 
 
 def fatal_touches(seed):
@@ -107,11 +65,6 @@ def test_at_a_touch_of_the_home(place, seed):
 def test_leaves_no_process_of_rays(killed):
     """Told last: the processes take a minute to see that they are alone."""
     check_alone(killed.place)
-
-
-def check_alone(place):
-    """Check that all processes that commands had started end."""
-    assert until(lambda: not place.processes(), seconds=PROCESSES_SECONDS), place.processes()
 
 
 def fatal_moments(seed, kinds):

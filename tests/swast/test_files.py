@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swast.files import JsonLines, lock
+from swast.files import JsonLines, lock, lockable, replacing
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -147,3 +147,28 @@ class TestLock:
             os.close(first)
             assert lock(second)
             os.close(second)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_that_cannot_sync_is_written_to(tmp_path, monkeypatch, number):
+    def refuse(descriptor):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    lines = JsonLines(tmp_path / "values.jsonl")
+    lines.append([1, 2])
+    with replacing(tmp_path / "file") as file:
+        file.write(b"new")
+    assert lines.read() == [1, 2]
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
+def test_a_folder_without_locks_is_recognised(tmp_path, monkeypatch):
+    assert lockable(tmp_path / "new" / "folder")
+    monkeypatch.setattr("fcntl.flock", without_locks)
+    assert not lockable(tmp_path / "new" / "folder")
+    assert not list(tmp_path.iterdir())
+
+
+def without_locks(file, kind):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

@@ -23,6 +23,7 @@ import search.cli
 import swast.cli
 from search.cli import COMMANDS, command_parser
 from search.driver.pricing import foresee_search, measure_of, price_search
+from search.engine.machine import cores
 from search.loop.result import SearchResult
 from search.study.study_file import find_study
 from search.trials.repository import SearchTrials
@@ -171,7 +172,7 @@ class TestDryRun:
 
     def test_says_how_long_it_would_train_here(self, swast_search):
         """The whole in the time of two cores, a trial in its own."""
-        cpus = str((os.cpu_count() or 1) / 2)
+        cpus = str(cores() / 2)
         code, out, _ = swast_search(
             *SEARCH, "--dry-run", "--budget", "50", "--cpus-per-trial", cpus
         )

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from search import cli
-from search.commands.server import free_port, wait_until_up
+from search.commands.server import free_port, serving, wait_until_up
 from search.commands.ui import base_of, mlflow_server
 from search.errors import SearchFailedError
 from search.store.home import Home
@@ -78,6 +78,14 @@ class TestWaiting:
         with pytest.raises(SearchFailedError, match="did not start"):
             wait_until_up(server, f"http://127.0.0.1:{free_port(0)}/health", "it")
         assert server.wait() == 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 looks there first")
+def test_a_server_takes_no_modules_from_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "queue.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    with serving([sys.executable, "-S", "-m", "queue"], {}) as server:
+        assert server.wait(30) == 0
 
 
 def test_links_open_the_view_for_training():

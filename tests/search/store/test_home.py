@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import subprocess
@@ -158,3 +159,14 @@ class TestPasswords:
     def test_are_not_printed_by_a_refusal(self):
         with pytest.raises(RequestError, match=r"the store …@host/db cannot be used"):
             check_store("the store", "me:s3cret@host/db", new=True)
+
+
+def test_a_home_without_locks_is_refused(tmp_path, monkeypatch):
+    def refuse(file, kind):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(RequestError, match=r"without locks.*SWAST_HOME") as caught:
+        Home(tmp_path / "new").check_writable()
+    assert len(str(caught.value).splitlines()) == 1
+    assert not (tmp_path / "new").exists()

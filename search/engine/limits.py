@@ -1,0 +1,124 @@
+"""Limits that the shell or a batch system sets on processes (`ulimit`)."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from search.errors import RequestError
+
+MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Limit of the system on a process.
+
+    Attributes:
+        number: of the limit in `resource`.
+        command: shows and sets it in a shell.
+        noun: what is limited.
+        unit: of the shell's numbers.
+        base: least that Ray needs.
+        each: what a worker adds.
+    """
+
+    number: int
+    command: str
+    noun: str
+    unit: int
+    base: int
+    each: int = 0
+
+    def needed(self, workers: int) -> int:
+        """Return what a search with so many workers needs."""
+        return self.base + self.each * workers
+
+
+FILES = Limit(resource.RLIMIT_NOFILE, "ulimit -n", "open files", 1, 384, 24)
+THREADS = Limit(resource.RLIMIT_NPROC, "ulimit -u", "processes and threads", 1, 320, 48)
+FILE_SIZE = Limit(resource.RLIMIT_FSIZE, "ulimit -f", "KiB of a file", 1024, 1024 * MIB)
+STACK = Limit(resource.RLIMIT_STACK, "ulimit -s", "KiB of stack", 1024, MIB)
+LIMITS = (FILES, THREADS, FILE_SIZE, STACK)
+
+
+@contextmanager
+def respected(workers: int) -> Iterator[None]:
+    """Raise the limits of this process as far as is allowed, and refuse those that are too low.
+
+    They hold for the processes that start inside the block. There the end of the allowed
+    processor time (`ulimit -t`) interrupts, as Ctrl-C does.
+
+    Args:
+        workers: that run at a time.
+
+    Raises:
+        RequestError: a limit is too low for Ray, which would hang.
+    """
+    before = {each.number: resource.getrlimit(each.number) for each in LIMITS}
+    try:
+        for limit in LIMITS:
+            ensure(limit, workers)
+        with _time_interrupts():
+            yield
+    finally:
+        for number, values in before.items():
+            with suppress(ValueError, OSError):
+                resource.setrlimit(number, values)
+
+
+def ensure(limit: Limit, workers: int) -> None:
+    """Raise a limit to what is needed if it is lower.
+
+    Raises:
+        RequestError: that is not allowed.
+    """
+    needed = limit.needed(workers)
+    if limit is THREADS:
+        if os.geteuid() == 0:
+            return  # the limit does not hold for root
+        needed += threads_of(os.getuid())
+    soft, hard = (_finite(value) for value in resource.getrlimit(limit.number))
+    if soft >= needed:
+        return
+    if hard < needed:
+        raise RequestError(
+            f"{limit.command} allows {int(hard) // limit.unit} {limit.noun}, and a search with "
+            f"{workers} workers needs {math.ceil(needed / limit.unit)}; raise the limit"
+        )
+    resource.setrlimit(limit.number, (needed, resource.getrlimit(limit.number)[1]))
+
+
+def threads_of(user: int, processes: Path = Path("/proc")) -> int:
+    """Return the number of threads that a user runs."""
+    count = 0
+    for folder in processes.glob("[0-9]*"):
+        with suppress(OSError):  # it has ended
+            if folder.stat().st_uid == user:
+                count += len(list((folder / "task").iterdir()))
+    return count
+
+
+def _finite(value: int) -> float:
+    """Return a limit as a number; infinite if there is none."""
+    return math.inf if value == resource.RLIM_INFINITY else value
+
+
+@contextmanager
+def _time_interrupts() -> Iterator[None]:
+    """Interrupt the main thread when its processor time is used up; else that would kill it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGXCPU, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGXCPU, before)

@@ -1,0 +1,77 @@
+"""Entry points of `swast-search` and `swast-train`.
+
+Importing this module makes ``search``, ``studies`` and ``swast`` mean the packages beside it,
+whatever other modules of these names are on the path. Ray's workers import it first, too. It
+imports nothing that another module of the user could hide.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from os.path import abspath, dirname
+
+FOLDER = dirname(abspath(__file__))  # noqa: PTH100, PTH120 - pathlib imports a dozen modules
+NAMES = ("search", "studies", "swast")
+REFUSED = 2
+
+
+class OwnPackages:
+    """Finder of the packages of this project, in their own folder alone."""
+
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, _: object = None) -> object:
+        """Return where a package of this project is, None for all other modules."""
+        return PathFinder.find_spec(name, [FOLDER]) if path is None and name in NAMES else None
+
+
+sys.meta_path.insert(0, OwnPackages)  # type: ignore[arg-type]
+
+
+def search() -> int:
+    """Run `swast-search` and return its exit code."""
+    return run("swast-search", "search.cli")
+
+
+def train() -> int:
+    """Run `swast-train` and return its exit code."""
+    return run("swast-train", "swast.cli")
+
+
+def run(program: str, module: str) -> int:
+    """Call ``main`` of a module and return its exit code.
+
+    If an import fails and a module of the user hides another one, a line for each names it.
+    """
+    try:
+        importlib.import_module("swast.surroundings").settle()
+        return int(importlib.import_module(module).main())
+    except (ImportError, AttributeError, TypeError) as error:
+        lines = [
+            f"{program}: module {name!r} at {place} hides {other}; rename it, or take its folder "
+            f"out of PYTHONPATH ({type(error).__name__}: {error})"
+            for name, place, other in hiding()
+        ]
+        if not lines:
+            raise
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+        return REFUSED
+
+
+def hiding() -> Iterator[tuple[str, str, str]]:
+    """Yield imported modules that hide others further down the path: name, file, hidden file."""
+    for name, module in sorted(sys.modules.items()):
+        spec: ModuleSpec | None = getattr(module, "__spec__", None)
+        file = getattr(spec, "origin", None)
+        if spec is None or not file or "." in name or name in NAMES:
+            continue
+        folder = dirname(dirname(file) if spec.submodule_search_locations else file)  # noqa: PTH120
+        places = [abspath(place) for place in sys.path]  # noqa: PTH100
+        if folder not in places:
+            continue
+        rest = [place for place in places[places.index(folder) :] if place != folder]
+        other = PathFinder.find_spec(name, rest)
+        if other is not None and other.origin is not None:
+            yield name, file, other.origin
