@@ -88,6 +88,16 @@ class TestNetworks:
         assert sources("ownnet:net") == before[1]
         assert behaviour("ownnet:net", (1, 8, 8), 10) != before[0]
 
+    def test_addresses_in_a_description_do_not_count(self, project):
+        project(
+            "blocks",
+            f"{BLOCKS}class Act(nn.ReLU):\n    def extra_repr(self):\n"
+            "        return repr(object())\ndef act():\n    return Act()\n",
+        )
+        first = behaviour("ownnet:net", (1, 8, 8), 10)
+        project("ownnet", NET)
+        assert behaviour("ownnet:net", (1, 8, 8), 10) == first
+
     def test_a_network_that_is_never_the_same_shares_nothing(self, project):
         project(
             "blocks",

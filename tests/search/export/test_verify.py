@@ -273,3 +273,17 @@ class TestTheRule:
         monkeypatch.setattr(TestTheRule, "HERE", self.HERE | {"device": "H100"})
         assert "GPUs do not repeat" in self.rule().reason
         assert verify.difference({}, self.HERE) == ("the machine that trained it is not recorded")
+
+
+@pytest.mark.parametrize(
+    ("identity", "said"),
+    [
+        ({"data": {"train": [7, ""]}}, "data have changed since (7 training samples then, 1,149"),
+        ({"network": {"mynets": "0"}}, "network's code has changed since (mynets)"),
+    ],
+)
+def test_changed_data_and_code_are_named_before_training(copy, untrained, capsys, identity, said):
+    copy.tables["provenance"]["identity"] = identity
+    line = refused(capsys, "verify", copy.write(renewed=True))
+    assert line.startswith(f"{copy.path}: the {said}")
+    assert line.endswith("so restore that")
