@@ -39,10 +39,8 @@ def check_places(request: Request, home: Home) -> None:
     home.check_writable()
     if request.json and not writable(request.json, folder=False):
         raise RequestError(f"--json {request.json}: cannot be written to")
-    if request.resume is not None:
-        check_name(request.resume, "--resume")
-        if not request.storage:
-            home.check_exists()
+    if request.resume is not None and not request.storage:
+        home.check_exists()
     check_store("the search database", request.storage or home.storage, new=request.resume is None)
     check_store("the MLflow store", request.tracking_uri or home.tracking, new=True)
 

@@ -60,15 +60,13 @@ class Constraints(Table):
         math.inf,
         "training FLOPs of one trial; the smaller of this and `--max-flops` holds",
         above=0,
-        least=1,
         most=MOST_FLOPS,
     )
     max_relative_flops: float = setting(
         math.inf,
         "the same, relative to dense training of `[fixed]` on all data",
         above=0,
-        least=1e-9,
-        most=1e18,
+        most=1e20,
     )
 
     def limit(self, unit: float, max_cost: float = math.inf) -> float:
