@@ -143,3 +143,10 @@ def _short(value: object) -> str:
         quoted.maxlist = quoted.maxtuple = quoted.maxdict = MOST_SHOWN // 4
         return quoted.repr(value)
     return repr(value)
+
+
+def path_to(table: str, name: object) -> str:
+    """Return the dotted path of a field; a name that is long or has a dot is quoted."""
+    plain = isinstance(name, str) and name.isprintable() and "." not in name
+    text = str(name) if plain and len(str(name)) <= MOST_SHOWN else shown(name)
+    return f"{table}.{text}" if table else text

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar
 
-from swast.errors import MOST_SHOWN, ConfigError, nearest, shown
+from swast.errors import ConfigError, nearest, path_to, shown
 
 T = TypeVar("T", bound="Table")
 
@@ -211,13 +211,6 @@ def check_table(value: object, path: str, table: type[Table]) -> list[str]:
     """Return error messages if a value is invalid for a nested table."""
     right = isinstance(value, table)
     return [] if right else [f"{path} must be a {table.__name__}, got {shown(value)}"]
-
-
-def path_to(table: str, name: object) -> str:
-    """Return the dotted path of a field; a name that is long or has a dot is quoted."""
-    plain = isinstance(name, str) and name.isprintable() and "." not in name
-    text = str(name) if plain and len(str(name)) <= MOST_SHOWN else shown(name)
-    return f"{table}.{text}" if table else text
 
 
 def is_texts(value: object) -> bool:

@@ -42,10 +42,8 @@ def check_places(request: Request, home: Home) -> None:
     reason = refusal(request.json) if request.json else None
     if reason:
         raise RequestError(f"--json {request.json}: cannot be written to: {reason}")
-    if request.resume is not None:
-        check_name(request.resume, "--resume")
-        if not request.storage:
-            home.check_exists()
+    if request.resume is not None and not request.storage:
+        home.check_exists()
     check_store("the search database", request.storage or home.storage, new=request.resume is None)
     check_store("the MLflow store", request.tracking_uri or home.tracking, new=True)
 

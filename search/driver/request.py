@@ -7,6 +7,7 @@ from pathlib import Path
 
 from search.errors import RequestError
 from search.samplers.registry import SAMPLERS
+from search.study.names import check_name
 from search.study.tables import (
     LEAST_MEMORY,
     LEAST_UNITS,
@@ -44,10 +45,13 @@ class Request(Table):
     budget: int | None = option(
         None, "trials in all (default: 50)", low=1, most=MOST_TRIALS, metavar="N"
     )
-    name: str | None = option(None, "name of the search (default: the study's, and the time)")
+    name: str | None = option(
+        None, "name of the search (default: the study's, and the time)", filled=False
+    )
     resume: str | None = option(
         None,
         "resume a search, or extend a finished one with a larger --budget",
+        filled=False,
         metavar="NAME",
     )
     sampler: str | None = option(
@@ -158,16 +162,19 @@ class Request(Table):
             raise RequestError("--no-import goes with --dry-run: a search needs its networks")
 
     def _check_resume(self) -> None:
-        """Refuse options that a search which is resumed cannot have.
+        """Refuse a name that no search has, and options that a resumed search cannot have.
 
         Raises:
             RequestError: naming them.
         """
+        if self.resume is None:
+            return
+        check_name(self.resume, "--resume")
         values = {flag(name): getattr(self, name) for name in UNCHANGED}
         given = [
             name for name, value in values.items() if value is not None and value is not False
         ]
-        if self.resume is not None and given:
+        if given:
             raise RequestError(
                 f"--resume takes a search as it is: leave out {' and '.join(given)}"
             )

@@ -20,8 +20,8 @@ from typing import Any
 from search.study.search_space import Branch, SearchSpace
 from search.study.space import Domain, frozen, read_space, varies_what_is_shared
 from swast.config import flatten, setting_paths
-from swast.errors import ConfigError, cut, nearest, shown
-from swast.settings import check, path_to
+from swast.errors import ConfigError, cut, nearest, path_to, shown
+from swast.settings import check
 
 KEYS = ("when", "space", "fixed")
 LONGEST_LABEL = 100

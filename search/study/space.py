@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from swast.config import setting_paths
-from swast.errors import ConfigError, nearest, shown
-from swast.settings import Setting, check, is_number, path_to
+from swast.errors import ConfigError, nearest, path_to, shown
+from swast.settings import Setting, check, is_number
 
 ROUNDING = 1e-9
 MOST_STEPS = 10**6

@@ -46,7 +46,13 @@ from search.study.conflicts import conflicts
 from search.study.names import MOST_NAME, check_name
 from search.study.search_space import Branch, Part, SearchSpace
 from search.study.space import SAME_FOR_ALL, Domain, Range, read_space, varies_what_is_shared
-from search.study.tables import Constraints, HalvingConfig, ObjectivesConfig, TrialResources
+from search.study.tables import (
+    Constraints,
+    HalvingConfig,
+    ObjectivesConfig,
+    TrialResources,
+    too_late,
+)
 from swast.config import (
     BEGINNING,
     PARSERS,
@@ -56,8 +62,8 @@ from swast.config import (
     read_text,
     setting_paths,
 )
-from swast.errors import ConfigError, nearest, shown
-from swast.settings import FieldType, Setting, Table, check, from_mapping, path_to
+from swast.errors import ConfigError, nearest, path_to, shown
+from swast.settings import Table, from_mapping
 
 T = TypeVar("T")
 AnyTable = TypeVar("AnyTable", bound=Table)
@@ -224,7 +230,7 @@ def parse_study(name: str, source: str) -> Study:
         found += conflicts(fixed, space)
     halving = found.attempt("", None, _read_table, HalvingConfig, tables)
     if halving and not found:
-        found += _too_late(halving, max(space.ends("epochs", fixed.epochs)))
+        found += too_late(halving, max(space.ends("epochs", fixed.epochs)))
     constraints = found.attempt("", None, _read_table, Constraints, tables)
     resources = found.attempt("", None, _read_table, TrialResources, tables)
     objectives = found.attempt("", STANDARD, _objectives, tables)
@@ -291,18 +297,3 @@ def _reference(fixed: TrainConfig, named: Mapping[str, Any], key: str) -> TrainC
     if problems:
         raise ConfigError(problems)
     return fixed.with_values(changes)
-
-
-def _too_late(halving: HalvingConfig, epochs: int) -> list[str]:
-    """Return a problem if a bracket has no rung before the last epoch."""
-    starts = 1
-    while halving.reduction > 1 and halving.grace * halving.reduction**starts < epochs:
-        starts += 1
-    problems = [
-        check(value, f"halving.{name}", FieldType(int), Setting("", low=1, high=high))
-        for name, value, high in (
-            ("grace", halving.grace, epochs - 1),
-            ("brackets", halving.brackets, starts),
-        )
-    ]
-    return [problem for problem in problems if problem]

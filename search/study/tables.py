@@ -10,7 +10,7 @@ from search import objectives
 from search.objectives import Objectives
 from swast.config.optim import MOST_EPOCHS
 from swast.errors import ConfigError
-from swast.settings import Table, setting
+from swast.settings import FieldType, Setting, Table, check, setting
 
 LEAST_UNITS, MOST_UNITS = 0.01, 10_000
 """CPU cores or GPUs of a trial."""
@@ -60,15 +60,13 @@ class Constraints(Table):
         math.inf,
         "training FLOPs of one trial; the smaller of this and `--max-flops` holds",
         above=0,
-        least=1,
         most=MOST_FLOPS,
     )
     max_relative_flops: float = setting(
         math.inf,
         "the same, relative to dense training of `[fixed]` on all data",
         above=0,
-        least=1e-9,
-        most=1e18,
+        most=1e20,
     )
 
     def limit(self, unit: float, max_cost: float = math.inf) -> float:
@@ -135,3 +133,18 @@ class ObjectivesConfig(Table):
             ConfigError: no cost of that name is registered.
         """
         return objectives.choose(self.cost, self.reference_accuracy, self.least_relative_flops)
+
+
+def too_late(halving: HalvingConfig, epochs: int) -> list[str]:
+    """Return a problem if a bracket has no rung before the last epoch."""
+    starts = 1
+    while halving.reduction > 1 and halving.grace * halving.reduction**starts < epochs:
+        starts += 1
+    problems = [
+        check(value, f"halving.{name}", FieldType(int), Setting("", low=1, high=high))
+        for name, value, high in (
+            ("grace", halving.grace, epochs - 1),
+            ("brackets", halving.brackets, starts),
+        )
+    ]
+    return [problem for problem in problems if problem]

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from swast.errors import ConfigError, shown
-from swast.settings import path_to
+from swast.errors import ConfigError, path_to, shown
 
 MOST_DEPTH = 64
 """Levels of nesting."""

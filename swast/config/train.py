@@ -18,14 +18,13 @@ from swast.config.data import (
 )
 from swast.config.optim import MOST_EPOCHS, ComputeConfig, OptimConfig
 from swast.config.tailoring import CoresetConfig, PreserveConfig, PruneConfig
-from swast.errors import ConfigError, nearest, shown
+from swast.errors import ConfigError, nearest, path_to, shown
 from swast.settings import (
     FieldType,
     Setting,
     Table,
     field_types,
     from_mapping,
-    path_to,
     plain,
     setting,
     subtables,
