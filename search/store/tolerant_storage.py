@@ -144,6 +144,8 @@ class TolerantStorage(optuna.storages.RDBStorage):
         found = super()._build_frozen_trial_from_trial_model(trial)
         if not isinstance(found.number, int):
             raise TypeError(f"its number is {found.number!r}")
+        if not all(isinstance(key, str) for key in {**found.user_attrs, **found.system_attrs}):
+            raise TypeError("a fact of it has no name")
         if found.state == TrialState.COMPLETE and not all(map(math.isfinite, found.values)):
             raise ValueError(f"its values are {found.values!r}")
         for name, value in found.params.items():
