@@ -20,14 +20,13 @@ def list_searches(options: Namespace) -> None:
 
     storage = open_home(options)
     rows = [row_of(storage, name) for name in search_names(storage)]
-    if not options.json and not any(row["problem"] for row in rows):
-        for row in rows:
-            del row["problem"]
+    if not options.json and any("problem" in row for row in rows):
+        rows = [{"problem": None} | row for row in rows]
     print_rows(rows, as_json=options.json)
 
 
 def row_of(storage: str, name: str) -> dict[str, Any]:
-    """Return the row of a search in the list; one that cannot be read has only its problem."""
+    """Return the row of a search in the list; one that cannot be read has a problem instead."""
     from search.trials.repository import SearchTrials
     from search.trials.trial_record import front_of, hypervolume_of
 
@@ -36,7 +35,7 @@ def row_of(storage: str, name: str) -> dict[str, Any]:
         records, study = trials.records(), trials.info.study
     except UnreadableError as error:
         facts = ("study", "budget", "complete", "front", "hypervolume")
-        return {"name": name} | dict.fromkeys(facts) | {"problem": error.why}
+        return {"problem": error.why, "name": name} | dict.fromkeys(facts)
     return {
         "name": trials.info.name,
         "study": study.name,
@@ -44,7 +43,6 @@ def row_of(storage: str, name: str) -> dict[str, Any]:
         "complete": sum(record.state == "complete" for record in records),
         "front": len(front_of(records, study.objectives)),
         "hypervolume": round(hypervolume_of(records, study.objectives), 6),
-        "problem": None,
     }
 
 

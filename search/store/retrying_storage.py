@@ -198,8 +198,8 @@ CACHED = {"_create_new_trial", "_get_best_trial_id", "_get_trials", "_set_trial_
 """Methods that Optuna's cache calls besides a storage's public ones."""
 OWN = {"stored_studies", "rename_study"}
 """Methods that Optuna's storage does not have."""
-OPERATIONS = BaseStorage.__abstractmethods__ | CACHED | OWN
-for _name in OPERATIONS - {"set_trial_state_values"}:
+OPERATIONS = BaseStorage.__abstractmethods__ | CACHED
+for _name in (OPERATIONS | OWN) - {"set_trial_state_values"}:
     setattr(RetryingStorage, _name, _retrying(_name))
 
 

@@ -144,6 +144,8 @@ class TolerantStorage(optuna.storages.RDBStorage):
         found = super()._build_frozen_trial_from_trial_model(trial)
         if not isinstance(found.number, int):
             raise TypeError(f"its number is {found.number!r}")
+        if not all(isinstance(key, str) for key in {**found.user_attrs, **found.system_attrs}):
+            raise TypeError("a fact of it has no name")
         if found.state == TrialState.COMPLETE and not all(map(math.isfinite, found.values)):
             raise ValueError(f"its values are {found.values!r}")
         for name, value in found.params.items():
@@ -162,6 +164,7 @@ class TolerantStorage(optuna.storages.RDBStorage):
             before = (TRIALS.c.study_id == found.study_id) & (TRIALS.c.trial_id < trial_id)
             number = connection.execute(select(func.count()).where(before)).scalar_one()
         is_open = found.state in (TrialState.RUNNING.name, TrialState.WAITING.name)
+        is_open = is_open and self._has_times(trial_id)
         facts = self._attributes(TRIAL_FACTS, "trial_id", trial_id)
         return FrozenTrial(
             number=number,
@@ -176,6 +179,16 @@ class TolerantStorage(optuna.storages.RDBStorage):
             intermediate_values={},
             trial_id=trial_id,
         )
+
+    def _has_times(self, trial_id: int) -> bool:
+        """Return whether the times of a trial can be read; without, Optuna cannot change it."""
+        times = select(TRIALS.c.datetime_start, TRIALS.c.datetime_complete)
+        try:
+            with self.engine.connect() as connection:
+                connection.execute(times.where(TRIALS.c.trial_id == trial_id)).all()
+        except UNDECODABLE:
+            return False
+        return True
 
 
 def decoded(text: object) -> Any:  # noqa: ANN401
