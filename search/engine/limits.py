@@ -12,9 +12,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.engine import machine
 from search.errors import RequestError
 
 MIB = 2**20
+STORE_SHARE = 0.3
+"""Part of the memory that Ray takes for its objects."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Limit:
 
 FILES = Limit(resource.RLIMIT_NOFILE, "ulimit -n", "open files", 1, 384, 24)
 THREADS = Limit(resource.RLIMIT_NPROC, "ulimit -u", "processes and threads", 1, 320, 48)
-FILE_SIZE = Limit(resource.RLIMIT_FSIZE, "ulimit -f", "KiB of a file", 1024, 1024 * MIB)
+FILE_SIZE = Limit(resource.RLIMIT_FSIZE, "ulimit -f", "KiB of a file", 1024, MIB)
 STACK = Limit(resource.RLIMIT_STACK, "ulimit -s", "KiB of stack", 1024, MIB)
 LIMITS = (FILES, THREADS, FILE_SIZE, STACK)
 
@@ -81,6 +84,8 @@ def ensure(limit: Limit, workers: int) -> None:
         RequestError: that is not allowed.
     """
     needed = limit.needed(workers)
+    if limit is FILE_SIZE:
+        needed = max(needed, object_store())
     if limit is THREADS:
         if os.geteuid() == 0:
             return  # the limit does not hold for root
@@ -94,6 +99,12 @@ def ensure(limit: Limit, workers: int) -> None:
             f"{workers} workers needs {math.ceil(needed / limit.unit)}; raise the limit"
         )
     resource.setrlimit(limit.number, (needed, resource.getrlimit(limit.number)[1]))
+
+
+def object_store() -> int:
+    """Return the bytes of the one file that Ray keeps objects in: a part of the memory."""
+    there = machine.memory()
+    return int(STORE_SHARE * there * machine.GIB) if there < math.inf else 0
 
 
 def threads_of(user: int, processes: Path = Path("/proc")) -> int:

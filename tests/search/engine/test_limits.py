@@ -26,6 +26,7 @@ def fake(monkeypatch):
     monkeypatch.setattr(resource, "setrlimit", set_limit)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
     monkeypatch.setattr(limits, "threads_of", lambda user: 100)
+    monkeypatch.setattr(limits, "object_store", lambda: 2**20)
     held.update({each.number: (resource.RLIM_INFINITY,) * 2 for each in limits.LIMITS})
     return held
 
