@@ -87,6 +87,13 @@ COMMANDS = {
         "export.verify:verify",
         (sets.Files, sets.Retrained, sets.Data, sets.Place),
     ),
+    "sync": Command(
+        "Use the result",
+        "send a search to MLflow again, or to another MLflow",
+        "sync NAME --tracking-uri http://host:5000",
+        "commands.sync:sync",
+        (sets.Named, sets.Tracked, sets.Place),
+    ),
     "delete": Command(
         "Clean up",
         "remove a search everywhere",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.tracking.client import UNUSABLE, is_refusal, open_store, unusable
 from search.tracking.model_registry import unregister
 from search.tracking.reconcile import is_deleted
-from search.tracking.run_sync import children
+from search.tracking.runs import children
 from search.tracking.saved_view import remove_view
 from search.trials.search_info import SearchInfo
 

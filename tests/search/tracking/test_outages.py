@@ -31,7 +31,7 @@ def quick(monkeypatch):
         for file in ("pareto.html", "pareto.png", "front.csv"):
             (folder / file).write_text(str(len(trials)))
 
-    monkeypatch.setattr("search.tracking.tracker.write_front", write)
+    monkeypatch.setattr("search.tracking.front.write_front", write)
 
 
 def search_of_four(story):
