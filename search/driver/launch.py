@@ -112,6 +112,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         data = prepare.load(info.study, request, home)
         info = replace(info, unit=unit_of(info.study, data))
         resources = prepare.choose_resources(request, info.study, gpus)
+        tracker = tracking.open_tracker(request, home, info, new=False)
         if not request.address:
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= (os.cpu_count() or 1)
             ready = all_at_work and not gpus
@@ -119,7 +120,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         shares = info.study.shares_warmups and not request.separate_warmups
         warmups = home.warmups if shares else None
         workers = Workers(data, resources, resources.concurrency(cpus, gpus), warmups)
-        tracker = open_tracking(request, home, info)
+        tracker = tracker or tracking.open_tracker(request, home, info)
         if request.resume is None:
             stack.enter_context(lock)
         yield info, workers, tracker
@@ -137,9 +138,14 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
 
 
 def search(
-    request: Request, home: Home, trials: SearchTrials, workers: Workers, tracker: Tracker
+    request: Request,
+    home: Home,
+    trials: SearchTrials,
+    workers: Workers,
+    tracker: Tracker | None = None,
 ) -> SearchResult:
     """Run a search that this process has locked; at the end read the front on the test set."""
+    tracker = tracker or tracking.open_tracker(request, home, trials.info)
     folder, epoch_log = home.search(trials.info.name), tracker.epoch_log
     if workers.warmups is not None:
         workers.warmups.mkdir(parents=True, exist_ok=True)
@@ -187,19 +193,6 @@ def write_report(
         shown.say(f"the report cannot be written to {folder}: {error.strerror}")
         return
     tracker.attach([file.name for file in files])
-
-
-def open_tracking(request: Request, home: Home, info: SearchInfo) -> Tracker:
-    """Return the search's MLflow, after trying whether it can be used.
-
-    Raises:
-        RequestError: it cannot; nothing of the search was written.
-    """
-    from search.tracking import Tracker
-
-    folder = home.search(info.name)
-    uri = info.tracked_at(request.tracking_uri, home)
-    return Tracker(uri, home.artifacts, folder, EpochLog(folder / "histories"))
 
 
 def run_session(session: Session, workers: Workers, seconds: float) -> None:

@@ -1,21 +1,54 @@
-"""The place of a search in MLflow, kept in its storage, and the end of its tracking."""
+"""Begin and end of the tracking of a search, and its place in MLflow, kept in its storage."""
 
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from search.console.summary import home_option
+from search.driver.request import Request
 from search.errors import say
+from search.store.epoch_log import EpochLog
 from search.store.home import Home
-from search.store.urls import shown
+from search.store.urls import shown, sqlite_file
 from search.trials.repository import SearchTrials
+from search.trials.search_info import SearchInfo
 
 if TYPE_CHECKING:
     from search.tracking import Tracker
 
 MOST_NAMED = 4
 """The most missing things in a line."""
+
+
+@overload
+def open_tracker(request: Request, home: Home, info: SearchInfo) -> Tracker: ...
+@overload
+def open_tracker(
+    request: Request, home: Home, info: SearchInfo, *, new: bool
+) -> Tracker | None: ...
+def open_tracker(
+    request: Request, home: Home, info: SearchInfo, *, new: bool = True
+) -> Tracker | None:
+    """Return the writer of a search to MLflow, after trying whether MLflow can be used.
+
+    Args:
+        request: names the store.
+        home: the home.
+        info: the search.
+        new: create a store that does not exist; else return None for it.
+
+    Raises:
+        RequestError: MLflow cannot be used; nothing of the search was written.
+    """
+    from search.tracking import Tracker
+
+    folder = home.search(info.name)
+    uri = info.tracked_at(request.tracking_uri, home)
+    path = sqlite_file(uri)
+    if not new and path is not None and not path.exists():
+        return None
+    return Tracker(uri, home.artifacts, folder, EpochLog(folder / "histories"))
 
 
 def remember(trials: SearchTrials, tracker: Tracker, home: Home) -> None:

@@ -72,12 +72,11 @@ def find(
     request = request_of(wanted, request, name)
     home = Home.find(request.home)
     info = prepare.choose_search(request, home, request.gpus or 0)
-    tracker = launch.open_tracking(request, home, info)
     with held(home.storage, name, home.search(name)):
         workers = start(info.study.fixed)
         info = dataclasses.replace(info, unit=unit_of(info.study, workers.data))
         trials = launch.open_trials(request, home, info)
-        result = launch.search(request, home, trials, workers, tracker)
+        result = launch.search(request, home, trials, workers)
     if result.interrupted or result.end != "finished":
         raise SearchFailedError(f"search {name} was stopped or found nothing")
     front = tuple(each.config for each in result.front if each.config is not None)

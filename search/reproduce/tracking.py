@@ -53,7 +53,7 @@ class StudyRuns:
     ) -> None:
         self._uri, self._artifacts = uri, None if is_server(uri) else artifacts
         self._client = open_store(uri, self._artifacts)
-        self._queue = Lane(Notices(uri, say), clock, str, "its data are")
+        self._queue = Lane(Notices(uri, say), clock, str)
         self._runs: dict[str, RunSync] = {}
         self._found: dict[str, Run] = {}
 

@@ -228,7 +228,10 @@ def _connected(uri: str) -> Client:
 
 def unusable(uri: str, error: BaseException) -> RequestError:
     """Return the error for a store that does not work, with a one-line message."""
-    cause = wrong_version(error) or f"it {fault_of(error).cause}"
+    plain = (
+        error.strerror if type(error) in (OSError, PermissionError, NotADirectoryError) else None
+    )
+    cause = wrong_version(error) or plain or f"it {fault_of(error).cause}"
     return RequestError(f"the MLflow store {shown(uri)} cannot be used: {scrubbed(cause, uri)}")
 
 

@@ -156,8 +156,7 @@ def _cause_of_system(error: BaseException) -> str | None:
         return NO_ANSWER
     if not isinstance(error, OSError):
         return None
-    place = f" {error.filename}" if error.filename else ""
-    return f"has files that cannot be written{place}: {error.strerror or _first_line(error)}"
+    return f"whose files cannot be written ({error.strerror or _first_line(error)}), {NO_ANSWER}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -39,7 +39,8 @@ class Notices:
         if cause in self.said:
             return False
         self.said.add(cause)
-        self.say(f"MLflow at {shown(self.uri)} {cause}; {consequence}")
+        comma = "," if cause.startswith("whose") else ""
+        self.say(f"MLflow at {shown(self.uri)}{comma} {cause}; {consequence}")
         return True
 
 
@@ -50,7 +51,6 @@ class Lane:
         notices: prints the faults.
         clock: the clock.
         label: names what a job sends, for the line about one that is dropped.
-        subject: what is queued during an outage, with its verb.
         is_lasting: returns whether a fault that may pass for other calls lasts for these.
     """
 
@@ -59,10 +59,9 @@ class Lane:
         notices: Notices,
         clock: Clock,
         label: Callable[[Hashable], str],
-        subject: str,
         is_lasting: Callable[[Fault], bool] = lambda _: False,
     ) -> None:
-        self._notices, self._label, self._subject = notices, label, subject
+        self._notices, self._label = notices, label
         self._is_lasting = is_lasting
         self._queue = RetryQueue(self._may_pass, self._report, clock, self._drop)
         self._fault = Fault(NO_ANSWER, passing=True)
@@ -108,7 +107,7 @@ class Lane:
 
     def _report(self, is_away: bool) -> None:
         if is_away:
-            consequence = f"{self._subject} queued and sent later"
+            consequence = "its data are queued and sent later"
             self._was_said = self._notices.once(self._fault.cause, consequence)
         elif self._was_said:
             self._was_said = False
@@ -142,8 +141,8 @@ class Sender:
         say: Callable[[str], None],
     ) -> None:
         self._notices = Notices(uri, say)
-        self.runs = Lane(self._notices, clock, label_of, "its data are")
-        self.files = Lane(self._notices, clock, label_of, "files for it are", refuses_files)
+        self.runs = Lane(self._notices, clock, label_of)
+        self.files = Lane(self._notices, clock, label_of, refuses_files)
 
     @property
     def missing(self) -> tuple[str, ...]:
