@@ -228,9 +228,7 @@ def _connected(uri: str) -> Client:
 
 def unusable(uri: str, error: BaseException) -> RequestError:
     """Return the error for a store that does not work, with a one-line message."""
-    plain = (
-        error.strerror if type(error) in (OSError, PermissionError, NotADirectoryError) else None
-    )
+    plain = getattr(error, "strerror", None)
     cause = wrong_version(error) or plain or f"it {fault_of(error).cause}"
     return RequestError(f"the MLflow store {shown(uri)} cannot be used: {scrubbed(cause, uri)}")
 

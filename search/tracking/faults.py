@@ -25,6 +25,7 @@ OUTAGES = {
 }
 """MLflow's codes for HTTP 5xx, 429, 401 and 403, for no answer, for a database that does not work,
 and for a proxy without a server behind it."""
+LOGINS = {"UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED", "PERMISSION_DENIED"}
 REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
 """MLflow's codes for a call on a deleted run, among other things."""
 BUGS = (TypeError, ValueError, LookupError, AttributeError, ImportError)
@@ -122,8 +123,9 @@ def _status_of(error: BaseException) -> int | None:
     response = getattr(error, "response", None)
     if isinstance(getattr(response, "status_code", None), int):
         return int(response.status_code)  # type: ignore[union-attr]
-    if isinstance(error, RestException) and error.error_code not in REFUSALS:
-        return int(error.get_http_status_code())
+    is_answer = isinstance(error, RestException) and error.error_code not in REFUSALS
+    if is_answer or getattr(error, "error_code", None) in LOGINS:
+        return int(error.get_http_status_code())  # type: ignore[attr-defined]
     found = STATUS.search(str(error)[:500]) if isinstance(error, MlflowException) else None
     return int(found[1] or found[2]) if found else None
 

@@ -18,6 +18,7 @@ import mlflow
 import sqlalchemy
 from mlflow.exceptions import MlflowException
 from mlflow.store.db.utils import _upgrade_db
+from mlflow.tracking._tracking_service import utils
 
 from search.store.home import Home
 from search.store.lock import alone_in
@@ -99,12 +100,14 @@ def place_artifacts(home: Home) -> None:
         suppress(sqlite3.OperationalError),
         database,
     ):
-        _rebase(database, home)
+        if _rebase(database, home):
+            utils._artifact_repos_cache.clear()  # by run, with the place of before
 
 
-def _rebase(database: sqlite3.Connection, home: Home) -> None:
-    """Rewrite the locations of artifacts that were made while the home was elsewhere."""
-    for old in _moved(database, home):
+def _rebase(database: sqlite3.Connection, home: Home) -> bool:
+    """Rewrite locations that were made while the home was elsewhere; return whether any was."""
+    moved = list(_moved(database, home))
+    for old in moved:
         new = home.artifacts.as_uri()
         for table, column in LOCATIONS:
             if column in _columns(database, table):
@@ -113,6 +116,7 @@ def _rebase(database: sqlite3.Connection, home: Home) -> None:
                     f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                     (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
                 )
+    return bool(moved)
 
 
 def _moved(database: sqlite3.Connection, home: Home) -> Iterator[str]:

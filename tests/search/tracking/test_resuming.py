@@ -206,12 +206,13 @@ class TestARunThatAUserDeletes:
 
 
 def test_what_mlflow_never_takes_is_dropped_and_said(story, capsys):
-    """The rest of the run arrives with its next change."""
     story.start(0)
     story.read(0, {"not | a name": 0.5})
-    story.end(0, 0.9, 0.5)
+    story.start(1)
+    story.end(1, 0.9, 0.5)
     assert story.tracker.close(0)
     (line,) = capsys.readouterr().err.splitlines()
     assert "fails: Invalid value" in line
     assert line.endswith("; it lacks trial 0, and the search goes on")
     assert story.tracker.missing == ("trial 0",)
+    assert story.run(1).info.status == "FINISHED"
