@@ -76,5 +76,5 @@ def close(trials: SearchTrials, tracker: Tracker, home: Home) -> bool:
         listed = ", ".join(missing[:MOST_NAMED]) + more
         say(f"MLflow at {place} lacks {listed}; `{again}` tries them again")
     remember(trials, tracker, home)
-    trials.complete_runs(tracker.run_of)
+    trials.complete_runs(tracker.run_of, again=True)
     return is_sent and not missing

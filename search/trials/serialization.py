@@ -29,7 +29,7 @@ OPTUNA_STATES = {state: theirs for theirs, state in STATES.items()}
 SAME = ("epochs", "seconds", "environment", "reason", "rejected", "stopped_at", "run_id")
 """Facts of an outcome that are stored under the record's own names."""
 LATE_RUN = "run-"
-"""Leads the facts of a search that are MLflow runs made after their trials had ended."""
+"""Leads the facts of a search that are MLflow runs made, or made again, after trials ended."""
 
 
 def outcome_of(record: TrialRecord, objectives: Objectives) -> dict[str, Any]:
@@ -106,8 +106,8 @@ def recorded_unit(study: Study, trials: Iterable[FrozenTrial]) -> float | None:
 
 
 def late_run(record: TrialRecord, kept: Mapping[str, Any]) -> TrialRecord:
-    """Return a record with its MLflow run, if that was made late, from the facts of its search."""
-    return replace(record, run_id=record.run_id or kept.get(f"{LATE_RUN}{record.number}"))
+    """Return a record with its latest MLflow run, from the facts of its search."""
+    return replace(record, run_id=kept.get(f"{LATE_RUN}{record.number}") or record.run_id)
 
 
 def _state(trial: FrozenTrial) -> State:
