@@ -14,8 +14,13 @@ from types import SimpleNamespace
 
 import pytest
 import requests
+from alembic import command
+from alembic.script import ScriptDirectory
 from mlflow.exceptions import MlflowException, RestException
 from mlflow.protos.databricks_pb2 import UNAUTHENTICATED
+from mlflow.store.db.utils import _get_alembic_config
+from mlflow.store.tracking.dbmodels.initial_models import Base
+from sqlalchemy import create_engine
 
 from search.errors import RequestError
 from search.store.home import Home
@@ -322,6 +327,27 @@ class TestTheHomesOwnStore:
             database.commit()
         with pytest.raises(RequestError, match=r"older than.*`mlflow db upgrade URL`"):
             open_store(moved.home.tracking)
+
+    @pytest.mark.long
+    def test_of_an_older_mlflow_is_upgraded(self, tmp_path):
+        """It is made by the migrations before the last two."""
+        home = Home(tmp_path / "home")
+        home.path.mkdir()
+        engine, config = create_engine(home.tracking), _get_alembic_config(home.tracking)
+        Base.metadata.create_all(engine)
+        engine.dispose()
+        older = list(ScriptDirectory.from_config(config).walk_revisions())[2].revision
+        command.upgrade(config, older)
+        with closing(sqlite3.connect(home.path / "mlflow.db")) as database:
+            database.execute(
+                "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage)"
+                " VALUES (7, 'mine', 'file:///elsewhere/mlartifacts/mine', 'active')"
+            )
+            database.commit()
+        client = open_store(home.tracking, home.artifacts)
+        assert client.get_experiment_by_name("mine").experiment_id == "7"
+        left = sorted(path.name for path in home.path.iterdir())
+        assert left == ["mlflow.db", f"mlflow.db.{older}"]
 
 
 def test_a_call_that_alone_keeps_failing_is_dropped(home, uri, quick, capsys):
