@@ -206,23 +206,13 @@ def open_store(uri: str, artifacts: Path | None = None) -> Client:
             _check_database(uri)
             _create_sqlite(uri)
             if home is not None and home.owns(uri):
+                upgrade(home)
                 place_artifacts(home)
-        try:
-            return _connected(uri)
-        except MlflowException as error:
-            with settings(uri):
-                if home is None or not home.owns(uri) or not upgrade(home, error):
-                    raise
-            return _connected(uri)
+        client = Client(uri)
+        client.search_experiments(max_results=1)
+        _check_writable(client)
     except UNUSABLE as error:
         raise unusable(uri, error) from None
-
-
-def _connected(uri: str) -> Client:
-    """Return a client of a store that answers and can be written to."""
-    client = Client(uri)
-    client.search_experiments(max_results=1)
-    _check_writable(client)
     return client
 
 

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 import mlflow
 import sqlalchemy
 from mlflow.exceptions import MlflowException
-from mlflow.store.db.utils import _upgrade_db
+from mlflow.store.db.utils import _get_latest_schema_revision, _upgrade_db
 from mlflow.tracking._tracking_service import utils
 
 from search.store.home import Home
@@ -55,24 +55,21 @@ def is_known(revision: str) -> bool:
     return any(each.name.startswith(f"{revision}_") for each in folder.iterdir())
 
 
-def upgrade(home: Home, error: BaseException) -> bool:
-    """Upgrade a home's own store that MLflow refused as too old; return whether it was that.
+def upgrade(home: Home) -> None:
+    """Upgrade a home's own store that an older MLflow made.
 
     A copy of the old store is kept beside it. The upgrade is made in another copy, which is
     written back when it is complete.
-
-    Args:
-        home: the home.
-        error: MLflow's error.
     """
-    found = SCHEMA.search(str(error)) if isinstance(error, MlflowException) else None
-    if found is None or not is_known(found[1]):
-        return False
     path = home.path / "mlflow.db"
+    with closing(sqlite3.connect(path, timeout=5)) as database:
+        revision = _revision(database)
+    if revision is None or revision == _get_latest_schema_revision() or not is_known(revision):
+        return
     partial = path.with_name(f".{path.name}.partial")
     with alone_in(home.path):
         partial.unlink(missing_ok=True)
-        copy(path, path.with_name(f"{path.name}.{found[1]}"))
+        copy(path, path.with_name(f"{path.name}.{revision}"))
         copy(path, partial)
         engine = sqlalchemy.create_engine(sqlite_url(partial))
         try:
@@ -81,7 +78,15 @@ def upgrade(home: Home, error: BaseException) -> bool:
             engine.dispose()
         copy(partial, path)
         partial.unlink()
-    return True
+
+
+def _revision(database: sqlite3.Connection) -> str | None:
+    """Return the revision of a store; None if it has none."""
+    try:
+        row = database.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return str(row[0]) if row else None
 
 
 def copy(source: Path, target: Path) -> None:
@@ -93,8 +98,6 @@ def copy(source: Path, target: Path) -> None:
 def place_artifacts(home: Home) -> None:
     """Make the locations in a home's own store lie in this home, if the store can be written."""
     path = home.path / "mlflow.db"
-    if not path.exists() or not path.stat().st_size:
-        return
     with (
         closing(sqlite3.connect(path, timeout=5)) as database,
         suppress(sqlite3.OperationalError),
