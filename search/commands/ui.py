@@ -105,7 +105,7 @@ def prepare_store(uri: str, home: Home) -> None:
     if home.owns(uri):
         from search.tracking.client import open_store
 
-        open_store(uri, home.artifacts)
+        open_store(uri)
 
 
 def mlflow_server(uri: str, home: Home, port: int) -> tuple[list[str], dict[str, str]]:

@@ -52,7 +52,7 @@ class StudyRuns:
         self, uri: str, artifacts: Path, say: Callable[[str], None], clock: Clock = REAL
     ) -> None:
         self._uri, self._artifacts = uri, None if is_server(uri) else artifacts
-        self._client = open_store(uri, self._artifacts)
+        self._client = open_store(uri)
         self._queue = Lane(Notices(uri, say), clock, str)
         self._runs: dict[str, RunSync] = {}
         self._found: dict[str, Run] = {}

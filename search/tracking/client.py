@@ -10,14 +10,12 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import sqlalchemy
 
 from search.errors import RequestError
-from search.store.home import Home
 from search.store.lock import alone_in
 from search.store.urls import (
     check_store,
@@ -46,7 +44,8 @@ def variables(wanted: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-with variables({"MLFLOW_DISABLE_TELEMETRY": "true"}):
+IMPORTED = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
+with variables({name: os.environ.get(name, value) for name, value in IMPORTED.items()}):
     from mlflow.entities import (
         Dataset,
         DatasetInput,
@@ -69,7 +68,7 @@ with variables({"MLFLOW_DISABLE_TELEMETRY": "true"}):
     )
 
 from search.tracking.faults import NO_MLFLOW, SlowAnswerError, fault_of, is_outage, is_refusal  # noqa: E402
-from search.tracking.own_store import place_artifacts, upgrade, wrong_version  # noqa: E402
+from search.tracking.own_store import home_of, place_artifacts, upgrade, wrong_version  # noqa: E402
 
 __all__ = [
     "MLFLOW_PARENT_RUN_ID",
@@ -187,25 +186,21 @@ def in_time(call: Callable[[], Result], seconds: float) -> Result:
     return done[0]
 
 
-def open_store(uri: str, artifacts: Path | None = None) -> Client:
+def open_store(uri: str) -> Client:
     """Return a client of the store at a URI, within seconds. A new database is created.
 
     A home's own store is prepared for this version of MLflow and for the home's present place.
 
-    Args:
-        uri: of the store.
-        artifacts: folder of the artifacts of the home's own store.
-
     Raises:
         RequestError: the store cannot be used, or not be written to.
     """
-    home = Home(artifacts.parent) if artifacts is not None else None
+    home = home_of(uri)
     check_store("the MLflow store", uri, new=True, web=True)
     try:
         with settings(uri):
             _check_database(uri)
             _create_sqlite(uri)
-            if home is not None and home.owns(uri):
+            if home is not None:
                 upgrade(home)
                 place_artifacts(home)
         client = Client(uri)

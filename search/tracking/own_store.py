@@ -22,7 +22,7 @@ from mlflow.tracking._tracking_service import utils
 
 from search.store.home import Home
 from search.store.lock import alone_in
-from search.store.urls import sqlite_url
+from search.store.urls import sqlite_file, sqlite_url
 
 LOCATIONS = (
     ("experiments", "artifact_location"),
@@ -35,6 +35,17 @@ LOCATIONS = (
 SCHEMA = re.compile(r"out-of-date database schema \(found version (\w+), but expected \w+\)")
 """MLflow's message about a store of another version."""
 FOLDER = "mlartifacts"
+BESIDE = (FOLDER, "searches", "optuna.db")
+"""What lies beside the store in a home."""
+
+
+def home_of(uri: str) -> Home | None:
+    """Return the home whose own store is at a URI; None for other stores."""
+    path = sqlite_file(uri)
+    if path is None or not any((path.parent / name).exists() for name in BESIDE):
+        return None
+    home = Home(path.absolute().parent)
+    return home if home.owns(uri) else None
 
 
 def wrong_version(error: BaseException) -> str | None:

@@ -59,7 +59,7 @@ class Tracker:
         self.uri = uri
         self._place = None if is_server(uri) else artifacts
         self._folder, self._epoch_log = folder, epoch_log
-        self._client = open_store(uri, self._place)
+        self._client = open_store(uri)
         self._sender = Sender(uri, clock, say)
         self._artifacts = Artifacts(folder, self._sender, self._sync)
         self._parent: RunSync | None = None

@@ -52,7 +52,7 @@ def test_a_home_of_any_name_holds_all_that_belongs_to_it(tmp_path, monkeypatch):
     (home.path / "mlflow.db").write_bytes(blank_store())
     SearchTrials.create(home.storage, search_info())
     assert search_names(home.storage) == ["trip"]
-    client = open_store(home.tracking, home.artifacts)
+    client = open_store(home.tracking)
     place = client.create_experiment("tiny", (home.artifacts / "tiny").as_uri())
     run = client.create_run(place).info.run_id
     client.log_text(run, "text", "a.txt")

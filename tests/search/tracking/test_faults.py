@@ -11,6 +11,7 @@ from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -287,7 +288,7 @@ class TestTheHomesOwnStore:
         old, home = Home(tmp_path / "old"), Home(tmp_path / "a new? place")
         old.path.mkdir()
         new_store(old.path)
-        client = open_store(old.tracking, old.artifacts)
+        client = open_store(old.tracking)
         place = client.create_experiment("tiny", (old.artifacts / "tiny").as_uri())
         run = client.create_run(place).info.run_id
         client.log_text(run, "text", "a.txt")
@@ -298,7 +299,7 @@ class TestTheHomesOwnStore:
     def test_leads_to_its_own_artifacts_after_a_move_and_in_a_copy(self, moved, gone):
         if gone:
             shutil.rmtree(moved.old.path)
-        client = open_store(moved.home.tracking, moved.home.artifacts)
+        client = open_store(moved.home.tracking)
         assert [each.path for each in client.list_artifacts(moved.run)] == ["a.txt"]
         again = client.create_run(moved.experiment).info.run_id
         for run in (moved.run, again):
@@ -319,20 +320,21 @@ class TestTheHomesOwnStore:
         with pytest.raises(
             RequestError, match=r"newer than the installed one, 3.*--upgrade mlflow"
         ):
-            open_store(moved.home.tracking, moved.home.artifacts)
+            open_store(moved.home.tracking)
 
     def test_of_an_older_mlflow_is_refused_if_it_is_not_the_homes(self, moved):
         with closing(sqlite3.connect(moved.home.path / "mlflow.db")) as database:
             database.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
             database.commit()
+        (moved.home.path / "mlflow.db").rename(moved.home.path / "other.db")
         with pytest.raises(RequestError, match=r"older than.*`mlflow db upgrade URL`"):
-            open_store(moved.home.tracking)
+            open_store(f"sqlite+pysqlite:///{quote(str(moved.home.path / 'other.db'))}")
 
     @pytest.mark.long
     def test_of_an_older_mlflow_is_upgraded(self, tmp_path):
         """It is made by the migrations before the last two."""
         home = Home(tmp_path / "home")
-        home.path.mkdir()
+        home.artifacts.mkdir(parents=True)
         engine, config = create_engine(home.tracking), _get_alembic_config(home.tracking)
         Base.metadata.create_all(engine)
         engine.dispose()
@@ -344,10 +346,10 @@ class TestTheHomesOwnStore:
                 " VALUES (7, 'mine', 'file:///elsewhere/mlartifacts/mine', 'active')"
             )
             database.commit()
-        client = open_store(home.tracking, home.artifacts)
+        client = open_store(home.tracking)
         assert client.get_experiment_by_name("mine").experiment_id == "7"
         left = sorted(path.name for path in home.path.iterdir())
-        assert left == ["mlflow.db", f"mlflow.db.{older}"]
+        assert left == ["mlartifacts", "mlflow.db", f"mlflow.db.{older}"]
 
 
 def test_a_call_that_alone_keeps_failing_is_dropped(home, uri, quick, capsys):
