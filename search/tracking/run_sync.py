@@ -168,10 +168,7 @@ class RunSync:
         return self._sent != 0 or bool(self._epochs)
 
     def sync(self) -> None:
-        """Update MLflow. The call is idempotent; MLflow's errors pass through.
-
-        An error of a text artifact is kept in ``texts.failure`` instead.
-        """
+        """Update MLflow, idempotently; errors pass, but of texts are in ``texts.failure``."""
         if self.run_id is None:
             self._create()
         if self.status == "RUNNING":
@@ -183,7 +180,7 @@ class RunSync:
         self._set_status()
 
     def send_texts(self) -> None:
-        """Send the text artifacts that MLflow lacks; its errors pass through."""
+        """Send the lacking text artifacts; MLflow's errors pass through."""
         self.texts.send(self._client, str(self.run_id))
 
     def look_up_deleted(self) -> bool:
