@@ -98,6 +98,13 @@ COMMANDS = {
         (sets.Files, sets.Retrained, sets.Trusted, sets.Data, sets.Place),
         trains=True,
     ),
+    "sync": Command(
+        "Use the result",
+        "send a search to MLflow again, or to another MLflow",
+        "sync NAME --tracking-uri http://host:5000",
+        "commands.sync:sync",
+        (sets.Named, sets.Tracked, sets.Place),
+    ),
     "delete": Command(
         "Clean up",
         "remove a search everywhere",

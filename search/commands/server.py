@@ -81,6 +81,12 @@ def free_port(wanted: int) -> int:
     raise RequestError(f"--port {wanted}: neither it nor any other port can be used")
 
 
+def opener(*, direct: bool) -> urllib.request.OpenerDirector:
+    """Return what opens pages, through the proxy of the environment or directly."""
+    handlers = [urllib.request.ProxyHandler({})] if direct else []
+    return urllib.request.build_opener(*handlers)
+
+
 def wait_until_up(server: Server, page: str, what: str) -> None:
     """Wait until a server answers.
 
@@ -95,7 +101,7 @@ def wait_until_up(server: Server, page: str, what: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urllib.request.urlopen(page, timeout=2):
+            with opener(direct=True).open(page, timeout=2):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(LOOK_SECONDS)

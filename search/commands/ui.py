@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-import urllib.request
 from argparse import Namespace
 from contextlib import ExitStack
 from urllib.parse import urlsplit
@@ -14,14 +13,15 @@ from search.commands.server import (
     HOST,
     Server,
     free_port,
+    opener,
     serving,
     until_interrupted,
     wait_for_any,
 )
 from search.commands.server import wait_until_up as wait
 from search.errors import RequestError
-from search.store.home import Home, open_home
-from search.store.urls import check_store, shown
+from search.store.home import Home, check_tracking, open_home
+from search.store.urls import is_loopback, is_server, shown
 from search.tracking.links import PLOT, VIEW, chart_page, opens_views, run_page
 from search.trials.repository import SearchTrials, search_names
 from search.trials.search_info import SearchInfo
@@ -49,13 +49,14 @@ def ui(options: Namespace) -> None:
     home, storage = Home.find(options.home), open_home(options)
     trials = chosen(storage, options.name)
     uri = trials.info.tracked_at(options.tracking_uri, home)
-    check_store("the MLflow store", uri, new=False)
+    check_tracking(uri, home, new=False)
     if options.dashboard:
         check_dashboard()
     servers: dict[str, Server] = {}
     with until_interrupted(), ExitStack() as stack:
         address = base_of(uri)
         if address is None:
+            prepare_store(uri, home)
             port = free_port(options.port)
             address, started = f"http://{HOST}:{port}", serving(*mlflow_server(uri, home, port))
             servers[MLFLOW] = stack.enter_context(started)
@@ -85,10 +86,22 @@ def chosen(storage: str, name: str | None) -> SearchTrials:
 
 def base_of(uri: str) -> str | None:
     """Return the address of an MLflow server, without a password; None for a database."""
-    if not uri.startswith("http"):
+    if not is_server(uri):
         return None
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}"
+
+
+def prepare_store(uri: str, home: Home) -> None:
+    """Prepare the home's own store for this version of MLflow and for the home's place.
+
+    Raises:
+        RequestError: the installed MLflow cannot open it.
+    """
+    if home.owns(uri):
+        from search.tracking.client import open_store
+
+        open_store(uri)
 
 
 def mlflow_server(uri: str, home: Home, port: int) -> tuple[list[str], dict[str, str]]:
@@ -146,6 +159,7 @@ def has_view(info: SearchInfo, address: str) -> bool:
 
 
 def _get(page: str) -> str:
-    """Return a server's answer as text."""
-    with urllib.request.urlopen(page, timeout=ANSWER_SECONDS) as answer:
+    """Return a server's answer as text; one on this machine is asked without a proxy."""
+    opened = opener(direct=is_loopback(page)).open(page, timeout=ANSWER_SECONDS)
+    with opened as answer:
         return str(answer.read().decode())

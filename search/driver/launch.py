@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.console import live, summary
-from search.driver import prepare
+from search.driver import prepare, tracking
 from search.driver.identity import checked_identity
 from search.driver.prices import limits_of, prices_of, unit_of
 from search.driver.request import Request
@@ -23,7 +23,6 @@ from search.loop.session import Session
 from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.store.lock import held
-from search.store.urls import shown as shown_url
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
 from swast.libraries import libraries_silent
@@ -109,17 +108,17 @@ def run(request: Request) -> SearchResult:
     """
     home = Home.find(request.home)
     prepare.check_places(request, home)
-    with reserved(request, home) as (info, workers):
+    with reserved(request, home) as (info, workers, tracker):
         try:
-            result = search(request, home, open_trials(request, home, info), workers)
+            result = search(request, home, open_trials(request, home, info), workers, tracker)
         except KeyboardInterrupt:
             raise SearchFailedError(f"stopped; {summary.how_to_resume(info.name, home)}") from None
     return result
 
 
 @contextmanager
-def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers]]:
-    """Lock the search for this process, prepare workers for it, and start or join Ray.
+def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers, Tracker]]:
+    """Lock the search for this process, prepare workers, start or join Ray, and open MLflow.
 
     Raises:
         RequestError: it cannot run here as requested.
@@ -141,6 +140,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         data = prepare.load(info.study, request, home)
         info = replace(info, unit=unit_of(info.study, data), identity=checked_identity(info, data))
         resources = prepare.choose_resources(request, info.study, gpus)
+        tracker = tracking.open_tracker(request, home, info, new=False)
         if not request.address:
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= machine.cores()
             ready = all_at_work and not gpus
@@ -150,9 +150,10 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         warmups = home.warmups if shares else None
         concurrent = resources.concurrency(cpus, gpus, memory)
         workers = Workers(data, resources, concurrent, warmups)
+        tracker = tracker or tracking.open_tracker(request, home, info)
         if request.resume is None:
             stack.enter_context(lock)
-        yield info, workers
+        yield info, workers, tracker
 
 
 def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
@@ -166,13 +167,20 @@ def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:
     return trials
 
 
-def search(request: Request, home: Home, trials: SearchTrials, workers: Workers) -> SearchResult:
+def search(
+    request: Request,
+    home: Home,
+    trials: SearchTrials,
+    workers: Workers,
+    tracker: Tracker | None = None,
+) -> SearchResult:
     """Run a search that this process has locked; at the end read the front on the test set."""
-    folder = home.search(trials.info.name)
+    tracker = tracker or tracking.open_tracker(request, home, trials.info)
+    folder, epoch_log = home.search(trials.info.name), tracker.epoch_log
     if workers.warmups is not None:
         workers.warmups.mkdir(parents=True, exist_ok=True)
-    epoch_log = EpochLog(folder / "histories")
-    tracker = begin_tracking(request, home, trials, epoch_log)
+    tracker.begin(trials.info, trials.records())
+    tracking.remember(trials, tracker, home)
     with live.choose(quiet=request.quiet) as shown:
         if workers.data.note:
             shown.say(workers.data.note)
@@ -190,11 +198,7 @@ def search(request: Request, home: Home, trials: SearchTrials, workers: Workers)
             if status.end == "finished":
                 write_report(trials, tracker, epoch_log, folder, shown)
         finally:
-            if not tracker.close():
-                again = summary.how_to_resume(trials.info.name, home)
-                place = shown_url(tracker.uri)
-                shown.say(f"MLflow at {place} is behind; {again} brings it up to date")
-    trials.complete_runs(tracker.run_of)
+            tracking.close(trials, tracker, home)
     records = tuple(trials.records())
     return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
 
@@ -221,20 +225,6 @@ def write_report(
         shown.say(f"the report cannot be written to {folder}: {error.strerror}")
         return
     tracker.attach([file.name for file in files])
-
-
-def begin_tracking(
-    request: Request, home: Home, trials: SearchTrials, epoch_log: EpochLog
-) -> Tracker:
-    """Begin the search in MLflow, and store where that is."""
-    from search.tracking import Tracker
-
-    uri = trials.info.tracked_at(request.tracking_uri, home)
-    tracker = Tracker(uri, home.artifacts, home.search(trials.info.name), epoch_log)
-    experiment_id, run_id = tracker.begin(trials.info, trials.records())
-    stored = None if uri == home.tracking else shown_url(uri)
-    trials.remember(experiment_id=experiment_id, run_id=run_id, tracking_uri=stored)
-    return tracker
 
 
 def run_session(session: Session, workers: Workers, seconds: float) -> None:

@@ -16,7 +16,7 @@ from search.engine.resources import Resources
 from search.errors import RequestError
 from search.objectives import STANDARD
 from search.samplers.registry import check_sampler, default_sampler
-from search.store.home import Home
+from search.store.home import Home, check_tracking
 from search.store.urls import check_store, sqlite_file
 from search.study.names import MOST_NAME, check_name
 from search.study.study_file import Study, find_study
@@ -45,7 +45,7 @@ def check_places(request: Request, home: Home) -> None:
     if request.resume is not None and not request.storage:
         home.check_exists()
     check_store("the search database", request.storage or home.storage, new=request.resume is None)
-    check_store("the MLflow store", request.tracking_uri or home.tracking, new=True)
+    check_tracking(request.tracking_uri or home.tracking, home, new=True)
 
 
 def choose_study(request: Request, gpus: int) -> Study:

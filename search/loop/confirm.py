@@ -13,7 +13,7 @@ from search.engine.jobs import Failure, Job, Outcome, Report
 from search.loop.status import Display
 from search.trials import checkpoints
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import Reading, TrialRecord, front_of
+from search.trials.trial_record import Reading, TrialRecord, front_of, reading_values
 from swast.config import LARGEST_SEED, TrainConfig
 from swast.result import TrainResult
 
@@ -113,12 +113,9 @@ class Confirmation:
         assert test is not None
         reading = Reading(score.measure(result), test, cost.measure(result))
         self._trials.add_reading(member.number, seed, reading)
-        if training.is_own:
-            values, step = {f"test_{score.key}": test}, member.epochs
-        else:
-            values, step = {f"confirmed_test_{score.key}": test}, seed
-            values[f"confirmed_{score.metric}"] = reading.score
+        if not training.is_own:
             checkpoints.remove(self._folder, member.number, seed)
+        values, step = reading_values(member, seed, reading, self._objectives)
         self._tracker.log_reading(member.number, values, step)
         self._display.say(
             f"{training}: test {score.name} {score.text(test)}, "

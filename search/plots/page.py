@@ -149,7 +149,8 @@ def _rounded(number: str) -> float:
 
 def _address(tracking: str) -> str:
     """Return a server's address for links; empty if there is no server or it has a password."""
-    return tracking.rstrip("/") if tracking.startswith("http") and "@" not in tracking else ""
+    is_open = tracking.startswith(("http://", "https://")) and not set("@?#") & set(tracking)
+    return tracking.rstrip("/") if is_open else ""
 
 
 def _asset(name: str) -> str:

@@ -76,7 +76,7 @@ def read(options: argparse.Namespace) -> ReproductionRequest:
     if not writable(out, folder=True):
         raise RequestError(f"--out {out}: cannot be written to")
     tracking = options.tracking_uri or home.tracking
-    check_store("the MLflow store", tracking, new=True)
+    check_store("the MLflow store", tracking, new=True, web=True)
     usual = 0 if options.scale == "small" else None
     wanted = usual if options.gpus is None else options.gpus
     present = 0 if wanted == 0 else torch.cuda.device_count()

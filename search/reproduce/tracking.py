@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from search.tracking.client import UNUSABLE, Run, is_outage, open_store, outage
+from search.store.urls import is_server
+from search.tracking.client import UNUSABLE, Run, open_store
 from search.tracking.client import unusable as cannot_be_used
 from search.tracking.reconcile import experiment_of, is_deleted, sync_existing
-from search.tracking.retry_queue import REAL, Clock, RetryQueue
+from search.tracking.retry_queue import REAL, Clock
 from search.tracking.run_sync import (
     CLOSED,
     NOTE,
@@ -22,9 +23,9 @@ from search.tracking.run_sync import (
     SOURCE,
     Fixed,
     RunSync,
-    children,
-    find_runs,
 )
+from search.tracking.runs import children, find_runs
+from search.tracking.sender import Lane, Notices
 from search.tracking.tags import ENDINGS, TOOL, Ending
 from studies.outcomes import Cell, Outcome
 from swast.config import flatten
@@ -50,10 +51,9 @@ class StudyRuns:
     def __init__(
         self, uri: str, artifacts: Path, say: Callable[[str], None], clock: Clock = REAL
     ) -> None:
-        self._uri, self._artifacts = uri, None if uri.startswith("http") else artifacts
-        self._say = say
+        self._uri, self._artifacts = uri, None if is_server(uri) else artifacts
         self._client = open_store(uri)
-        self._queue = RetryQueue(is_outage, self._report, clock)
+        self._queue = Lane(Notices(uri, say), clock, str)
         self._runs: dict[str, RunSync] = {}
         self._found: dict[str, Run] = {}
 
@@ -167,6 +167,3 @@ class StudyRuns:
     def _put(self, cell: Cell, delay: float = 0.0) -> None:
         """Queue the run of a training."""
         self._queue.put(cell.key, partial(sync_existing, self._runs[cell.key]), delay)
-
-    def _report(self, is_away: bool) -> None:
-        self._say(outage(self._uri, is_away))

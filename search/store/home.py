@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.errors import RequestError
-from search.store.urls import check_store
+from search.store.urls import check_store, sqlite_file, sqlite_url
 from swast.files import lockable, writable
 
 DEFAULT = "swast-home"
+MOST_PATH = 470
+"""The most bytes of a home's path: SQLite opens paths of 512, and adds to them."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,12 @@ class Home:
     @property
     def storage(self) -> str:
         """URL of Optuna's storage."""
-        return f"sqlite:///{self.path / 'optuna.db'}"
+        return sqlite_url(self.path / "optuna.db")
 
     @property
     def tracking(self) -> str:
         """URI of MLflow's store."""
-        return f"sqlite:///{self.path / 'mlflow.db'}"
+        return sqlite_url(self.path / "mlflow.db")
 
     @property
     def artifacts(self) -> Path:
@@ -79,12 +81,28 @@ class Home:
         """Return the folder of one search."""
         return self.path / "searches" / name
 
+    def owns(self, uri: str) -> bool:
+        """Return whether a URI is that of its own MLflow store."""
+        path = sqlite_file(uri)
+        return path is not None and path.absolute() == self.path / "mlflow.db"
+
     def check_writable(self) -> None:
-        """Refuse a home that cannot be written to, or has no locks; create nothing.
+        """Refuse a home that cannot be written to, has no locks, or whose path is too long.
+
+        Create nothing.
 
         Raises:
             RequestError: naming the folder.
         """
+        try:
+            length = len(str(self.path).encode())
+        except UnicodeEncodeError:
+            raise RequestError(f"--home {self.path!a}: its path is not UTF-8") from None
+        if length > MOST_PATH:
+            raise RequestError(
+                f"--home {str(self.path)[:40]}…: its path has {length} bytes, and SQLite opens "
+                f"files in folders of at most {MOST_PATH}"
+            )
         if not writable(self.path, folder=True):
             raise RequestError(
                 f"--home {self.path} cannot be written to; choose another folder "
@@ -120,3 +138,19 @@ def open_home(options: Namespace) -> str:
     home = Home.find(options.home)
     home.check_exists()
     return home.storage
+
+
+def check_tracking(uri: str, home: Home, *, new: bool) -> None:
+    """Refuse an MLflow store that cannot be used; create nothing, and contact no server.
+
+    Args:
+        uri: of the store.
+        home: of the search.
+        new: whether a missing file is right, since it will be created.
+
+    Raises:
+        RequestError: naming it; for the home's own store, with what makes it again.
+    """
+    own = "move it away, and `swast-search sync NAME` makes it again"
+    remedy = own if home.owns(uri) else ""
+    check_store("the MLflow store", uri, new=new, web=True, remedy=remedy)

@@ -1,4 +1,4 @@
-"""The one door to MLflow: the names that the search uses, opening a store, kinds of errors."""
+"""The one door to MLflow: the names that the search uses, its client, and opening a store."""
 
 from __future__ import annotations
 
@@ -6,45 +6,76 @@ import hashlib
 import json
 import logging
 import os
-
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-# Training does not wait for MLflow: a call is tried once, briefly; the retry queue repeats it.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import sqlalchemy
-from mlflow.entities import (
-    Dataset,
-    DatasetInput,
-    InputTag,
-    LifecycleStage,
-    Metric,
-    Param,
-    Run,
-    RunTag,
-    ViewType,
-)
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.mlflow_tags import (
-    MLFLOW_DATASET_CONTEXT,
-    MLFLOW_PARENT_RUN_ID,
-    MLFLOW_RUN_NOTE,
-    MLFLOW_SOURCE_NAME,
-)
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from search.errors import RequestError
 from search.store.lock import alone_in
-from search.store.urls import check_store, shown, sqlite_file
+from search.store.urls import (
+    check_store,
+    is_loopback,
+    is_server,
+    scrubbed,
+    shown,
+    sqlite_file,
+    sqlite_url,
+)
+
+Result = TypeVar("Result")
+
+
+@contextmanager
+def variables(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables within the block, and put the old values back after it."""
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+IMPORTED = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
+with variables({name: os.environ.get(name, value) for name, value in IMPORTED.items()}):
+    from mlflow.entities import (
+        Dataset,
+        DatasetInput,
+        InputTag,
+        LifecycleStage,
+        Metric,
+        Param,
+        Run,
+        RunTag,
+        ViewType,
+    )
+    from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.mlflow_tags import (
+        MLFLOW_DATASET_CONTEXT,
+        MLFLOW_PARENT_RUN_ID,
+        MLFLOW_RUN_NOTE,
+        MLFLOW_SOURCE_NAME,
+    )
+
+from search.tracking.faults import NO_MLFLOW, SlowAnswerError, fault_of, is_outage, is_refusal  # noqa: E402
+from search.tracking.own_store import home_of, place_artifacts, upgrade, wrong_version  # noqa: E402
 
 __all__ = [
     "MLFLOW_PARENT_RUN_ID",
     "MLFLOW_RUN_NOTE",
     "MLFLOW_SOURCE_NAME",
     "UNUSABLE",
+    "Client",
     "LifecycleStage",
     "Metric",
     "MlflowClient",
@@ -61,61 +92,142 @@ __all__ = [
     "unusable",
 ]
 
-# It would print a traceback for each call to a locked or full database.
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
-
 CONNECT_SECONDS = 5
-UNUSABLE = (MlflowException, SQLAlchemyError, ImportError, OSError)
-"""Errors that opening a store may raise."""
-OUTAGES = {
-    "INTERNAL_ERROR",
-    "TEMPORARILY_UNAVAILABLE",
-    "DEADLINE_EXCEEDED",
-    "REQUEST_LIMIT_EXCEEDED",
-    "RESOURCE_EXHAUSTED",
-    "CANCELLED",
-    "ENDPOINT_NOT_FOUND",
+CALL_SECONDS, UPLOAD_SECONDS = 20.0, 60.0
+"""The most time for a call to a server, and for one that uploads a file."""
+UPLOADS = {"log_artifact", "log_text", "log_model_artifacts"}
+UNUSABLE = (Exception, SystemExit)
+"""Errors that a call may raise: MLflow passes on those of all libraries that it uses."""
+SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+"""Training does not wait for MLflow: a call is tried once, briefly; the retry queue repeats it."""
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-"""MLflow's codes for HTTP 5xx and 429, for no answer, for a database that does not work, and for
-a proxy without a server behind it."""
-REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}
-"""MLflow's codes for a call on a deleted run, among other things."""
-BUGS = (TypeError, ValueError, LookupError, AttributeError)
-"""Causes that MLflow reports as internal errors, and that no retry helps."""
+LOGGERS = ("mlflow", "mlflow.store.db.utils", "alembic", "urllib3", "botocore")
+NO_RUN = "0" * 32
 
 
-def open_store(uri: str) -> MlflowClient:
-    """Return a client of the store at a URI, within seconds. A new database is created.
+@contextmanager
+def settings(uri: str) -> Iterator[None]:
+    """Make MLflow quiet and quick within the block; leave the process as it was.
+
+    Calls to a server on this machine go through no proxy.
+    """
+    wanted = QUIET | {name: os.environ.get(name, value) for name, value in SHORT.items()}
+    if is_loopback(uri):
+        host = urlsplit(uri).hostname or ""
+        for name in ("no_proxy", "NO_PROXY"):
+            known = os.environ.get(name)
+            wanted[name] = f"{known},{host}" if known else host
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    with variables(wanted), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+class Client:
+    """MLflow's client; its calls are quiet, limited in time, and change nothing in the process.
+
+    Args:
+        uri: of the store.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        with settings(uri):
+            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._client, name)
+        seconds = UPLOAD_SECONDS if name in UPLOADS else CALL_SECONDS
+
+        def call(*given: Any, **named: Any) -> Any:  # noqa: ANN401
+            with settings(self.uri):
+                if not is_server(self.uri):
+                    return method(*given, **named)
+                return in_time(lambda: method(*given, **named), seconds)
+
+        return call
+
+
+def in_time(call: Callable[[], Result], seconds: float) -> Result:
+    """Return what a call returns; give it up after some seconds.
+
+    A timeout of HTTP bounds each read alone: an answer that comes byte by byte would never end.
 
     Raises:
-        RequestError: the store cannot be used.
+        SlowAnswerError: the call has not returned; it is left to end by itself.
     """
-    check_store("the MLflow store", uri, new=True)
+    done: list[Result] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(call())
+        except BaseException as error:  # noqa: BLE001
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise SlowAnswerError(f"no whole answer within {seconds:g} s")
+    return done[0]
+
+
+def open_store(uri: str) -> Client:
+    """Return a client of the store at a URI, within seconds. A new database is created.
+
+    A home's own store is prepared for this version of MLflow and for the home's present place.
+
+    Raises:
+        RequestError: the store cannot be used, or not be written to.
+    """
+    home = home_of(uri)
+    check_store("the MLflow store", uri, new=True, web=True)
     try:
-        _check_server(uri)
-        _create_sqlite(uri)
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        with settings(uri):
+            _check_database(uri)
+            _create_sqlite(uri)
+            if home is not None:
+                upgrade(home)
+                place_artifacts(home)
+        client = Client(uri)
         client.search_experiments(max_results=1)
+        _check_writable(client)
     except UNUSABLE as error:
         raise unusable(uri, error) from None
     return client
 
 
-def unusable(uri: str, error: Exception) -> RequestError:
+def unusable(uri: str, error: BaseException) -> RequestError:
     """Return the error for a store that does not work, with a one-line message."""
-    cause = str(getattr(error, "orig", None) or error).splitlines()[0]
-    return RequestError(f"the MLflow store {shown(uri)} cannot be used: {cause}")
+    plain = getattr(error, "strerror", None)
+    cause = wrong_version(error) or plain or f"it {fault_of(error).cause}"
+    return RequestError(f"the MLflow store {shown(uri)} cannot be used: {scrubbed(cause, uri)}")
 
 
-def outage(uri: str, is_away: bool) -> str:
-    """Return the message for the start of an outage, or for its end."""
-    answer = "does not answer; its data are queued and sent later"
-    return f"MLflow at {shown(uri)} {answer if is_away else 'answers again'}"
-
-
-def _check_server(uri: str) -> None:
-    """Connect to a database server once; MLflow would retry for minutes."""
-    if uri.startswith("http") or sqlite_file(uri) is not None:
+def _check_database(uri: str) -> None:
+    """Connect to a database once, as MLflow would retry for minutes; see if it is writable."""
+    if is_server(uri):
+        return
+    path = sqlite_file(uri)
+    if path is not None:
+        if path.exists() and path.stat().st_size:
+            with closing(sqlalchemy.create_engine(uri).raw_connection()) as connection:
+                connection.execute("SELECT COUNT(*) FROM sqlite_master")
+                connection.rollback()
         return
     timely = uri.startswith(("postgresql", "mysql"))
     arguments = {"connect_timeout": CONNECT_SECONDS} if timely else {}
@@ -139,8 +251,25 @@ def _create_sqlite(uri: str) -> None:
         partial = path.with_name(f".{path.name}.partial")
         for leftover in (partial, partial.with_name(f"{partial.name}-journal")):
             leftover.unlink(missing_ok=True)
-        MlflowClient(tracking_uri=f"sqlite:///{partial}").search_experiments(max_results=1)
+        MlflowClient(tracking_uri=sqlite_url(partial)).search_experiments(max_results=1)
         partial.rename(path)
+
+
+def _check_writable(client: Client) -> None:
+    """Write to a server in a way that changes nothing: into a run that there is not.
+
+    Raises:
+        MlflowException: it is no MLflow server, or forbids writing.
+    """
+    if not is_server(client.uri):
+        return
+    try:
+        client.set_tag(NO_RUN, "swast", "")
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return
+        raise
+    raise MlflowException(NO_MLFLOW)
 
 
 def dataset(name: str) -> DatasetInput:
@@ -149,26 +278,3 @@ def dataset(name: str) -> DatasetInput:
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]
     tag = InputTag(MLFLOW_DATASET_CONTEXT, "training")
     return DatasetInput(Dataset(name, digest, "code", source), [tag])
-
-
-def is_outage(error: Exception) -> bool:
-    """Return whether an error of a call to MLflow may pass with time.
-
-    These are refused and broken connections, timeouts, internal errors of servers, databases that
-    are locked, full or restarting, and artifacts that cannot be written.
-    """
-    if isinstance(error, MlflowException):
-        if isinstance(error.__cause__, (DBAPIError, OSError)):
-            return is_outage(error.__cause__)
-        return error.error_code in OUTAGES and not isinstance(error.__cause__, BUGS)
-    if isinstance(error, DBAPIError):
-        return isinstance(error, OperationalError) or error.connection_invalidated
-    response = getattr(error, "response", None)  # of an HTTP error, which is an OSError
-    if response is not None:
-        return response.status_code >= 500 or response.status_code in (408, 429)
-    return isinstance(error, OSError)
-
-
-def is_refusal(error: Exception) -> bool:
-    """Return whether an error may mean that a run was deleted."""
-    return isinstance(error, MlflowException) and error.error_code in REFUSALS

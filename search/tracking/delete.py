@@ -5,7 +5,8 @@ from __future__ import annotations
 from search.tracking.client import UNUSABLE, is_refusal, open_store, unusable
 from search.tracking.model_registry import unregister
 from search.tracking.reconcile import is_deleted
-from search.tracking.run_sync import SOURCE, children
+from search.tracking.run_sync import SOURCE
+from search.tracking.runs import children
 from search.tracking.saved_view import remove_view
 from search.tracking.tags import TOOL
 from search.trials.search_info import Tracked

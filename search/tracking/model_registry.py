@@ -56,7 +56,7 @@ def check_run(uri: str, run_id: str | None) -> None:
     Raises:
         RequestError: the store cannot be used, or has no such run.
     """
-    check_store("the MLflow store", uri, new=False)
+    check_store("the MLflow store", uri, new=False, web=True)
     client = open_store(uri)
     if run_id is None:
         raise RequestError("the trial has no run in MLflow that its network could be logged into")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.tracking.client import LifecycleStage, MlflowClient, MlflowException, Run, is_refusal
-from search.tracking.run_sync import CLOSED, PARENT, RunSync, find_runs
+from search.tracking.run_sync import CLOSED, PARENT, RunSync
+from search.tracking.runs import find_runs
 from search.tracking.tags import search_run, search_tags
 from search.trials.search_info import SearchInfo
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,11 +24,13 @@ from search.tracking.client import (
     Param,
     Run,
     RunTag,
-    ViewType,
     dataset,
     is_refusal,
     local_file_uri_to_path,
 )
+from search.tracking.faults import NO_MLFLOW
+from search.tracking.runs import children, metrics
+from search.tracking.texts import Texts
 from swast.files import replacing
 from swast.result import EpochRecord
 
@@ -47,12 +48,12 @@ LOGGED = (
 """Fields of an epoch's record that become metrics."""
 COUNTED = "val_accuracy"
 """Metric whose last step is the number of epochs in MLflow."""
-TEMPORARY = {"reason", "rung", "rank", "pareto"}
+UNSENT = "unsent"
+"""Tag with the names of the run's text artifacts that MLflow has not taken yet."""
+TEMPORARY = {"reason", "rung", "rank", "pareto", UNSENT}
 """Tags that are removed from a run when they no longer apply."""
 MOST_METRICS, MOST_TAG = 900, 8000
 """The most metrics in one call, with room for tags, and the most characters of a tag."""
-PAGE = 250
-"""Runs in one answer: few enough for a busy server to send within a call's few seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,9 @@ class Fixed:
 
 
 class RunSync:
-    """Synchroniser of one run. Only `sync` and `upload` change MLflow.
+    """Synchroniser of one run. Only `sync`, `send_texts` and `upload` change MLflow.
+
+    If a text artifact fails in `sync`, the rest is sent, with the tag `UNSENT`.
 
     Attributes:
         tags: target tags.
@@ -83,6 +86,7 @@ class RunSync:
         run_id: None until MLflow has created the run.
         deleted: whether a user deleted the run; then nothing more is sent.
         values: latest value of each metric that belongs to no epoch, sent or not.
+        texts: its text artifacts.
     """
 
     def __init__(self, client: MlflowClient, fixed: Fixed, tags: Mapping[str, str]) -> None:
@@ -91,6 +95,7 @@ class RunSync:
         self.run_id: str | None = None
         self.deleted = False
         self.values: dict[str, float] = {}
+        self.texts = Texts(fixed.texts)
         self._place = ""
         self._status = ""
         self._tags: dict[str, str] = {}
@@ -106,14 +111,29 @@ class RunSync:
         return self._fixed.experiment_id
 
     def adopt(self, run: Run) -> None:
-        """Take an existing run's state in MLflow as the current state."""
+        """Take an existing run's state in MLflow as the current state.
+
+        Raises:
+            MlflowException: the run has no id; something else than MLflow made this answer.
+        """
+        if not run.info.run_id:
+            raise MlflowException(NO_MLFLOW)
         self.run_id, self._place = run.info.run_id, run.info.artifact_uri
         self.deleted = run.info.lifecycle_stage == LifecycleStage.DELETED
         self._status, self._tags = run.info.status, dict(run.data.tags)
         self._params, self.values = set(run.data.params), dict(run.data.metrics)
         self._has_data = bool(run.inputs and run.inputs.dataset_inputs)
         self._prepared = self._status in CLOSED or self._status == "SCHEDULED"
+        if self._prepared:
+            self.texts.unsent &= set(self._tags.get(UNSENT, "").split(", "))
         self._sent = None if COUNTED in self.values else 0
+
+    def restore(self) -> None:
+        """Restore a run that a user deleted, and send the constant part again."""
+        if self.deleted:
+            self._client.restore_run(self.run_id)
+            self.deleted = False
+        self._prepared, self.texts = False, Texts(self._fixed.texts)
 
     def add_epochs(self, epochs: Iterable[EpochRecord]) -> None:
         """Queue the metrics of epochs; those in MLflow are not sent again."""
@@ -137,7 +157,7 @@ class RunSync:
     @property
     def is_behind(self) -> bool:
         """True if MLflow is not up to date."""
-        is_queued = bool(self._epochs or self._metrics) or not self._prepared
+        is_queued = bool(self._epochs or self._metrics or self.texts.unsent) or not self._prepared
         return (
             is_queued or self._status != self.status or bool(self._changed() or self._outdated())
         )
@@ -148,7 +168,7 @@ class RunSync:
         return self._sent != 0 or bool(self._epochs)
 
     def sync(self) -> None:
-        """Update MLflow. The call is idempotent; MLflow's errors pass through."""
+        """Update MLflow, idempotently; errors pass, but of texts are in ``texts.failure``."""
         if self.run_id is None:
             self._create()
         if self.status == "RUNNING":
@@ -158,6 +178,10 @@ class RunSync:
         for key in self._outdated():
             self._delete_tag(key)
         self._set_status()
+
+    def send_texts(self) -> None:
+        """Send the lacking text artifacts; MLflow's errors pass through."""
+        self.texts.send(self._client, str(self.run_id))
 
     def look_up_deleted(self) -> bool:
         """Return whether MLflow has the run, or its experiment, marked as deleted."""
@@ -200,13 +224,12 @@ class RunSync:
 
     def _prepare(self) -> None:
         """Log the constant part of the run, except parameters."""
-        if self._prepared:
-            return
-        if self._fixed.data and not self._has_data:
+        if not self._prepared and self._fixed.data and not self._has_data:
             self._client.log_inputs(self.run_id, [dataset(self._fixed.data)])
             self._has_data = True
-        for name, text in self._fixed.texts.items():
-            self._client.log_text(self.run_id, text, name)
+        self.texts.try_once(self._client, str(self.run_id))
+        if self.texts.failure and is_refusal(self.texts.failure) and self.look_up_deleted():
+            raise self.texts.failure
         self._prepared = True
 
     def _send(self) -> None:
@@ -236,8 +259,13 @@ class RunSync:
 
     def _changed(self) -> dict[str, str]:
         """Return target tags that MLflow lacks or has with another value."""
-        wanted = {key: value[:MOST_TAG] for key, value in self.tags.items()}
+        wanted = {key: value[:MOST_TAG] for key, value in self._wanted().items()}
         return {key: value for key, value in wanted.items() if self._tags.get(key) != value}
+
+    def _wanted(self) -> dict[str, str]:
+        """Return the target tags, with that of artifacts which failed."""
+        unsent = ", ".join(sorted(self.texts.unsent)) if self._prepared else ""
+        return self.tags | ({UNSENT: unsent} if unsent else {})
 
     def _lacking(self) -> set[str]:
         """Return the names of parameters that MLflow lacks."""
@@ -245,7 +273,7 @@ class RunSync:
 
     def _outdated(self) -> set[str]:
         """Return temporary tags in MLflow that no longer apply."""
-        return (TEMPORARY & set(self._tags)) - set(self.tags)
+        return (TEMPORARY & set(self._tags)) - set(self._wanted())
 
     def _delete_tag(self, key: str) -> None:
         try:
@@ -264,30 +292,6 @@ class RunSync:
         else:
             self._client.update_run(self.run_id, status=self.status)
         self._status = self.status
-
-
-def children(client: MlflowClient, experiment_id: str, parent: str, trial: str = "") -> list[Run]:
-    """Return the child runs of a parent, or of one trial, with deleted ones, oldest first."""
-    wanted = f"tags.`{PARENT}` = '{parent}'"
-    if trial:
-        wanted += f" AND tags.trial = '{trial}'"
-    return find_runs(client, experiment_id, wanted)
-
-
-def find_runs(client: MlflowClient, experiment_id: str, wanted: str) -> list[Run]:
-    """Return the runs of an experiment that pass a filter, with deleted ones, oldest first."""
-    found: list[Run] = []
-    token: str | None = None
-    while token is None or token:
-        page = client.search_runs([experiment_id], wanted, ViewType.ALL, PAGE, page_token=token)
-        found, token = [*found, *page], page.token or ""
-    return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
-
-
-def metrics(values: Mapping[str, float], step: int) -> list[Metric]:
-    """Return values as MLflow's metrics with the current time; sent twice, they count once."""
-    now = int(time.time() * 1000)
-    return [Metric(name, float(value), now, step) for name, value in values.items()]
 
 
 def _same(one: float | None, other: float) -> bool:

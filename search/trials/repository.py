@@ -137,14 +137,16 @@ class SearchTrials:
             if name not in known:
                 self._enqueue(name, config)
 
-    def complete_runs(self, run_of: Callable[[int], str | None]) -> None:
+    def complete_runs(self, run_of: Callable[[int], str | None], *, again: bool = False) -> None:
         """Store the runs of trials that ended during an MLflow outage and have a run by now.
 
         Args:
             run_of: the id of a trial's run, by its number; None if it has none.
+            again: also of trials that have another run by now, as after a change of MLflow.
         """
         for record in self.records():
-            if record.run_id is None and (run_id := run_of(record.number)):
+            run_id = run_of(record.number)
+            if run_id and run_id != record.run_id and (again or record.run_id is None):
                 self._study.set_user_attr(f"{LATE_RUN}{record.number}", run_id)
 
     def add_reading(self, number: int, seed: int, reading: Reading) -> None:

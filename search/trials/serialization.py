@@ -55,7 +55,7 @@ SAME: dict[str, tuple[FieldType, Setting]] = {
 READING = re.compile(r"reading-(?P<number>\d{1,19})-(?P<seed>\d{1,19})", re.ASCII)
 """Name of the fact of a search that is a reading."""
 LATE_RUN = "run-"
-"""Leads the facts of a search that are MLflow runs made after their trials had ended."""
+"""Leads the facts of a search that are MLflow runs made, or made again, after trials ended."""
 
 
 def outcome_of(record: TrialRecord, objectives: Objectives) -> dict[str, Any]:
@@ -229,9 +229,9 @@ def recorded_unit(study: Study, trials: Iterable[FrozenTrial]) -> float | None:
 
 
 def late_run(record: TrialRecord, kept: Mapping[str, Any]) -> TrialRecord:
-    """Return a record with its MLflow run, if that was made late, from the facts of its search."""
+    """Return a record with its latest MLflow run, from the facts of its search."""
     late = Facts(kept, "", []).get(f"{LATE_RUN}{record.number}", TEXT)
-    return replace(record, run_id=record.run_id or late)
+    return replace(record, run_id=late or record.run_id)
 
 
 def _state(trial: FrozenTrial) -> State:

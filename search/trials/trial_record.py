@@ -262,3 +262,17 @@ def spent(trials: Sequence[TrialRecord]) -> int:
     A warm-up that trials share is counted once.
     """
     return sum(trial.spent - trial.shared for trial in trials)
+
+
+def reading_values(
+    record: TrialRecord, seed: int, reading: Reading, objectives: Objectives
+) -> tuple[dict[str, float], int]:
+    """Return the metrics of a reading on the test set, and their step.
+
+    That is the last epoch for the trial's own seed, and the seed for a further one.
+    """
+    score = objectives.score
+    if record.config is not None and seed == record.config.seed:
+        return {f"test_{score.key}": reading.test_score}, record.epochs
+    test = f"confirmed_test_{score.key}"
+    return {test: reading.test_score, f"confirmed_{score.metric}": reading.score}, seed

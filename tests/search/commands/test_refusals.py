@@ -117,6 +117,9 @@ class TestAWrongOption:
             (("--name", ""), "--name must be letters, digits"),
             (("--name", "x" * 101), "--name must be letters, digits"),
             (("--tracking-uri", "file:./runs"), "the MLflow store file:./runs cannot be used"),
+            (("--tracking-uri", "http://127.0.0.1:9"), "cannot be used: it does not answer"),
+            (("--tracking-uri", "./mlruns"), "it must be a URL as sqlite:///FILE"),
+            (("--storage", "postgres://me:pass@host/db"), "write postgresql+psycopg://"),
             (("--storage", "nonsense"), "the search database nonsense cannot be used"),
             (
                 ("--storage", "sqlite:////proc/nowhere/x.db"),

@@ -73,6 +73,18 @@ class TestWaiting:
             server.kill()
             server.wait()
 
+    def test_goes_through_no_proxy(self, taken, monkeypatch):
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, "http://127.0.0.1:9")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        server = started("import time; time.sleep(60)")
+        try:
+            wait_until_up(server, f"http://127.0.0.1:{taken}/health", "it")
+        finally:
+            server.kill()
+            server.wait()
+
     def test_ends_when_the_server_does(self):
         server = started("raise SystemExit(3)")
         with pytest.raises(SearchFailedError, match="did not start"):

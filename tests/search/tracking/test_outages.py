@@ -12,11 +12,16 @@ from contextlib import closing
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+from mlflow.tracking import MlflowClient
 from sqlalchemy.exc import OperationalError
 
+from search import cli
 from search.errors import RequestError
+from search.store.urls import shown
 from search.tracking.client import is_outage
-from tests.search.support import tree
+from search.trials.repository import SearchTrials
+from tests.search.support import database, new_search, tree
+from tests.search.support import finish as finish_trials
 from tests.search.tracking.stories import Story, new_store
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
@@ -31,7 +36,7 @@ def quick(monkeypatch):
         for file in ("pareto.html", "pareto.png", "front.csv"):
             (folder / file).write_text(str(len(trials)))
 
-    monkeypatch.setattr("search.tracking.tracker.write_front", write)
+    monkeypatch.setattr("search.tracking.front.write_front", write)
 
 
 def search_of_four(story):
@@ -236,6 +241,37 @@ def up(mlflow_server, monkeypatch):
 class TestAServer:
     def test_shows_what_a_database_shows(self, up, tmp_path, undisturbed):
         assert played(Story(up.uri, tmp_path, name="plain")) == undisturbed
+
+    def test_gets_a_search_again_and_no_password(self, up, tmp_path, monkeypatch, capsys):
+        """The runs were removed for good in between, as by `mlflow gc`."""
+        monkeypatch.setattr("search.commands.sync.write_all", lambda *_: [])
+        trials = new_search(tmp_path, name="again")
+        finish_trials(trials, (0.6, 0.01), (0.9, 0.5))
+        uri = up.uri.replace("//", "//me:s3cret@")
+        words = ["sync", "again", "--home", str(tmp_path), "--tracking-uri", uri]
+        client, seen = MlflowClient(up.uri, up.uri), []
+        for _ in range(3):
+            assert cli.main(words) == 0
+            out, err = capsys.readouterr()
+            assert (out, err) == (f"MLflow at {shown(uri)} has 'again': 2 trials, 8 epochs\n", "")
+            info = SearchTrials.load(database(tmp_path), "again").info
+            runs = client.search_runs([info.experiment_id], "tags.search = 'again'")
+            assert sorted(run.data.tags.get("trial", "") for run in runs) == ["", "0", "1"]
+            assert {run.info.status for run in runs} == {"FINISHED"}
+            seen.append({run.info.run_id for run in runs})
+            if len(seen) == 1:
+                with closing(sqlite3.connect(up.folder / "mlflow.db", timeout=30)) as store:
+                    for table in ("latest_metrics", "metrics", "params", "tags", "runs"):
+                        marks = ", ".join("?" for _ in seen[0])
+                        wanted = f"DELETE FROM {table} WHERE run_uuid IN ({marks})"
+                        store.execute(wanted, list(seen[0]))
+                    store.commit()
+        assert seen[0].isdisjoint(seen[1])
+        assert seen[1] == seen[2]
+        assert info.tracking_uri == shown(uri)
+        for folder in (tmp_path, up.folder):
+            for path in folder.rglob("*"):
+                assert not path.is_file() or b"s3cret" not in path.read_bytes(), path
 
     def test_may_be_away_for_three_trials(self, up, tmp_path, undisturbed, capsys):
         story = Story(up.uri, tmp_path, name="away")

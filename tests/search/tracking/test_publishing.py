@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from search.objectives import STANDARD
-from search.tracking import tracker
+from search.tracking import front
 from search.tracking.description import MOST_TEXT, describe, front_table
-from search.tracking.tracker import DRAWING_SHARE, PUBLISH_SECONDS, RANK_SECONDS
+from search.tracking.front import DRAWING_SHARE, PUBLISH_SECONDS
+from search.tracking.tracker import RANK_SECONDS
 from tests.search.measured import OBJECTIVES
 from tests.search.support import record, search_info
 
@@ -54,13 +55,13 @@ class TestPublishing:
     def test_takes_no_more_than_its_share_of_the_time_where_drawing_takes_long(
         self, member, monkeypatch
     ):
-        plain = tracker.write_front
+        plain = front.write_front
 
         def slowly(*arguments):
             member.time.time += 1
             plain(*arguments)
 
-        monkeypatch.setattr(tracker, "write_front", slowly)
+        monkeypatch.setattr(front, "write_front", slowly)
         member.publish(now=True)
         assert self.shown(member) == 1
         member.end(2, 0.95, 0.01)

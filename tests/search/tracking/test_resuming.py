@@ -205,7 +205,14 @@ class TestARunThatAUserDeletes:
         assert story.run(0).info.status == "FINISHED"
 
 
-def test_a_mistake_of_ours_is_raised(story):
+def test_what_mlflow_never_takes_is_dropped_and_said(story, capsys):
     story.start(0)
-    with pytest.raises(Exception, match="Invalid value"):
-        story.read(0, {"not | a name": 0.5})
+    story.read(0, {"not | a name": 0.5})
+    story.start(1)
+    story.end(1, 0.9, 0.5)
+    assert story.tracker.close(0)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "fails: Invalid value" in line
+    assert line.endswith("; it lacks trial 0, and the search goes on")
+    assert story.tracker.missing == ("trial 0",)
+    assert story.run(1).info.status == "FINISHED"

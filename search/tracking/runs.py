@@ -1,0 +1,36 @@
+"""Queries for runs in MLflow, and their metrics in its terms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from search.tracking.client import MLFLOW_PARENT_RUN_ID as PARENT
+from search.tracking.client import Metric, MlflowClient, Run, ViewType
+
+PAGE = 250
+"""Runs in one answer: few enough for a busy server to send within a call's few seconds."""
+
+
+def children(client: MlflowClient, experiment_id: str, parent: str, trial: str = "") -> list[Run]:
+    """Return the child runs of a parent, or of one trial, with deleted ones, oldest first."""
+    wanted = f"tags.`{PARENT}` = '{parent}'"
+    if trial:
+        wanted += f" AND tags.trial = '{trial}'"
+    return find_runs(client, experiment_id, wanted)
+
+
+def find_runs(client: MlflowClient, experiment_id: str, wanted: str) -> list[Run]:
+    """Return the runs of an experiment that pass a filter, with deleted ones, oldest first."""
+    found: list[Run] = []
+    token: str | None = None
+    while token is None or token:
+        page = client.search_runs([experiment_id], wanted, ViewType.ALL, PAGE, page_token=token)
+        found, token = [*found, *page], page.token or ""
+    return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))
+
+
+def metrics(values: Mapping[str, float], step: int) -> list[Metric]:
+    """Return values as MLflow's metrics with the current time; sent twice, they count once."""
+    now = int(time.time() * 1000)
+    return [Metric(name, float(value), now, step) for name, value in values.items()]
