@@ -3,6 +3,7 @@
 SearchError
 ├── RequestError       the request was wrong: reported in one line, exit code 2
 ├── SearchFailedError  the search ran and failed: exit code 1
+├── RayLostError       Ray ended below a search, which can be resumed: exit code 1
 └── MismatchError      an exported configuration gave another result: exit code 1
 """
 
@@ -21,6 +22,10 @@ class RequestError(SearchError, ValueError):
 
 class SearchFailedError(SearchError):
     """The search ran and failed."""
+
+
+class RayLostError(SearchError):
+    """Ray ended below a search, or did not start."""
 
 
 class MismatchError(SearchError):

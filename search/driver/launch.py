@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -15,7 +16,8 @@ from search.console import live, summary
 from search.driver import prepare
 from search.driver.prices import limits_of, prices_of, unit_of
 from search.driver.request import Request
-from search.errors import SearchFailedError
+from search.engine.signals import stoppable
+from search.errors import RayLostError, SearchFailedError
 from search.loop.confirm import Confirmation
 from search.loop.result import SearchResult
 from search.loop.session import Session
@@ -73,14 +75,18 @@ def run(request: Request) -> SearchResult:
     Raises:
         RequestError: the request was wrong; nothing was written.
         SearchFailedError: no trial finished, or the search was stopped or lost its stores.
+        RayLostError: Ray did not start, or ended below the search.
     """
     home = Home.find(request.home)
     prepare.check_places(request, home)
-    with reserved(request, home) as (info, workers):
+    with stoppable(), same_path(), reserved(request, home) as (info, workers):
         try:
             result = search(request, home, open_trials(request, home, info), workers)
         except KeyboardInterrupt:
             raise SearchFailedError(f"stopped; {summary.how_to_resume(info.name, home)}") from None
+        except RayLostError as error:
+            hint = summary.how_to_resume(info.name, home)
+            raise RayLostError(f"stopped: {error}; {hint}") from None
     if request.json:
         with replacing(request.json) as file:
             file.write((json.dumps(result.to_dict(), indent=2) + "\n").encode())
@@ -90,20 +96,31 @@ def run(request: Request) -> SearchResult:
 
 
 @contextmanager
+def same_path() -> Iterator[None]:
+    """Restore the path of modules, to which a study's own models may add a folder."""
+    before = sys.path[:]
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+@contextmanager
 def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers]]:
     """Lock the search for this process, prepare workers for it, and start or join Ray.
 
     Raises:
         RequestError: it cannot run here as requested.
     """
-    from search.engine.cluster import ray_running
+    from search.engine.cluster import is_running, ray_running
     from search.engine.tune import Workers  # before the lock: an import may swallow an interrupt
 
     with ExitStack() as stack:
         present, where = prepare.present_gpus(request), "this machine"
-        if request.address:
+        if is_there := bool(request.address) or is_running():
             cpus, present = stack.enter_context(ray_running(request.address, 0))
-            where = f"the cluster at {request.address}"
+            place = f"cluster at {request.address}" if request.address else "Ray of this process"
+            where = f"the {place}"
         gpus = prepare.choose_gpus(request.gpus, present, where)
         info = prepare.choose_search(request, home, gpus)
         storage = request.storage or home.storage
@@ -113,7 +130,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         data = prepare.load(info.study, request, home)
         info = replace(info, unit=unit_of(info.study, data))
         resources = prepare.choose_resources(request, info.study, gpus)
-        if not request.address:
+        if not is_there:
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= (os.cpu_count() or 1)
             ready = all_at_work and not gpus
             cpus, _ = stack.enter_context(ray_running(None, gpus, ready=ready))

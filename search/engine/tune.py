@@ -1,7 +1,7 @@
 """Jobs in reused actors, scheduled by Ray Tune over the available machines.
 
 Ray's own state is disposable: Optuna's storage keeps the search. `search.engine.cluster` starts or
-joins Ray; import it first, since it sets how much Ray prints.
+joins Ray.
 """
 
 from __future__ import annotations
@@ -23,18 +23,16 @@ from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
+from search.engine.cluster import alive, loss
 from search.engine.jobs import Failure, FailureKind, Outcome, Report, Work
 from search.engine.resources import Resources
 from search.engine.scratch import scratch_folder
+from search.engine.signals import pausing
+from search.engine.variables import RUN, variables
 from search.engine.worker import Worker
 from swast.data import ArrayData
 
 Answer = TypeVar("Answer")
-logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search reports failures itself
-# Tune gives actors environment variables that nothing here reads. For such actors Ray would start
-# new workers instead of using the ones that are ready (see `search.engine.cluster`).
-class_cache.DEFAULT_ENV_VARS = {}
-class_cache.ENV_VARS_TO_PROPAGATE = set()
 
 
 class JobActor(tune.Trainable):  # type: ignore[misc]
@@ -120,7 +118,12 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Pass on the end of a job; Tune reports its last epoch only here."""
+        """Pass on the end of a job; Tune reports its last epoch only here.
+
+        A job whose process died with Ray itself has not ended: a resumed search continues it.
+        """
+        if error and loss() is not None:
+            return
         report = (result or {}).get("report")
         outcome: Outcome = None
         if error:
@@ -239,6 +242,7 @@ class Workers:
         Raises:
             KeyboardInterrupt: a second Ctrl-C arrived.
             SearchFailedError: the work lost its storage.
+            RayLostError: Ray ended below the work.
         """
         if work.over:
             return
@@ -248,7 +252,7 @@ class Workers:
         )
         needs = {"cpu": self.resources.cpus_per_trial, "gpu": self.resources.gpus_per_trial}
         searcher = WorkSearcher(work)
-        with scratch_folder() as folder, pausing(work):
+        with scratch_folder() as folder, quiet_tune(), alive(), pausing(work):
             tune.Tuner(
                 tune.with_resources(trainable, needs),
                 tune_config=tune.TuneConfig(
@@ -275,26 +279,30 @@ class Workers:
 
 
 @contextmanager
-def pausing(work: Work) -> Iterator[None]:
-    """Pause the work on an interrupt inside the block; raise on a second one or a termination.
+def quiet_tune() -> Iterator[None]:
+    """Let Tune print nothing inside the block, write no files of trials, and reuse ready workers.
 
-    Signals reach the main thread only; in other threads nothing changes.
+    Tune gives actors environment variables that nothing here reads. For such actors Ray would
+    start new workers instead of using the ones that are ready (see `search.engine.cluster`).
     """
-
-    def pause(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        work.pause()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handlers: dict[signal.Signals, Callable[..., Any]] = {
-        signal.SIGINT: pause,
-        signal.SIGTERM: signal.default_int_handler,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    logger = logging.getLogger("ray.tune")
+    level = logger.level
+    given, propagated = class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE
+    handler = _user_signal()
+    logger.setLevel(logging.CRITICAL)  # the search reports failures itself
+    class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = {}, set()
     try:
-        yield
+        with variables(RUN):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = given, propagated
+        logger.setLevel(level)
+        if handler is not None:
+            signal.signal(signal.SIGUSR1, handler)
+
+
+def _user_signal() -> Callable[..., Any] | int | None:
+    """Return the handler of SIGUSR1, which Tune replaces in the main thread; None in others."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    return signal.getsignal(signal.SIGUSR1)
