@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from search.commands import options as sets
 from search.driver.request import Request
 from search.errors import RequestError, SearchError, say
+from search.store.process import process_settings
 from swast.errors import ConfigError, DataError, SwastError, nearest, printable
 from swast.options import REFUSED, Parser, add_options, add_version
 from swast.settings import Table
@@ -195,7 +196,8 @@ def run_command(name: str, words: Sequence[str]) -> int:
         raise RequestError(f"no command {name!r}{nearest(name, COMMANDS) or f'; one of {known}'}")
     module, _, function = COMMANDS[name].function.partition(":")
     parsed = command_parser(name).parse_args(list(words))
-    getattr(importlib.import_module(f"search.{module}"), function)(parsed)
+    with process_settings():
+        getattr(importlib.import_module(f"search.{module}"), function)(parsed)
     return DONE
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -24,6 +23,7 @@ from search.loop.session import Session
 from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.store.lock import held
+from search.store.process import process_settings
 from search.store.urls import shown as shown_url
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
@@ -79,7 +79,7 @@ def run(request: Request) -> SearchResult:
     """
     home = Home.find(request.home)
     prepare.check_places(request, home)
-    with stoppable(), same_path(), reserved(request, home) as (info, workers):
+    with stoppable(), process_settings(), reserved(request, home) as (info, workers):
         try:
             result = search(request, home, open_trials(request, home, info), workers)
         except KeyboardInterrupt:
@@ -93,16 +93,6 @@ def run(request: Request) -> SearchResult:
     if result.end == "failed":
         raise SearchFailedError(f"no trial of {info.name!r} finished")
     return result
-
-
-@contextmanager
-def same_path() -> Iterator[None]:
-    """Restore the path of modules, to which a study's own models may add a folder."""
-    before = sys.path[:]
-    try:
-        yield
-    finally:
-        sys.path[:] = before
 
 
 @contextmanager

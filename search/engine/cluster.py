@@ -5,10 +5,12 @@ Whatever it is, it is left as it was, and so is this process.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import resource
 import secrets
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -202,10 +204,13 @@ def _left_as_it_was() -> Iterator[None]:
     """Restore what Ray changes in this process: loggers, signals, limits, and its own settings."""
     loggers = {name: logging.getLogger(name) for name in ("ray", "ray.tune")}
     kept = {name: (each.level, each.handlers[:], each.propagate) for name, each in loggers.items()}
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files, faults = resource.getrlimit(resource.RLIMIT_NOFILE), faulthandler.is_enabled()
     try:
-        yield
+        with warnings.catch_warnings():
+            yield
     finally:
+        if not faults:
+            faulthandler.disable()
         for name, (level, handlers, propagate) in kept.items():
             loggers[name].setLevel(level)
             loggers[name].handlers[:], loggers[name].propagate = handlers, propagate

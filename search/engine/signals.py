@@ -5,7 +5,6 @@ They reach the main thread only; in other threads nothing changes.
 
 from __future__ import annotations
 
-import faulthandler
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,7 @@ STOPPING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
 """A termination, a closed terminal, Ctrl-\\, and a limit on processor time."""
 OF_THE_KEYBOARD = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 """Signals that a terminal sends to a whole group of processes; the driver alone answers them."""
-OF_RAY = (signal.SIGTERM, signal.SIGTRAP, signal.SIGBUS)
+OF_RAY = (signal.SIGTERM, signal.SIGTRAP)
 """Signals whose handlers Ray replaces below Python, and does not restore."""
 
 
@@ -93,6 +92,5 @@ def reinstall() -> None:
         return
     for number in OF_RAY:
         handler = signal.getsignal(number)
-        if handler is None or (number == signal.SIGBUS and faulthandler.is_enabled()):
-            continue
-        signal.signal(number, handler)
+        if handler is not None:
+            signal.signal(number, handler)

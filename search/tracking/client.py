@@ -4,14 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
-
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-# Training does not wait for MLflow: a call is tried once, briefly; the retry queue repeats it.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
 
 import sqlalchemy
 from mlflow.entities import (
@@ -60,9 +52,6 @@ __all__ = [
     "open_store",
     "unusable",
 ]
-
-# It would print a traceback for each call to a locked or full database.
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 CONNECT_SECONDS = 5
 UNUSABLE = (MlflowException, SQLAlchemyError, ImportError, OSError)

@@ -39,8 +39,6 @@ from search.trials.stored_searches import LAST, checked, name_taken, names_in, r
 from search.trials.trial_record import Reading, TrialRecord
 from swast.config import TrainConfig
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)
-
 
 @dataclass(frozen=True)
 class Proposal:
