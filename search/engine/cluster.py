@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, worker
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 
 from search.engine import join
@@ -193,6 +193,10 @@ def _on_loopback(start: Callable[[], object]) -> None:
         ray_constants.ENABLE_RAY_CLUSTER = before
 
 
+def _print_nothing(*_: object, **__: object) -> None:
+    """Stand in for Ray's printing of errors and logs."""
+
+
 def _read_authentication() -> None:
     """Let Ray read its mode and token from the environment again, in this order."""
     Config.initialize("")
@@ -201,7 +205,11 @@ def _read_authentication() -> None:
 
 @contextmanager
 def _left_as_it_was() -> Iterator[None]:
-    """Restore what Ray changes in this process: loggers, signals, limits, and its own settings."""
+    """Restore what Ray changes in this process: loggers, signals, limits, and its own settings.
+
+    Inside the block Ray prints nothing: the search reports dead workers itself.
+    """
+    printing, worker.print_to_stdstream = worker.print_to_stdstream, _print_nothing
     loggers = {name: logging.getLogger(name) for name in ("ray", "ray.tune")}
     kept = {name: (each.level, each.handlers[:], each.propagate) for name, each in loggers.items()}
     files, faults = resource.getrlimit(resource.RLIMIT_NOFILE), faulthandler.is_enabled()
@@ -209,6 +217,7 @@ def _left_as_it_was() -> Iterator[None]:
         with warnings.catch_warnings():
             yield
     finally:
+        worker.print_to_stdstream = printing
         if not faults:
             faulthandler.disable()
         for name, (level, handlers, propagate) in kept.items():

@@ -18,6 +18,7 @@ MLFLOW = {
 }
 """Environment variables of MLflow; those that are set already are kept."""
 LEVELS = {
+    "mlflow": logging.WARNING,
     "optuna": logging.ERROR,
     "mlflow.store.db.utils": logging.CRITICAL,  # a traceback for each call to a full database
 }
