@@ -6,12 +6,8 @@ joins Ray.
 
 from __future__ import annotations
 
-import logging
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,16 +15,15 @@ from typing import Any, TypeVar
 
 from ray import tune
 from ray.exceptions import OutOfMemoryError, RayActorError
-from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
 from search.engine.cluster import alive, loss
 from search.engine.jobs import Failure, FailureKind, Outcome, Report, Work
+from search.engine.quiet import quiet_tune
 from search.engine.resources import Resources
 from search.engine.scratch import scratch_folder
 from search.engine.signals import pausing
-from search.engine.variables import RUN, variables
 from search.engine.worker import Worker
 from swast.data import ArrayData
 
@@ -276,33 +271,3 @@ class Workers:
             ).fit()
         if searcher.broken is not None:
             raise searcher.broken
-
-
-@contextmanager
-def quiet_tune() -> Iterator[None]:
-    """Let Tune print nothing inside the block, write no files of trials, and reuse ready workers.
-
-    Tune gives actors environment variables that nothing here reads. For such actors Ray would
-    start new workers instead of using the ones that are ready (see `search.engine.cluster`).
-    """
-    logger = logging.getLogger("ray.tune")
-    level = logger.level
-    given, propagated = class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE
-    handler = _user_signal()
-    logger.setLevel(logging.CRITICAL)  # the search reports failures itself
-    class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = {}, set()
-    try:
-        with variables(RUN):
-            yield
-    finally:
-        class_cache.DEFAULT_ENV_VARS, class_cache.ENV_VARS_TO_PROPAGATE = given, propagated
-        logger.setLevel(level)
-        if handler is not None:
-            signal.signal(signal.SIGUSR1, handler)
-
-
-def _user_signal() -> Callable[..., Any] | int | None:
-    """Return the handler of SIGUSR1, which Tune replaces in the main thread; None in others."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    return signal.getsignal(signal.SIGUSR1)

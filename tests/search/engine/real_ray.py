@@ -24,7 +24,7 @@ from ray import tune
 
 from search.engine.cluster import ray_running
 from search.engine.processes import marked
-from search.engine.tune import quiet_tune
+from search.engine.quiet import quiet_tune
 from search.errors import RequestError
 
 CLIENT = """

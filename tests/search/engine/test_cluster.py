@@ -7,7 +7,8 @@ import importlib.util
 from ray.tune.execution import class_cache
 
 from search.engine.cluster import TRAINING
-from search.engine.tune import JobActor, quiet_tune
+from search.engine.quiet import quiet_tune
+from search.engine.tune import JobActor
 
 
 def test_actors_have_no_environment_of_their_own():
