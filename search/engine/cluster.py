@@ -80,13 +80,11 @@ def ray_running(
         stack.callback(_in_use.release)
         if is_running():
             join.check_connected(address, ray.get_runtime_context().gcs_address)
-            _in_use.release()
-            stack.pop_all()
-        elif address:
-            stack.enter_context(_joined(address))
+            stack.pop_all().close()  # any number of searches may share it
+            there = ray.available_resources()
         else:
-            stack.enter_context(_started(gpus, ready=ready))
-        there = ray.available_resources()
+            stack.enter_context(_joined(address) if address else _started(gpus, ready=ready))
+            there = ray.cluster_resources()
         yield there.get("CPU", 0.0), int(there.get("GPU", 0))
 
 
