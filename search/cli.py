@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from search.commands import options as sets
 from search.driver.request import Request
 from search.errors import RequestError, SearchError, say
+from search.store.process import process_settings
 from swast.errors import (
     MOST_WHOLE,
     ConfigError,
@@ -228,7 +229,8 @@ def call(name: str, words: Sequence[str]) -> int:
         )
     module, _, function = COMMANDS[name].function.partition(":")
     parsed = command_parser(name).parse_args(list(words))
-    getattr(importlib.import_module(f"search.{module}"), function)(parsed)
+    with process_settings():
+        getattr(importlib.import_module(f"search.{module}"), function)(parsed)
     return DONE
 
 

@@ -5,6 +5,7 @@ SearchError
 │   └── UnreadableError       a stored search is damaged, or a newer version wrote it
 ├── SearchFailedError         the search ran and failed: exit code 1
 │   └── DamagedDatabaseError  the search database is damaged, or a table of it is missing
+├── RayLostError              Ray ended below a search, which can be resumed: exit code 1
 └── MismatchError             an exported configuration gave another result: exit code 1
 """
 
@@ -39,6 +40,10 @@ class SearchFailedError(SearchError):
 
 class DamagedDatabaseError(SearchFailedError):
     """The search database is damaged, or a table of it is missing."""
+
+
+class RayLostError(SearchError):
+    """Ray ended below a search, or did not start."""
 
 
 class MismatchError(SearchError):

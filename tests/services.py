@@ -19,6 +19,7 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -220,10 +221,13 @@ class MlflowServer:
 class RayCluster:
     """Two nodes of one CPU each on this machine, as `ray start` makes them on two.
 
-    Its folder has a short path, since the names of Ray's sockets must stay under 107 letters.
+    Its folder has a short path, since the names of Ray's sockets must stay under 107 letters. It
+    asks for a token, which commands find in the environment until it is closed.
     """
 
     def __init__(self):
+        self._token = mock.patch.dict(os.environ, RAY_AUTH_TOKEN=secrets.token_hex(16))
+        self._token.start()
         self.folder = Path(tempfile.mkdtemp(prefix="swray-", dir="/tmp"))
         port = free_port()
         self.address = f"127.0.0.1:{port}"
@@ -249,7 +253,7 @@ class RayCluster:
     def _start(self, role, options):
         # Every process of a node inherits its mark, whatever session it moves to.
         mark = {"SWAST_TEST_NODE": f"{self.folder.name}-{role}", "RAY_USAGE_STATS_ENABLED": "0"}
-        mark["RAY_AUTH_MODE"] = "disabled"  # else it hangs on a token in the home of who runs this
+        mark["RAY_AUTH_MODE"] = "token"
         # A dead node is given up after three seconds instead of fifteen.
         mark |= {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
         command = [Path(sys.executable).with_name("ray"), "start", *options]
@@ -257,9 +261,12 @@ class RayCluster:
 
     def nodes(self):
         """Number of nodes that are alive, as the cluster says."""
-        from ray._raylet import GcsClient
+        from ray._raylet import AuthenticationTokenLoader, Config, GcsClient
 
-        found = GcsClient(address=self.address).get_all_node_info()
+        with mock.patch.dict(os.environ, RAY_AUTH_MODE="token"):
+            Config.initialize("")
+            AuthenticationTokenLoader.instance().reset_cache()
+            found = GcsClient(address=self.address).get_all_node_info()
         return sum(node.state == 0 for node in found.values())
 
     def _wait_for(self, count):
@@ -299,4 +306,5 @@ class RayCluster:
     def close(self):
         """Leave nothing. (`ray stop` would end every other Ray of this machine too.)"""
         self._kill()
+        self._token.stop()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -15,14 +15,16 @@ from search.driver import prepare, tracking
 from search.driver.identity import checked_identity
 from search.driver.prices import limits_of, prices_of, unit_of
 from search.driver.request import Request
-from search.engine import limits, machine
-from search.errors import SearchFailedError
+from search.engine import machine
+from search.engine.signals import stoppable
+from search.errors import RayLostError, SearchFailedError
 from search.loop.confirm import Confirmation
 from search.loop.result import SearchResult
 from search.loop.session import Session
 from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.store.lock import held
+from search.store.process import process_settings
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
 from swast.libraries import libraries_silent
@@ -105,14 +107,18 @@ def run(request: Request) -> SearchResult:
     Raises:
         RequestError: the request was wrong; nothing was written.
         SearchFailedError: the search was stopped or lost its stores.
+        RayLostError: Ray did not start, or ended below the search.
     """
     home = Home.find(request.home)
     prepare.check_places(request, home)
-    with reserved(request, home) as (info, workers, tracker):
+    with stoppable(), process_settings(), reserved(request, home) as (info, workers, tracker):
         try:
             result = search(request, home, open_trials(request, home, info), workers, tracker)
         except KeyboardInterrupt:
             raise SearchFailedError(f"stopped; {summary.how_to_resume(info.name, home)}") from None
+        except RayLostError as error:
+            hint = summary.how_to_resume(info.name, home)
+            raise RayLostError(f"stopped: {error}; {hint}") from None
     return result
 
 
@@ -123,14 +129,15 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
     Raises:
         RequestError: it cannot run here as requested.
     """
-    from search.engine.cluster import ray_running
+    from search.engine.cluster import is_running, ray_running
     from search.engine.tune import Workers  # before the lock: an import may swallow an interrupt
 
     with ExitStack() as stack:
         present, where, memory = prepare.present_gpus(request), "this machine", machine.memory()
-        if request.address:
+        if is_there := bool(request.address) or is_running():
             cpus, present = stack.enter_context(ray_running(request.address, 0))
-            where, memory = f"the cluster at {request.address}", math.inf
+            place = f"cluster at {request.address}" if request.address else "Ray of this process"
+            where, memory = f"the {place}", math.inf
         gpus = prepare.choose_gpus(request.gpus, present, where)
         info = prepare.choose_search(request, home, gpus)
         storage = request.storage or home.storage
@@ -141,15 +148,13 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         info = replace(info, unit=unit_of(info.study, data), identity=checked_identity(info, data))
         resources = prepare.choose_resources(request, info.study, gpus)
         tracker = tracking.open_tracker(request, home, info, new=False)
-        if not request.address:
+        if not is_there:
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= machine.cores()
             ready = all_at_work and not gpus
-            stack.enter_context(limits.respected(machine.cores()))
             cpus, _ = stack.enter_context(ray_running(None, gpus, ready=ready))
-        shares = info.study.shares_warmups and not request.separate_warmups
-        warmups = home.warmups if shares else None
         concurrent = resources.concurrency(cpus, gpus, memory)
-        workers = Workers(data, resources, concurrent, warmups)
+        shares = info.study.shares_warmups and not request.separate_warmups
+        workers = Workers(data, resources, concurrent, home.warmups if shares else None)
         tracker = tracker or tracking.open_tracker(request, home, info)
         if request.resume is None:
             stack.enter_context(lock)

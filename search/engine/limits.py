@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 import os
 import resource
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -49,15 +47,15 @@ FILES = Limit(resource.RLIMIT_NOFILE, "ulimit -n", "open files", 1, 384, 24)
 THREADS = Limit(resource.RLIMIT_NPROC, "ulimit -u", "processes and threads", 1, 320, 48)
 FILE_SIZE = Limit(resource.RLIMIT_FSIZE, "ulimit -f", "KiB of a file", 1024, MIB)
 STACK = Limit(resource.RLIMIT_STACK, "ulimit -s", "KiB of stack", 1024, MIB)
-LIMITS = (FILES, THREADS, FILE_SIZE, STACK)
+SPACE = Limit(resource.RLIMIT_AS, "ulimit -v", "KiB of address space", 1024, 4 * 2**30)
+LIMITS = (SPACE, FILES, THREADS, FILE_SIZE, STACK)
 
 
 @contextmanager
 def respected(workers: int) -> Iterator[None]:
     """Raise the limits of this process as far as is allowed, and refuse those that are too low.
 
-    They hold for the processes that start inside the block. There the end of the allowed
-    processor time (`ulimit -t`) interrupts, as Ctrl-C does.
+    They hold for the processes that start inside the block.
 
     Args:
         workers: that run at a time.
@@ -69,8 +67,7 @@ def respected(workers: int) -> Iterator[None]:
     try:
         for limit in LIMITS:
             ensure(limit, workers)
-        with _time_interrupts():
-            yield
+        yield
     finally:
         for number, values in before.items():
             with suppress(ValueError, OSError):
@@ -86,6 +83,8 @@ def ensure(limit: Limit, workers: int) -> None:
     needed = limit.needed(workers)
     if limit is FILE_SIZE:
         needed = max(needed, object_store())
+    if limit is SPACE:
+        needed += address_space()
     if limit is THREADS:
         if os.geteuid() == 0:
             return  # the limit does not hold for root
@@ -99,6 +98,13 @@ def ensure(limit: Limit, workers: int) -> None:
             f"{workers} workers needs {math.ceil(needed / limit.unit)}; raise the limit"
         )
     resource.setrlimit(limit.number, (needed, resource.getrlimit(limit.number)[1]))
+
+
+def address_space() -> int:
+    """Return the bytes that this process maps, and those of Ray's object store, mapped too."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    here = next(int(line.split()[1]) for line in status if line.startswith("VmSize:"))
+    return here * 1024 + object_store()
 
 
 def object_store() -> int:
@@ -120,16 +126,3 @@ def threads_of(user: int, processes: Path = Path("/proc")) -> int:
 def _finite(value: int) -> float:
     """Return a limit as a number; infinite if there is none."""
     return math.inf if value == resource.RLIM_INFINITY else value
-
-
-@contextmanager
-def _time_interrupts() -> Iterator[None]:
-    """Interrupt the main thread when its processor time is used up; else that would kill it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGXCPU, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGXCPU, before)

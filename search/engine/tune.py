@@ -1,17 +1,13 @@
 """Jobs in reused actors, scheduled by Ray Tune over the available machines.
 
 Ray's own state is disposable: Optuna's storage keeps the search. `search.engine.cluster` starts or
-joins Ray; import it first, since it sets how much Ray prints.
+joins Ray.
 """
 
 from __future__ import annotations
 
-import logging
 import math
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,22 +15,19 @@ from typing import Any, TypeVar
 
 from ray import tune
 from ray.exceptions import OutOfMemoryError, RayActorError
-from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler
 from ray.tune.search import Searcher
 
+from search.engine.cluster import alive, loss
 from search.engine.jobs import Failure, FailureKind, Outcome, Report, Work
+from search.engine.quiet import quiet_tune
 from search.engine.resources import Resources
 from search.engine.scratch import scratch_folder
+from search.engine.signals import pausing
 from search.engine.worker import Worker
 from swast.data import ArrayData
 
 Answer = TypeVar("Answer")
-logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the search reports failures itself
-# Tune gives actors environment variables that nothing here reads. For such actors Ray would start
-# new workers instead of using the ones that are ready (see `search.engine.cluster`).
-class_cache.DEFAULT_ENV_VARS = {}
-class_cache.ENV_VARS_TO_PROPAGATE = set()
 
 
 class JobActor(tune.Trainable):  # type: ignore[misc]
@@ -120,7 +113,12 @@ class WorkSearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: Mapping[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Pass on the end of a job; Tune reports its last epoch only here."""
+        """Pass on the end of a job; Tune reports its last epoch only here.
+
+        A job whose process died with Ray itself has not ended: a resumed search continues it.
+        """
+        if error and loss() is not None:
+            return
         report = (result or {}).get("report")
         outcome: Outcome = None
         if error:
@@ -239,6 +237,7 @@ class Workers:
         Raises:
             KeyboardInterrupt: a second Ctrl-C arrived.
             SearchFailedError: the work lost its storage.
+            RayLostError: Ray ended below the work.
         """
         if work.over:
             return
@@ -248,7 +247,7 @@ class Workers:
         )
         needs = {"cpu": self.resources.cpus_per_trial, "gpu": self.resources.gpus_per_trial}
         searcher = WorkSearcher(work)
-        with scratch_folder() as folder, pausing(work):
+        with scratch_folder() as folder, quiet_tune(), alive(), pausing(work):
             tune.Tuner(
                 tune.with_resources(trainable, needs),
                 tune_config=tune.TuneConfig(
@@ -272,29 +271,3 @@ class Workers:
             ).fit()
         if searcher.broken is not None:
             raise searcher.broken
-
-
-@contextmanager
-def pausing(work: Work) -> Iterator[None]:
-    """Pause the work on an interrupt inside the block; raise on a second one or a termination.
-
-    Signals reach the main thread only; in other threads nothing changes.
-    """
-
-    def pause(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        work.pause()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    handlers: dict[signal.Signals, Callable[..., Any]] = {
-        signal.SIGINT: pause,
-        signal.SIGTERM: signal.default_int_handler,
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,71 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import sqlalchemy
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Param,
+    Run,
+    RunTag,
+    ViewType,
+)
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NOTE,
+    MLFLOW_SOURCE_NAME,
+)
 
 from search.errors import RequestError
 from search.store.lock import alone_in
 from search.store.urls import (
     check_store,
-    is_loopback,
     is_server,
     scrubbed,
     shown,
     sqlite_file,
     sqlite_url,
 )
-
-Result = TypeVar("Result")
-
-
-@contextmanager
-def variables(wanted: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables within the block, and put the old values back after it."""
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
-IMPORTED = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"}
-with variables({name: os.environ.get(name, value) for name, value in IMPORTED.items()}):
-    from mlflow.entities import (
-        Dataset,
-        DatasetInput,
-        InputTag,
-        LifecycleStage,
-        Metric,
-        Param,
-        Run,
-        RunTag,
-        ViewType,
-    )
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-    from mlflow.utils.file_utils import local_file_uri_to_path
-    from mlflow.utils.mlflow_tags import (
-        MLFLOW_DATASET_CONTEXT,
-        MLFLOW_PARENT_RUN_ID,
-        MLFLOW_RUN_NOTE,
-        MLFLOW_SOURCE_NAME,
-    )
-
-from search.tracking.faults import NO_MLFLOW, SlowAnswerError, fault_of, is_outage, is_refusal  # noqa: E402
-from search.tracking.own_store import home_of, place_artifacts, upgrade, wrong_version  # noqa: E402
+from search.tracking.faults import NO_MLFLOW, SlowAnswerError, fault_of, is_outage, is_refusal
+from search.tracking.own_store import home_of, place_artifacts, upgrade, wrong_version
 
 __all__ = [
     "MLFLOW_PARENT_RUN_ID",
@@ -98,44 +72,12 @@ CALL_SECONDS, UPLOAD_SECONDS = 20.0, 60.0
 UPLOADS = {"log_artifact", "log_text", "log_model_artifacts"}
 UNUSABLE = (Exception, SystemExit)
 """Errors that a call may raise: MLflow passes on those of all libraries that it uses."""
-SHORT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
-"""Training does not wait for MLflow: a call is tried once, briefly; the retry queue repeats it."""
-QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-}
-LOGGERS = ("mlflow", "mlflow.store.db.utils", "alembic", "urllib3", "botocore")
 NO_RUN = "0" * 32
-
-
-@contextmanager
-def settings(uri: str) -> Iterator[None]:
-    """Make MLflow quiet and quick within the block; leave the process as it was.
-
-    Calls to a server on this machine go through no proxy.
-    """
-    wanted = QUIET | {name: os.environ.get(name, value) for name, value in SHORT.items()}
-    if is_loopback(uri):
-        host = urlsplit(uri).hostname or ""
-        for name in ("no_proxy", "NO_PROXY"):
-            known = os.environ.get(name)
-            wanted[name] = f"{known},{host}" if known else host
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    levels = [logger.level for logger in loggers]
-    with variables(wanted), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL + 1)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+Result = TypeVar("Result")
 
 
 class Client:
-    """MLflow's client; its calls are quiet, limited in time, and change nothing in the process.
+    """MLflow's client; its calls to a server are limited in time.
 
     Args:
         uri: of the store.
@@ -143,18 +85,16 @@ class Client:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        with settings(uri):
-            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._client, name)
         seconds = UPLOAD_SECONDS if name in UPLOADS else CALL_SECONDS
 
         def call(*given: Any, **named: Any) -> Any:  # noqa: ANN401
-            with settings(self.uri):
-                if not is_server(self.uri):
-                    return method(*given, **named)
-                return in_time(lambda: method(*given, **named), seconds)
+            if not is_server(self.uri):
+                return method(*given, **named)
+            return in_time(lambda: method(*given, **named), seconds)
 
         return call
 
@@ -197,12 +137,11 @@ def open_store(uri: str) -> Client:
     home = home_of(uri)
     check_store("the MLflow store", uri, new=True, web=True)
     try:
-        with settings(uri):
-            _check_database(uri)
-            _create_sqlite(uri)
-            if home is not None:
-                upgrade(home)
-                place_artifacts(home)
+        _check_database(uri)
+        _create_sqlite(uri)
+        if home is not None:
+            upgrade(home)
+            place_artifacts(home)
         client = Client(uri)
         client.search_experiments(max_results=1)
         _check_writable(client)

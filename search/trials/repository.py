@@ -39,8 +39,6 @@ from search.trials.stored_searches import check_free, check_study, found_in, nam
 from search.trials.trial_record import Reading, TrialRecord
 from swast.config import TrainConfig
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)
-
 
 @dataclass(frozen=True)
 class Proposal:

@@ -119,12 +119,12 @@ def _call(words):
 
 def _train_here():
     """Replace Ray and its workers by one worker in this process."""
-    from search.engine import cluster, tune
+    from search.engine import cluster, signals, tune
     from search.engine.worker import Worker, work_here
 
     class Here(tune.Workers):
         def run(self, work, seconds=None):
-            with tune.pausing(work):
+            with signals.pausing(work):
                 work_here(work, Worker(self.data, warmups=self.warmups))
 
     @contextmanager

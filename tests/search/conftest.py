@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 from alembic.script import ScriptDirectory
 
+from search.store.process import process_settings
 from tests.search.invented import hasty
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settings_of_a_search():
+    """Variables and loggers as in a command."""
+    with process_settings():
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

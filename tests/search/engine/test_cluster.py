@@ -7,12 +7,14 @@ import importlib.util
 from ray.tune.execution import class_cache
 
 from search.engine.cluster import TRAINING
+from search.engine.quiet import quiet_tune
 from search.engine.tune import JobActor
 
 
 def test_actors_have_no_environment_of_their_own():
     """For an actor that has one, Ray starts another worker."""
-    actor = class_cache._ActorClassCache().get(JobActor)
+    with quiet_tune():
+        actor = class_cache._ActorClassCache().get(JobActor)
     assert not actor._default_options["runtime_env"]
 
 

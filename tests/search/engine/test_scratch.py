@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from search.engine.scratch import PREFIX, scratch_folder
+from search.engine.scratch import LONGEST, PREFIX, obstacle, places, scratch_folder
+from search.errors import RequestError
 
 HOLD = """
 import sys
@@ -20,10 +25,12 @@ with scratch_folder() as folder:
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    return tmp_path
+def place(monkeypatch):
+    """A folder for temporary files with a short path."""
+    folder = tempfile.mkdtemp(prefix="scr", dir="/tmp")
+    monkeypatch.setenv("TMPDIR", folder)
+    yield Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_folder_goes_with_its_block(place):
@@ -48,3 +55,56 @@ def test_those_of_others_are_left_while_they_live_and_swept_when_they_are_killed
     with scratch_folder():
         assert not theirs.exists()
     assert foreign.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("slurm_jobdir/project-imaging-2026/user0001", "longer than"),
+        ("with space", "other characters"),
+        ("100%", "other characters"),
+        ("a?b", "other characters"),
+        ("missing", "no folder"),
+        ("file", "no folder"),
+    ],
+)
+def test_a_place_that_will_not_do_is_replaced_by_another(place, monkeypatch, name, reason):
+    given = place / name
+    if name == "file":
+        given.touch()
+    elif name != "missing":
+        given.mkdir(parents=True)
+    monkeypatch.setenv("TMPDIR", str(given))
+    if reason != "longer than":
+        monkeypatch.setattr("search.engine.scratch.SOCKET_BYTES", 200)
+    assert reason in obstacle(given)
+    with scratch_folder() as folder:
+        assert folder.parent == Path("/tmp")
+        assert len(os.fsencode(folder.parent / LONGEST[1:])) <= 107
+    assert not folder.exists()
+    assert name == "missing" or given.exists()
+
+
+def test_a_full_or_forbidden_place_will_not_do(place, monkeypatch):
+    monkeypatch.setattr("search.engine.scratch.LEAST_BYTES", 2**62)
+    assert obstacle(place) == "is full"
+    monkeypatch.undo()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert obstacle(place) == "is not writable"
+
+
+def test_without_any_place_a_line_says_what_to_do(place, monkeypatch):
+    monkeypatch.setattr("search.engine.scratch.LEAST_BYTES", 2**62)
+    words = r"TMPDIR: no folder .* is full; set TMPDIR"
+    with pytest.raises(RequestError, match=words), scratch_folder():
+        pass
+    assert places()[0] == place
+    assert list(place.iterdir()) == []
+
+
+def test_a_link_is_not_followed(place, tmp_path):
+    """Another user may have planted it in a shared folder."""
+    (tmp_path / "lock").touch()
+    (place / f"{PREFIX}planted").symlink_to(tmp_path)
+    with scratch_folder():
+        assert (tmp_path / "lock").exists()

@@ -9,7 +9,8 @@ import pytest
 from ray.exceptions import OutOfMemoryError, RayActorError
 
 from search.engine.jobs import Failure, FailureKind, Job, Report
-from search.engine.tune import WorkCallback, WorkSearcher, failure, pausing
+from search.engine.signals import pausing
+from search.engine.tune import WorkCallback, WorkSearcher, failure
 from swast import TrainConfig
 from tests.search.support import epoch, result
 

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from types import SimpleNamespace
 from urllib.parse import quote
+from urllib.request import proxy_bypass_environment
 
 import pytest
 import requests
@@ -25,7 +26,8 @@ from sqlalchemy import create_engine
 
 from search.errors import RequestError
 from search.store.home import Home
-from search.tracking.client import SlowAnswerError, in_time, open_store, settings
+from search.store.process import process_settings
+from search.tracking.client import SlowAnswerError, in_time, open_store
 from search.tracking.faults import fault_of
 from search.tracking.own_store import LOCATIONS
 from search.tracking.retry_queue import MOST_TRIES
@@ -259,17 +261,22 @@ class TestAtTheStart:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         monkeypatch.delenv("no_proxy", raising=False)
-        with pytest.raises(RequestError, match=said) as caught:
+        with process_settings(), pytest.raises(RequestError, match=said) as caught:
             open_store(other)
         assert "s3cret" not in str(caught.value)
         assert capfd.readouterr() == ("", "")
 
-    def test_the_process_is_left_as_it_was(self, uri):
+    @pytest.mark.parametrize("known", [None, "intranet", "*"])
+    def test_the_process_is_left_as_it_was(self, uri, known, monkeypatch):
+        monkeypatch.delenv("no_proxy", raising=False)
+        if known:
+            monkeypatch.setenv("no_proxy", known)
         before = dict(os.environ)
-        open_store(uri).search_experiments()
-        assert dict(os.environ) == before
-        with settings("http://localhost:5000"):
-            assert "localhost" in os.environ["no_proxy"]
+        with process_settings():
+            open_store(uri).search_experiments()
+            assert proxy_bypass_environment("localhost")
+            assert proxy_bypass_environment("127.0.0.1")
+            assert not known or proxy_bypass_environment("intranet")
         assert dict(os.environ) == before
 
 

@@ -1,0 +1,79 @@
+"""Thread that starts or joins Ray and shuts it down, so that neither can block the search."""
+
+from __future__ import annotations
+
+import atexit
+import signal
+import threading
+from collections.abc import Callable
+
+import ray
+
+from search.engine.processes import end_marked
+from search.engine.signals import OF_THE_KEYBOARD
+from search.errors import RayLostError
+
+SHUTDOWN_SECONDS = 15.0
+"""Longest wait for Ray to end by itself."""
+
+
+class RayThread(threading.Thread):
+    """Owner of Ray's life in this process.
+
+    Ray's processes end with the thread that started them, so the thread lives as long as Ray. They
+    inherit its signal mask: a terminal's signals reach the driver alone.
+
+    Args:
+        connect: starts or joins Ray.
+        token: in the environment of all processes that are started; None if there are none.
+    """
+
+    def __init__(self, connect: Callable[[], None], token: str | None = None) -> None:
+        super().__init__(name="ray", daemon=True)
+        self._connect, self._token = connect, token
+        self._ready, self._end = threading.Event(), threading.Event()
+        self._error: Exception | None = None
+
+    def run(self) -> None:
+        """Connect, wait for the end, and shut down."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, OF_THE_KEYBOARD)
+        try:
+            self._connect()
+        except Exception as error:  # noqa: BLE001 - it is raised where the caller waits
+            self._error = error
+        self._ready.set()
+        self._end.wait()
+        ray.shutdown()
+
+    def connect(self, seconds: float) -> None:
+        """Start the thread, and wait until Ray runs.
+
+        Raises:
+            RayLostError: it did not in so many seconds.
+            Exception: whatever Ray raised.
+        """
+        self.start()
+        if not self._ready.wait(seconds):
+            raise RayLostError(f"Ray did not answer in {seconds:g} s")
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        """Shut Ray down in bounded time; a further interrupt kills its processes at once."""
+        if self.ident is None:  # it was interrupted before it began
+            return
+        try:
+            self._end.set()
+            self.join(SHUTDOWN_SECONDS)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        """Kill what is left; at its end this process does not wait for a thread that is stuck."""
+        if self._token is not None:
+            end_marked(self._token)
+            self.join(1)
+        if self.is_alive():
+            atexit.unregister(ray.shutdown)

@@ -1,0 +1,47 @@
+"""Signals that stop a search, and those that stay ignored."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from search.engine.signals import STOPPING, pausing, stoppable
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_signal_stops_the_block_and_its_handler_is_restored(number):
+    before = signal.getsignal(number)
+
+    def receive():
+        with stoppable():
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(KeyboardInterrupt):
+        receive()
+    assert signal.getsignal(number) == before
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stoppable():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_in_another_thread_signals_stay_as_they_are():
+    found = []
+
+    def use():
+        with stoppable(), pausing(None):
+            found.append(signal.getsignal(signal.SIGHUP))
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(signal.SIGHUP)]
