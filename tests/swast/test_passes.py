@@ -20,7 +20,7 @@ def measured_passes(config) -> tuple[list[Passes], Run]:
     run, seen = Run(config, few_digits()), Passes()
 
     def hook(module, inputs):
-        if module is not run.model or len(inputs[0]) == 1:  # pruners trace copies, or one image
+        if module is not run.model or len(inputs[0]) <= 2:  # traces of one image, checks of two
             return
         if not torch.is_grad_enabled():
             seen.forward += len(inputs[0])
