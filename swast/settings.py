@@ -177,7 +177,7 @@ EXPECTED = {
     bool: "true or false",
     str: "a string",
     tuple: "a list of strings",
-    Path: "a path",
+    Path: "a path (a name in it: up to 255 bytes)",
 }
 
 

@@ -89,12 +89,11 @@ def request_of(wanted: Search, request: Request, name: str) -> Request:
     home = Home.find(request.home)
     file = sqlite_file(home.storage)
     begun = file is not None and file.exists() and name in search_names(home.storage)
+    new = {"name": name, "study": wanted.space, "seed": wanted.seed}
+    old = {"resume": name, "sampler": None}
     return dataclasses.replace(
         request,
-        resume=name if begun else None,
-        name=None if begun else name,
-        study=None if begun else wanted.space,
-        seed=wanted.seed,
+        **(old if begun else new),
         budget=MANY,
         flops_budget=float(wanted.flops),
         separate_warmups=True,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from mlflow.tracking import MlflowClient
 
@@ -143,4 +141,3 @@ def test_is_refused_while_the_search_runs_and_if_mlflow_is_not_there(home, capsy
     assert {path: after[path] for path in before if "lock" not in path} == {
         path: before[path] for path in before if "lock" not in path
     }
-    assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ

@@ -60,7 +60,7 @@ def test_a_text_and_a_value_make_the_same_request(parser, name, text, value):
         ({"max_flops": float("nan")}, "max_flops must be above 0, got nan"),
         ({"retries": -1}, "retries must be at least 0, got -1"),
         ({"sampler": "tpee"}, "got 'tpee'; did you mean 'tpe'?"),
-        ({"home": 3}, "home must be a path, got 3"),
+        ({"home": 3}, "home must be a path (a name in it: up to 255 bytes), got 3"),
         ({"download": "no"}, "download must be true or false, got 'no'"),
     ],
 )
