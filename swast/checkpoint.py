@@ -83,7 +83,7 @@ def read(path: Path) -> dict[str, Any] | None:
 def _read(path: Path) -> object:
     """Load a file after verifying its checksums.
 
-    PyTorch compresses nothing, so what is compressed was not written by it, and is not unpacked.
+    PyTorch compresses nothing: a compressed file is not its own, and is not unpacked.
     """
     with zipfile.ZipFile(path) as archive:
         packed = any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist())

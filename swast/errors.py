@@ -76,7 +76,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
 
 
 def cause_of(error: OSError) -> str:
-    """Return what the system refused, and where, without its number."""
+    """Return the system's reason for an error, and the file, without the number."""
     cause = error.strerror or str(error)
     return f"{error.filename}: {cause}" if error.filename is not None else cause
 

@@ -112,7 +112,7 @@ def lockable(folder: Path) -> bool:
 
 
 def reach_disk(file: IO[Any]) -> None:
-    """Wait until a file is on the disk, if its file system can tell."""
+    """Wait until a file is on the disk, if its file system supports that."""
     file.flush()
     try:
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Messages of libraries, which would tell users about calls that they did not make."""
+"""Messages of libraries about calls that the user did not make."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIBRARIES = (
 def libraries_silent() -> Iterator[None]:
     """Suppress warnings and log messages of libraries, and leave those of the user's modules.
 
-    What matters to the user, this package finds out and says itself. Filters, levels and handlers
+    This package reports itself whatever matters to the user. Filters, levels and handlers
     are restored at the end. Python's option ``-W`` and PYTHONWARNINGS take precedence.
     """
     with ExitStack() as stack:

@@ -104,7 +104,7 @@ class Stream(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write the buffer."""
         if not self.is_closed:
             self._try(lambda: self.inner.flush())
 
@@ -129,7 +129,7 @@ class Stream(io.TextIOBase):
                 self.loss = OSError(errno.EBADF, str(error))
 
     def isatty(self) -> bool:
-        """Return whether it is a terminal that still shows what is written."""
+        """Return whether it is a terminal that still works."""
         with suppress(OSError, ValueError):
             return self.loss is None and self.inner.isatty()
         return False
@@ -173,7 +173,7 @@ def guarded() -> Iterator[tuple[Stream, Stream]]:
 
 @contextmanager
 def keeping_free(is_kept: bool) -> Iterator[None]:
-    """Print to the error stream what is printed meanwhile, if standard output is for an output."""
+    """Redirect printing to the error stream, if standard output is for an output."""
     before = sys.stdout
     if is_kept:
         sys.stdout = cast("TextIO", Stream(sys.stderr, kept_free=before))

@@ -18,7 +18,7 @@ STANDARD_FILES = (0, 1, 2)
 
 
 def run_command(name: str, work: Callable[[], int], *, only_prints: bool = True) -> int:
-    """Run a command and return its exit code, which tells whether printed output was lost.
+    """Run a command and return its exit code, which shows whether printed output was lost.
 
     Args:
         name: of the program, for messages.

@@ -24,7 +24,7 @@ MARK = "record_digest"
 
 
 def machine() -> str:
-    """Return a name for this user on this machine, from which neither can be told."""
+    """Return a name for this user on this machine, which reveals neither."""
     try:
         known = MACHINE_ID.read_text().strip()
     except OSError:
@@ -43,7 +43,7 @@ def check(path: Path, facts: object, model: str, *, trusted: bool) -> None:
         trusted: whether the command line has ``--trust``.
 
     Raises:
-        ConfigError: the user said no, or cannot be asked.
+        ConfigError: the user refused, or there is no terminal to ask on.
     """
     if not imports_code(model) or not isinstance(facts, Mapping):
         return

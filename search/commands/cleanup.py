@@ -63,7 +63,7 @@ def alone_with(storage: str, name: str, folder: Path) -> AbstractContextManager[
 
 
 def is_usable(uri: str) -> bool:
-    """Return whether an MLflow store is no damaged file; say that runs in one are left."""
+    """Return whether an MLflow store can be opened; if not, print that its runs stay."""
     try:
         check_store("the MLflow store", uri, new=True)
     except RequestError as error:

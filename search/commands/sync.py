@@ -20,7 +20,7 @@ from search.trials.trial_record import ENDED, TrialRecord
 
 
 def sync(options: Namespace) -> None:
-    """Send what a store of MLflow lacks of a search, and print what the search has.
+    """Send a search to an MLflow store again, and print how many runs it has there.
 
     Deleted runs are restored or made again. Repeated, it changes nothing.
 

@@ -159,7 +159,7 @@ def has_view(info: SearchInfo, address: str) -> bool:
 
 
 def _get(page: str) -> str:
-    """Return a server's answer as text; one on this machine is asked without a proxy."""
+    """Return a server's answer as text; use no proxy for a server on this machine."""
     opened = opener(direct=is_loopback(page)).open(page, timeout=ANSWER_SECONDS)
     with opened as answer:
         return str(answer.read().decode())

@@ -61,7 +61,7 @@ def remember(trials: SearchTrials, tracker: Tracker, home: Home) -> None:
 
 
 def close(trials: SearchTrials, tracker: Tracker, home: Home) -> bool:
-    """Send what is left to MLflow, print what it lacks, and store its runs.
+    """Send the queue to MLflow, print the names of missing files, and store the runs.
 
     Returns:
         Whether MLflow has everything.

@@ -58,13 +58,13 @@ class Cluster:
 
 
 def find(address: str) -> Cluster:
-    """Ask a cluster what it is, and return how to join it.
+    """Query a cluster, and return how to join it.
 
     Args:
         address: ``host:port``, or ``auto`` for RAY_ADDRESS or the last cluster of this machine.
 
     Raises:
-        RequestError: there is none, or it cannot be joined; the message says what is missing.
+        RequestError: there is none, or it cannot be joined; the message names the missing thing.
     """
     _check(address)
     given = {} if "RAY_AUTH_MODE" in os.environ else _mode()
@@ -86,7 +86,7 @@ def check_connected(address: str | None, connected: str) -> None:
     """Refuse an address other than that of the Ray that this process is connected to.
 
     Args:
-        address: that was asked for, or None.
+        address: given by the user, or None.
         connected: address of the control process of this Ray.
 
     Raises:
@@ -147,7 +147,7 @@ def _mode() -> dict[str, str]:
 
 
 def _fault(fault: str, given: dict[str, str]) -> str:
-    """Return what a cluster's answer means."""
+    """Return the meaning of a cluster's answer."""
     if fault == "token":
         asked = "the cluster asks for a token, and"
         if given.get("RAY_AUTH_MODE") == "disabled":

@@ -25,10 +25,10 @@ class Limit:
     Attributes:
         number: of the limit in `resource`.
         command: shows and sets it in a shell.
-        noun: what is limited.
+        noun: names the limited resource.
         unit: of the shell's numbers.
         base: least that Ray needs.
-        each: what a worker adds.
+        each: addition for a worker.
     """
 
     number: int
@@ -39,7 +39,7 @@ class Limit:
     each: int = 0
 
     def needed(self, workers: int) -> int:
-        """Return what a search with so many workers needs."""
+        """Return the least value for a search with so many workers."""
         return self.base + self.each * workers
 
 
@@ -75,7 +75,7 @@ def respected(workers: int) -> Iterator[None]:
 
 
 def ensure(limit: Limit, workers: int) -> None:
-    """Raise a limit to what is needed if it is lower.
+    """Raise a limit to the needed value if it is lower.
 
     Raises:
         RequestError: that is not allowed.

@@ -30,11 +30,11 @@ PLAIN = re.compile(r"[\w./+@:,~-]+", re.ASCII)
 def scratch_folder() -> Iterator[Path]:
     """Yield an empty folder with a short path, as Ray's sockets need; remove it at the end.
 
-    It lies in TMPDIR if that will do, else in another folder for temporary files. A killed process
-    cannot remove its own, so unlocked leftovers are removed first.
+    It is in TMPDIR if that is suitable, else in another folder for temporary files. A killed
+    process cannot remove its own, so unlocked leftovers are removed first.
 
     Raises:
-        RequestError: no folder for temporary files will do.
+        RequestError: no folder for temporary files is suitable.
     """
     for place in places():
         for path in place.glob(f"{PREFIX}*"):

@@ -87,7 +87,7 @@ class Proposals:
         return None
 
     def _finish(self) -> None:
-        """Propose nothing more; reject trials that were asked for and never begun.
+        """Propose nothing more; reject proposed trials that have not begun.
 
         A driver that died leaves such trials, or a database whose answer was lost.
         """

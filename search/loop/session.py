@@ -89,7 +89,7 @@ class Session:
         return None
 
     def _tell_trouble(self) -> None:
-        """Say once that the sampler fails."""
+        """Print once that the sampler fails."""
         trouble = self._trials.sampler_trouble
         if trouble is not None and not self._told_trouble:
             self._told_trouble = True

@@ -34,7 +34,7 @@ KINDS = {"epoch": FieldType(int), "phase": FieldType(str), "samples": FieldType(
 class EpochLog:
     """Log of the epochs of a search's trials, each epoch once and in order.
 
-    An epoch whose line is damaged is left out until it is told again.
+    An epoch whose line is damaged is left out until it is appended again.
 
     Args:
         folder: of the files; created with the first of them.

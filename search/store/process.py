@@ -1,4 +1,4 @@
-"""What a search sets for its whole process while it runs, and restores at its end."""
+"""Settings of the whole process that a search needs while it runs; restored at its end."""
 
 from __future__ import annotations
 

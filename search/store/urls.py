@@ -140,7 +140,7 @@ def _unusable_file(path: Path, remedy: str, *, new: bool) -> str | None:
 
 
 def _wrong_form(url: str, *, web: bool) -> str | None:
-    """Return what is wrong with the form of a URL, and the right form; None if it is right."""
+    """Return the fault in the form of a URL, and the right form; None if it has no fault."""
     scheme, separator, rest = url.partition("://")
     right = f"it must be a URL as {FORMS}" + (", or http://host:5000" if web else "")
     if not separator or scheme == "file" or (scheme in WEB and not web):
@@ -151,7 +151,7 @@ def _wrong_form(url: str, *, web: bool) -> str | None:
 
 
 def _wrong_database(url: str, scheme: str, right: str) -> str | None:
-    """Return what is wrong with the URL of a database, and the right form; None if it is right."""
+    """Return the fault in the URL of a database, and the right form; None if it has no fault."""
     if scheme == "postgres":
         return "write postgresql+psycopg://… in place of postgres://…"
     if scheme.partition("+")[0] not in DATABASES:
@@ -165,7 +165,7 @@ def _wrong_database(url: str, scheme: str, right: str) -> str | None:
 
 
 def _wrong_authority(rest: str, *, needs_host: bool = True) -> str | None:
-    """Return what is wrong with user, password, host and port of a URL; None if they are right."""
+    """Return the fault in user, password, host and port of a URL; None if they have none."""
     authority, path = re.split(r"[/?#]", rest)[0], rest.partition("?")[0]
     unquoted = "quote special characters of its user and password, as %40 for @ and %2F for /"
     login, _, host = authority.rpartition("@")

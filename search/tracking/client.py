@@ -100,7 +100,7 @@ class Client:
 
 
 def in_time(call: Callable[[], Result], seconds: float) -> Result:
-    """Return what a call returns; give it up after some seconds.
+    """Return the value of a call; raise if it takes too long.
 
     A timeout of HTTP bounds each read alone: an answer that comes byte by byte would never end.
 

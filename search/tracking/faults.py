@@ -138,7 +138,7 @@ def _is_page(error: BaseException) -> bool:
 
 
 def _cause_of(error: BaseException) -> str | None:
-    """Return what one error of a chain says about MLflow; None if it says nothing."""
+    """Return the fault of MLflow that one error of a chain shows; None if it shows none."""
     name, text = type(error).__name__, _first_line(error)
     for names, words in WORDS:
         if name in names.split("|"):
@@ -153,7 +153,7 @@ def _cause_of(error: BaseException) -> str | None:
 
 
 def _cause_of_system(error: BaseException) -> str | None:
-    """Return what an error of the network or of files says about MLflow; None for others."""
+    """Return the fault of MLflow behind an error of the network or of files; None for others."""
     if isinstance(error, (ConnectionError, TimeoutError, requests.exceptions.RequestException)):
         return NO_ANSWER
     if not isinstance(error, OSError):

@@ -107,7 +107,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def place_artifacts(home: Home) -> None:
-    """Make the locations in a home's own store lie in this home, if the store can be written."""
+    """Rebase the locations in a home's own store on this home, if the store can be written."""
     path = home.path / "mlflow.db"
     with (
         closing(sqlite3.connect(path, timeout=5)) as database,
@@ -134,7 +134,7 @@ def _rebase(database: sqlite3.Connection, home: Home) -> bool:
 
 
 def _moved(database: sqlite3.Connection, home: Home) -> Iterator[str]:
-    """Yield the folders of artifacts, as URIs, that belong to this home and lie elsewhere.
+    """Yield the folders of artifacts, as URIs, that belong to this home and are elsewhere.
 
     A folder elsewhere is this home's if its experiment has a folder here, or if it is gone.
     """

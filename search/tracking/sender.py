@@ -24,7 +24,7 @@ class Notices:
     Attributes:
         uri: of MLflow.
         say: prints a line.
-        said: causes that were printed.
+        said: printed causes.
         missing: what MLflow lacks for good, in the order in which it was refused.
     """
 
@@ -50,7 +50,7 @@ class Lane:
     Args:
         notices: prints the faults.
         clock: the clock.
-        label: names what a job sends, for the line about one that is dropped.
+        label: names the content of a job, for the line about a dropped one.
         is_lasting: returns whether a fault that may pass for other calls lasts for these.
     """
 
@@ -169,7 +169,7 @@ class Sender:
 
 
 def label_of(key: Hashable) -> str:
-    """Return what a job sends, in words."""
+    """Return the content of a job, in words."""
     if isinstance(key, int):
         return f"trial {key}"
     words = {BEGIN: "the search", "search": "the search", "view": "the saved view"}

@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 
 
 class Facts:
-    """Stored facts by name. A fact that is not what it should be counts as absent.
+    """Stored facts by name. A fact of a wrong type or range counts as absent.
 
     Args:
         values: as they were stored.
@@ -75,7 +75,7 @@ class Facts:
         return {name: value for name, value in found.items() if value is not None}
 
     def made(self, name: str, make: Callable[[Any], Value]) -> Value | None:
-        """Return what a function makes of a fact; None if it is absent or the function refuses."""
+        """Return a fact converted by a function; None if it is absent or the function refuses."""
         value = self._values.get(name)
         if value is None:
             return None

@@ -79,7 +79,7 @@ def record_of(study: Study, trial: FrozenTrial, unit: float | None) -> TrialReco
     """Return the record of one trial.
 
     A finished trial whose configuration, score or cost cannot be read counts as failed. Another
-    fact that cannot be read counts as absent. Both are told as the record's damage.
+    fact that cannot be read counts as absent. The record's damage names both.
 
     Args:
         study: of the search.
@@ -133,7 +133,7 @@ def values_of(
 
 
 def checked(record: TrialRecord, problems: Sequence[str]) -> TrialRecord:
-    """Return a record with its damage; failed if a finished trial lacks what it cannot be without.
+    """Return a record with its damage; failed if a finished trial lacks a necessary fact.
 
     Args:
         record: as far as it could be read.

@@ -71,7 +71,7 @@ class TrialRecord:
         retries: number of times that it was retried after a failure.
         readings: its trainings that were read on the test set, by seed.
         ended: when it ended, ISO 8601.
-        damage: what of it could not be read from the storage, if anything.
+        damage: names the parts that could not be read from the storage; None if there are none.
     """
 
     number: int

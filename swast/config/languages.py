@@ -95,8 +95,8 @@ def _parsed(language: str, wrong: type[Exception], parse: Callable[[], object]) 
 
     Args:
         language: its name.
-        wrong: what the parser raises for a text that is not in the language.
-        parse: returns what the text holds.
+        wrong: errors of the parser for a text that is not in the language.
+        parse: returns the content of the text.
 
     Raises:
         ConfigError: it holds no tables.

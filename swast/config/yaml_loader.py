@@ -1,6 +1,6 @@
 """YAML within limits: no tags, no dates, every field once, aliases counted as what they stand for.
 
-What a file holds is counted on the stream of events, before anything is built from it.
+The content is counted on the stream of events, before anything is built from it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ Loader.add_constructor("tag:yaml.org,2002:float", Loader.construct_number)
 
 
 def load(text: str) -> object:
-    """Return what a text of YAML holds.
+    """Return the content of a YAML text.
 
     Raises:
         ConfigError: it is over a limit, or has something that no setting has.
@@ -98,7 +98,7 @@ class _Open:
 
 
 class _Counter:
-    """Counter of what a stream of events stands for, aliases included."""
+    """Counter of the values in a stream of events; aliases count in full."""
 
     def __init__(self) -> None:
         self._count, self._open = Count(), list[_Open]()

@@ -41,7 +41,7 @@ def part_of(images: NDArray[Any] | ImageFiles, labels: NDArray[np.int64]) -> lis
 
 
 def _of_files(images: ImageFiles) -> list[bytes]:
-    """Return what tells streamed files apart."""
+    """Return facts that distinguish streamed files."""
     texts = [name.encode("utf-8", "surrogateescape") for name in images.names]
     for number in _spread(len(images), SIZED):
         texts.append(str((images.root / images.names[number]).stat().st_size).encode())

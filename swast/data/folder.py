@@ -39,7 +39,7 @@ class Tree:
         root: the folder of all files.
         classes: the names of the classes, in the order of their labels.
         listings: the images of ``train``, and of ``test`` or ``val`` or both.
-        skipped: what was skipped, in words; empty for nothing.
+        skipped: description of the skipped files; empty if there are none.
     """
 
     root: Path
@@ -49,7 +49,7 @@ class Tree:
 
     @property
     def note(self) -> str:
-        """What was read and what was skipped, in words."""
+        """Description of the read and the skipped files."""
         counts = ", ".join(
             f"{len(listing.names)} images in {part}/" for part, listing in self.listings.items()
         )

@@ -80,7 +80,7 @@ class Lister:
                 yield name
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
-        """Return what is in a folder, sorted by name; skip and count what is hidden.
+        """Return the entries of a folder, sorted by name; skip and count hidden ones.
 
         Raises:
             DataError: it cannot be read.
@@ -121,7 +121,7 @@ class Lister:
 
 
 def identity(folder: Path) -> tuple[int, int]:
-    """Return what tells a folder from all others, however links lead to it."""
+    """Return a folder's identity, the same for all links to it."""
     there = folder.stat()
     return there.st_dev, there.st_ino
 

@@ -91,7 +91,7 @@ def is_picture(path: Path) -> bool:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is no file; opening a pipe would wait for a writer.
+    """Refuse anything but a file; opening a pipe would wait for a writer.
 
     Raises:
         DataError: it is none.
@@ -113,7 +113,7 @@ def formats() -> list[str]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Raise what a picture raises inside the block as an error that names it.
+    """Raise any error of a picture inside the block as one that names the picture.
 
     Raises:
         DataError: the picture raised something.

@@ -1,4 +1,4 @@
-"""Identity of a network as it is built: of its source, its values and what it computes."""
+"""Identity of a network as it is built: its source, values and outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def trainer() -> str:
 
 
 def behaviour(model: str, input_shape: tuple[int, ...], num_classes: int) -> str:
-    """Return a digest of what a user's network is and computes.
+    """Return a digest of a user's network and of its outputs.
 
     Its structure, its initial values for a fixed seed, and its outputs for fixed images count. It
     holds for one machine and version of PyTorch. A network that is never the same twice is unlike

@@ -31,7 +31,7 @@ print([trial.number for trial in result.front], len(result.history), result.end)
 def tell_halved(place):
     """A search from Python whose trials are compared after the first of their four epochs."""
     (place.folder / "script.py").write_text(SCRIPT)
-    done = place.run("python", "script.py")
+    done = place.run("python", "script.py", here=True)
     shown = place.run("swast-search", "show", "trip", "--home", "home")
     leftovers = place.leftovers()
     return SimpleNamespace(place=place, done=done, shown=shown, leftovers=leftovers)

@@ -134,6 +134,7 @@ class TestAHastyInterrupt:
         assert hasty.leftovers == []
 
 
+@pytest.mark.long
 def test_two_interrupts_stop_a_search_in_the_middle_of_an_epoch_and_it_can_be_resumed(place):
     """An epoch of the warm-up takes 18 s; it would be waited for after the first interrupt."""
     driver = place.fork(*search("--budget", "1", *ONE_WORKER, study="sluggish.toml"))

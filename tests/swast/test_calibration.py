@@ -141,11 +141,20 @@ class TestSolver:
 @pytest.mark.parametrize(
     "values",
     [
-        {"model": "cnn-small", "coreset.scorer": "random", "coreset.fraction": 0.3},
-        {"model": "cnn-small", "coreset.scorer": "gradmatch", "coreset.fraction": 0.5},
-        {"model": "mlp-small", "prune.method": "none", "coreset.fraction": 1.0},
+        pytest.param(
+            {"model": "cnn-small", "coreset.scorer": "random", "coreset.fraction": 0.3},
+            marks=pytest.mark.long,
+            id="rigl",
+        ),
+        pytest.param(
+            {"model": "cnn-small", "coreset.scorer": "gradmatch", "coreset.fraction": 0.5},
+            marks=pytest.mark.long,
+            id="gradmatch",
+        ),
+        pytest.param(
+            {"model": "mlp-small", "prune.method": "none", "coreset.fraction": 1.0}, id="dense"
+        ),
     ],
-    ids=["rigl", "gradmatch", "dense"],
 )
 def test_what_it_says_is_what_trainings_take(values):
     """Calibrations and trainings alternate, so that both see the same load of the machine.

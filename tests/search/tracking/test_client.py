@@ -29,6 +29,7 @@ def start(source, uri):
     return subprocess.Popen([sys.executable, "-c", source, uri])
 
 
+@pytest.mark.long
 def test_a_store_whose_creator_was_killed_is_created_by_two_at_once(tmp_path):
     """The first is killed during MLflow's migrations, which cannot be resumed."""
     uri = f"sqlite:///{tmp_path}/new/mlflow.db?timeout=60"

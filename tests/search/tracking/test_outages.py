@@ -165,7 +165,9 @@ SHARES = 4
 """The number of tests that share the calls, so that they can run in parallel."""
 
 
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.parametrize(
+    "share", [0, *(pytest.param(share, marks=pytest.mark.long) for share in range(1, SHARES))]
+)
 def test_a_driver_may_die_at_any_call(home, uri, undisturbed, quick, share):
     """Death after a call equals death before the next, except for the contents of the storage."""
     for at in itertools.count(share, SHARES):
