@@ -71,7 +71,7 @@ class RayThread(threading.Thread):
             self._clear()
 
     def _clear(self) -> None:
-        """Kill the processes that are left, so that this process does not wait for a stuck thread."""
+        """Kill the processes that are left: this process does not wait for a stuck thread."""
         if self._token is not None:
             end_marked(self._token)
             self.join(1)
