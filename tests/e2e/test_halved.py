@@ -16,14 +16,10 @@ pytestmark = [
 ]
 
 SCRIPT = """
-import os
-
 from search import run_search
-from search.engine.machine import cores
 
 places = {"home": "home", "name": "trip", "json": "summary.json"}
-one_worker = {"gpus": 0, "cpus_per_trial": min(2, cores())}
-result = run_search("halved.toml", budget=8, confirm_seeds=1, **places, **one_worker)
+result = run_search("halved.toml", budget=8, confirm_seeds=1, gpus=0, **places)
 print([trial.number for trial in result.front], len(result.history), result.end)
 """
 

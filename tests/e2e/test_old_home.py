@@ -17,7 +17,6 @@ from search import cli
 from swast.config import read_config
 from tests.e2e.support import (
     MLFLOW_STATUS,
-    ONE_WORKER,
     OPTUNA_STATE,
     Place,
     only,
@@ -139,7 +138,7 @@ def resumed(tmp_path_factory):
     unpack(place.folder)
     before = place.trials("before")
     resume = ("swast-search", "--resume", "before", "--home", "home", "--gpus", "0")
-    done = place.run(*resume, *ONE_WORKER, "--json", "summary.json", "--quiet")
+    done = place.run(*resume, "--json", "summary.json", "--quiet", here=True)
     yield place, before, done
     place.close()
 

@@ -42,6 +42,7 @@ class TestPostgreSQL:
 
 
 class TestRayCluster:
+    @pytest.mark.long
     def test_loses_a_node_and_leaves_nothing(self):
         with contextlib.closing(services.RayCluster()) as cluster:
             assert cluster.nodes() == 2
