@@ -6,35 +6,51 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from search.engine.signals import stoppable
 from search.errors import RequestError, SearchFailedError
 
 HOST = "127.0.0.1"
 START_SECONDS, STOP_SECONDS = 120.0, 10.0
 LOOK_SECONDS = 0.2
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a serving command: Ctrl-C, `kill`, a closed terminal."""
+"""Signals that a command ignores while it ends its server."""
+
+KEEPER = """
+import os, signal, subprocess, sys, threading
+signal.signal(signal.SIGTERM, lambda *_: None)
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+def follow():
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
+threading.Thread(target=follow, daemon=True).start()
+os._exit(server.wait() & 255)
+"""
+"""Program of the process that runs a server, and kills its group when its standard input ends.
+
+That is when the command has ended, be it by SIGKILL. On SIGTERM it waits for the server.
+"""
 
 Server = subprocess.Popen[bytes]
 
 
 @contextmanager
 def until_interrupted() -> Iterator[None]:
-    """Let any signal of `ENDINGS` end the block quietly."""
-    for number in ENDINGS:
-        signal.signal(number, signal.default_int_handler)
-    with suppress(KeyboardInterrupt):
+    """Let Ctrl-C or a signal that stops a search end the block quietly, but `nohup` hold."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), stoppable():
         yield
 
 
 @contextmanager
 def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Server]:
-    """Run a server in its own process group, which is killed when the block ends.
+    """Run a server in its own process group, which is killed when the block or this process ends.
 
     Modules in the current folder are not for it: Python would prefer them to the server's own.
 
@@ -44,8 +60,8 @@ def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
             other users of the machine can read a command.
     """
     server = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
+        [sys.executable, "-I", "-S", "-c", KEEPER, *command],
+        stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONSAFEPATH": "1", **environment},
@@ -66,6 +82,8 @@ def _stop(server: Server) -> None:
             os.killpg(server.pid, number)
         with suppress(subprocess.TimeoutExpired):
             server.wait(STOP_SECONDS)
+    if server.stdin is not None:
+        server.stdin.close()
 
 
 def free_port(wanted: int) -> int:

@@ -61,14 +61,16 @@ class Watch(threading.Thread):
             self._worker = threading.get_ident()
         try:
             yield
-        except (Exception, KeyboardInterrupt):
+        except (Exception, KeyboardInterrupt) as error:
             self._settle()
-            if self._loss is not None:
-                raise RayLostError(self._loss) from None
+            if self.loss() is None and isinstance(error, Exception):
+                time.sleep(SECONDS)  # Ray may raise just before its processes are gone
+            if (loss := self.loss()) is not None:
+                raise RayLostError(loss) from None
             raise
         self._settle()
-        if self._loss is not None:
-            raise RayLostError(self._loss)
+        if (loss := self.loss()) is not None:
+            raise RayLostError(loss)
 
     def _settle(self) -> None:
         """Interrupt no more, and withdraw an interrupt that has not arrived."""

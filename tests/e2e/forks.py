@@ -47,12 +47,14 @@ class Forked:
         said: path without suffix of the two files for what it prints.
         here: train in the process itself, without Ray.
         touch: kill the process at this touch of its home, counted from 1; None for never.
+        phase: function of `search.driver.launch` from whose call on touches are counted; None for
+            all of them.
     """
 
-    def __init__(self, words, folder, environment, said, *, here=False, touch=None):
+    def __init__(self, words, folder, environment, said, *, here=False, touch=None, phase=None):
         self.args = [str(word) for word in words]
         self.out, self.err = said.with_suffix(".out"), said.with_suffix(".err")
-        given = (self.args, folder, environment, self.out, self.err, here, touch)
+        given = (self.args, folder, environment, self.out, self.err, here, touch, phase)
         self._process = CONTEXT.Process(target=_run, args=given)
         self._process.start()
         self.pid = self._process.pid
@@ -78,7 +80,7 @@ class Forked:
         return self.out.read_text(), self.err.read_text()
 
 
-def _run(words, folder, environment, out, err, here, touch):
+def _run(words, folder, environment, out, err, here, touch, phase):
     """Become the process of a command."""
     os.setsid()
     for target, path, mode in (
@@ -98,7 +100,7 @@ def _run(words, folder, environment, out, err, here, touch):
     if here:
         _train_here()
     if touch is not None:
-        die_at(touch, str(Path(folder).absolute() / "home"))
+        die_at(touch, str(Path(folder).absolute() / "home"), phase)
     try:
         sys.exit(_call(words))
     finally:
@@ -134,19 +136,29 @@ def _train_here():
     tune.Workers, cluster.ray_running = Here, without_ray
 
 
-def die_at(touch, home):
-    """Kill this process at a touch of a home.
+def die_at(touch, home, phase=None):
+    """Kill this process at a touch of a home, counted from a phase of the search on.
 
     Touches are the statements and commits of databases, and whatever opens, makes, renames or
     removes a file of the home.
     """
     import sqlalchemy
 
-    count = itertools.count(1)
+    count, counted = itertools.count(1), [phase is None]
 
     def touched(*_):
-        if next(count) == touch:
+        if counted[0] and next(count) == touch:
             os.kill(os.getpid(), signal.SIGKILL)
+
+    if phase is not None:
+        launch = importlib.import_module("search.driver.launch")
+        function = getattr(launch, phase)
+
+        def begun(*given):
+            counted[0] = True
+            return function(*given)
+
+        setattr(launch, phase, begun)
 
     def audit(event, given):
         if event in TOUCHES and any(str(each).startswith(home) for each in given[:2]):

@@ -89,8 +89,11 @@ class Place:
 
     def study(self, name="trip"):
         """A search as Optuna has it."""
-        storage = self.storage or f"sqlite:///{self.home}/optuna.db"
-        return optuna.load_study(study_name=name, storage=storage)
+        return optuna.load_study(study_name=name, storage=self.database())
+
+    def database(self):
+        """URL of the storage of the searches."""
+        return self.storage or f"sqlite:///{self.home}/optuna.db"
 
     def parent(self, name="trip"):
         """The parent run of a search, and MLflow's client."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import secrets
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from search import cli
-from search.commands.server import free_port, serving, wait_until_up
+from search.commands.server import free_port, serving, until_interrupted, wait_until_up
 from search.commands.ui import base_of, mlflow_server
+from search.engine.processes import marked
 from search.errors import SearchFailedError
 from search.store.home import Home
 from search.tracking.links import VIEW, run_page
@@ -90,6 +95,46 @@ class TestWaiting:
         with pytest.raises(SearchFailedError, match="did not start"):
             wait_until_up(server, f"http://127.0.0.1:{free_port(0)}/health", "it")
         assert server.wait() == 3
+
+
+KILLED = """
+import sys
+from search.commands.server import serving
+with serving(["sh", "-c", "sleep 60 & sleep 60"], {}):
+    sys.stdin.read()
+"""
+
+
+def test_a_server_ends_with_a_command_that_is_killed():
+    token = secrets.token_hex(8)
+    command = subprocess.Popen(
+        [sys.executable, "-c", KILLED], stdin=subprocess.PIPE, env={**os.environ, "MARK": token}
+    )
+    with command:
+        assert holds_soon(lambda: len(marked(token)) >= 4)  # the server's are three
+        command.kill()
+    assert holds_soon(lambda: not marked(token))
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_closed_terminal_ends_a_serving_command_without_nohup_alone(ignored):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    lasted = False
+    try:
+        with until_interrupted():
+            signal.raise_signal(signal.SIGHUP)
+            lasted = True
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert lasted == ignored
+
+
+def holds_soon(condition):
+    """Return whether a condition holds within 20 s."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not condition():
+        time.sleep(0.02)
+    return condition()
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 looks there first")
