@@ -53,8 +53,8 @@ def check_masks(run: Run) -> None:
     for name in {**held, **now}:
         if now.get(name) is not held.get(name):
             raise MaskError(
-                f"the network has replaced, frozen or unfrozen the weight of layer {name!r}, which "
-                "its mask and its FLOPs do not follow"
+                f"the network has replaced, frozen or unfrozen the weight of layer {name!r}, "
+                "which its mask and its FLOPs do not follow"
             )
 
 

@@ -57,6 +57,19 @@ def check_network(
         raise ConfigError(
             [f"{said} does not take images of {input_shape}: {first_line(error)}"]
         ) from error
+    _check_outputs(said, seen, num_classes)
+    if [tuple(hidden.shape) for hidden in seen.heads] != [(2, head.in_features)]:
+        raise ConfigError(
+            [f"{said} must use its last linear layer once, on one row of features per image"]
+        )
+
+
+def _check_outputs(said: str, seen: Seen, num_classes: int) -> None:
+    """Raise if a network returns no logits that train, or changes what trains.
+
+    Raises:
+        ConfigError: with the reason.
+    """
     for output in seen.outputs:
         if not isinstance(output, torch.Tensor) or output.shape != (2, num_classes):
             got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output)
@@ -72,10 +85,6 @@ def check_network(
         )
     if not seen.outputs[1].requires_grad:  # type: ignore[attr-defined]
         raise ConfigError([f"{said} has no parameter that trains: all are frozen or unused"])
-    if [tuple(hidden.shape) for hidden in seen.heads] != [(2, head.in_features)]:
-        raise ConfigError(
-            [f"{said} must use its last linear layer once, on one row of features per image"]
-        )
 
 
 def _passes(model: nn.Module, device: torch.device, input_shape: tuple[int, ...]) -> Seen:

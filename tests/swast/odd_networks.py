@@ -120,7 +120,7 @@ def replaced(shape, classes):
 def random_depth(shape, classes):
     def forward(net, images):
         hidden = ahead(net, images)
-        skips = net.training and random.random() < 0.5  # noqa: S311
+        skips = net.training and random.random() < 0.5
         return net.head(hidden if skips else net.mid(hidden))
 
     return Calling(shape, classes, forward)
