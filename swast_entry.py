@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from os.path import abspath, dirname
 
@@ -43,16 +43,20 @@ def train() -> int:
 def run(program: str, module: str) -> int:
     """Call ``main`` of a module and return its exit code.
 
-    If an import fails and a module of the user hides another one, a line for each names it.
+    If an import fails and modules of the user hide others, or one of these raises something
+    itself, a line for each names it.
     """
     try:
         importlib.import_module("swast.surroundings").settle()
         return int(importlib.import_module(module).main())
-    except (ImportError, AttributeError, TypeError) as error:
+    except (Exception, SystemExit) as error:
+        found = list(raising(error))
+        if isinstance(error, (ImportError, AttributeError, TypeError)):
+            found += [getattr(each, "__spec__", None) for each in list(sys.modules.values())]
         lines = [
             f"{program}: module {name!r} at {place} hides {other}; rename it, or take its folder "
             f"out of PYTHONPATH ({type(error).__name__}: {error})"
-            for name, place, other in hiding()
+            for name, place, other in hiding(found)
         ]
         if not lines:
             raise
@@ -60,15 +64,22 @@ def run(program: str, module: str) -> int:
         return REFUSED
 
 
-def hiding() -> Iterator[tuple[str, str, str]]:
-    """Yield imported modules that hide others further down the path: name, file, hidden file."""
-    for name, module in sorted(sys.modules.items()):
-        spec: ModuleSpec | None = getattr(module, "__spec__", None)
-        file = getattr(spec, "origin", None)
-        if spec is None or not file or "." in name or name in NAMES:
+def raising(error: BaseException) -> Iterator[object]:
+    """Yield the specs of the modules whose code an exception passed through."""
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame.f_globals.get("__spec__")
+        trace = trace.tb_next
+
+
+def hiding(specs: Iterable[object]) -> Iterator[tuple[str, str, str]]:
+    """Yield modules that hide others further down the path: name, file, hidden file."""
+    places = [abspath(place) for place in sys.path]  # noqa: PTH100
+    for spec in {each.name: each for each in specs if isinstance(each, ModuleSpec)}.values():
+        name, file = spec.name, spec.origin
+        if not file or "." in name or name in NAMES:
             continue
         folder = dirname(dirname(file) if spec.submodule_search_locations else file)  # noqa: PTH120
-        places = [abspath(place) for place in sys.path]  # noqa: PTH100
         if folder not in places:
             continue
         rest = [place for place in places[places.index(folder) :] if place != folder]

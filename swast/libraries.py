@@ -36,12 +36,29 @@ def libraries_silent() -> Iterator[None]:
 
 @contextmanager
 def _at_error_level(logger: logging.Logger) -> Iterator[None]:
-    """Log errors alone, and print none that no handler wants, as Python would."""
-    level, handler = logger.level, logging.NullHandler()
-    logger.setLevel(max(level, logging.ERROR))
+    """Log errors alone, and print none that no handler wants, as Python would.
+
+    A library that sets a lower level in the block, as Optuna does when it is imported, has it only
+    after the block.
+    """
+    handler, outer = logging.NullHandler(), vars(logger).get("setLevel")
+    before = logger.level
+    wanted = [before]
+
+    def at_least(level: int | str) -> None:
+        logging.Logger.setLevel(logger, level)
+        if logger.level < logging.ERROR:
+            wanted.append(logger.level)
+            logging.Logger.setLevel(logger, logging.ERROR)
+
+    logging.Logger.setLevel(logger, max(before, logging.ERROR))
+    vars(logger)["setLevel"] = at_least
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
-        logger.setLevel(level)
+        vars(logger).pop("setLevel")
+        if outer is not None:
+            vars(logger)["setLevel"] = outer
+        logger.setLevel(wanted[-1])

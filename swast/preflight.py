@@ -16,11 +16,12 @@ from swast import plan, sparsify
 from swast.compute import check_compiler, pick_device
 from swast.config import TrainConfig
 from swast.coresets import Coreset
-from swast.cost import model_cost
+from swast.cost import model_cost, visible
 from swast.data import ArrayData
 from swast.errors import ConfigError, DataError, MaskError, SwastError
-from swast.features import predict_logits
+from swast.features import evaluating, predict_logits
 from swast.models.imported import RAISED, contained, first_line
+from swast.products import Products
 from swast.pruning import channel, prunable_weights
 from swast.rng import seeded
 from swast.run import Round, Run, check_coreset
@@ -28,6 +29,8 @@ from swast.steps import train_step
 
 SAMPLES = 16
 """Largest number of images in a trial step."""
+PASSES = 3
+"""Passes in training mode, in which random numbers may choose other paths."""
 NEARLY_ALL = 0.999
 """Share of channels by which a network is asked whether it can lose any."""
 
@@ -133,10 +136,37 @@ def _try(run: Run, size: int) -> None:
     elif run.config.prune.traits.prunes:
         sparsify.thin(run, sparsity)
         sparsify.check_masks(run)
+    _check_training(run, images)
     places = torch.arange(min(size, len(run.train_set)))
     run.model.train()
     train_step(run, places, run.train_set.take(places))
     sparsify.check_zeros(run)
+
+
+def _check_training(run: Run, images: torch.Tensor) -> None:
+    """Raise if a network in training mode makes other products than in evaluation mode.
+
+    Raises:
+        ConfigError: their FLOPs differ, so that the cost of a run is not known.
+        MaskError: it multiplies other tensors than the masked weights.
+    """
+    if len(images) < 2:
+        return
+    with evaluating(run.model), torch.no_grad(), visible(), Products() as evaluated:
+        run.model(images)
+    run.model.train()
+    for _ in range(PASSES):
+        with torch.no_grad(), visible(), Products() as seen:
+            run.model(images)
+        if seen.flops != evaluated.flops:
+            raise ConfigError(
+                [
+                    f"model {run.config.model!r} makes other products in training than in "
+                    "evaluation, so that its training FLOPs are not known; make them the same"
+                ]
+            )
+        if not run.masks.is_dense():
+            sparsify.check_multiplied(run, seen)
 
 
 def _check_constant(run: Run, images: torch.Tensor) -> None:

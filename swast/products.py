@@ -57,6 +57,11 @@ class Products(TorchDispatchMode):
     def __post_init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
 
+    @property
+    def flops(self) -> int:
+        """FLOPs of all products together."""
+        return sum(product.flops for product in self.made)
+
     def __torch_dispatch__(
         self,
         func: Any,  # noqa: ANN401

@@ -38,13 +38,32 @@ def check_masks(run: Run) -> None:
 
     Raises:
         MaskError: a masked weight is not 0, or the network multiplies another tensor than the
-            weight that is masked, so that pruning would save less than it is billed for.
+            weight that is masked, so that pruning would save less than it is billed for; or
+            another set of layers trains than at first.
     """
     if run.masks.is_dense():
         return
     images = run.train_set.take(torch.arange(min(2, len(run.train_set)), device=run.device))
     with evaluating(run.model), visible(), Products(counting=False) as seen:
         run.model(images)
+    check_multiplied(run, seen)
+    check_zeros(run)
+    settings, held = run.config.prune, run.masks.weights
+    now = prunable_weights(run.model, settings.scope, settings.layers)
+    for name in {**held, **now}:
+        if now.get(name) is not held.get(name):
+            raise MaskError(
+                f"the network has replaced, frozen or unfrozen the weight of layer {name!r}, "
+                "which its mask and its FLOPs do not follow"
+            )
+
+
+def check_multiplied(run: Run, seen: Products) -> None:
+    """Check that the network multiplies the masked weights themselves in recorded products.
+
+    Raises:
+        MaskError: it multiplies tensors computed from them, or none.
+    """
     multiplied = frozenset().union(*(product.places for product in seen.made))
     for name, weight in run.masks.weights.items():
         if run.cost.per_weight[name] and place(weight) not in multiplied:
@@ -52,7 +71,6 @@ def check_masks(run: Run) -> None:
                 f"the network no longer multiplies the weight of layer {name!r}, but a tensor "
                 "computed from it or none, so that its mask has no effect"
             )
-    check_zeros(run)
 
 
 def check_zeros(run: Run) -> None:

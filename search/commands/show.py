@@ -61,9 +61,8 @@ def show(options: Namespace) -> None:
         out_json(result.to_dict())
         return
     info, early = trials.info, len(stopped(records))
-    count = f"{len(records)} of {info.budget} trials" + (
-        f", {early} stopped early" if early else ""
-    )
+    begun = sum(not record.rejected for record in records)
+    count = f"{begun} of {info.budget} trials" + (f", {early} stopped early" if early else "")
     out(f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}")
     members = front_of(records, info.objectives)
     numbers = {member.number for member in members}

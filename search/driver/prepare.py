@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import secrets
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from search.driver.identity import models_of
+from search.driver.networks import networks
 from search.driver.request import Request
 from search.engine.resources import Resources
 from search.errors import RequestError
@@ -24,7 +23,7 @@ from search.study.tables import TrialResources
 from search.trials.repository import SearchTrials, check_name_free
 from search.trials.search_info import SearchInfo
 from swast import preflight
-from swast.config import PRUNER_TRAITS, TrainConfig
+from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data
 from swast.models import outline
 from swast.outputs import refusal
@@ -197,20 +196,6 @@ def load(study: Study, request: Request, home: Home) -> ArrayData:
     for config in [*study.references.values(), *networks(study)]:
         preflight.check_network(config, data)
     return data
-
-
-def networks(study: Study) -> Iterator[TrainConfig]:
-    """Yield ``[fixed]`` with every network and pruning method of the study, in small batches."""
-    ends = [sorted(set(study.ends(name))) for name in ("model", "prune.method")]
-    batch, share = (min(study.ends(name)) for name in ("optim.batch_size", "coreset.fraction"))
-    for model, method in itertools.product(*ends):
-        values = {"model": model, "prune.method": method, "optim.batch_size": batch}
-        required = {
-            f"prune.{name}": allowed[0]
-            for name, (allowed, _) in PRUNER_TRAITS[method].requires.items()
-            if study.fixed.value(f"prune.{name}") not in allowed
-        }
-        yield study.fixed.with_values({**values, **required, "coreset.fraction": share})
 
 
 def smallest(study: Study) -> list[TrainConfig]:

@@ -121,6 +121,18 @@ def _imports(content: bytes, name: str, *, is_package: bool) -> Iterator[str]:
             if base:
                 yield base
                 yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and (given := _named(node)):
+            above = package[: len(package) - len(given) + len(given.lstrip(".")) + 1]
+            yield given if given[0] != "." else ".".join([*above, given.lstrip(".")])
+
+
+def _named(call: ast.Call) -> str:
+    """Return the module that a call imports by its name; nothing for other calls."""
+    function = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    given = call.args[0] if call.args else None
+    if function not in ("import_module", "__import__") or not isinstance(given, ast.Constant):
+        return ""
+    return given.value if isinstance(given.value, str) else ""
 
 
 def difference(before: Mapping[str, str], now: Mapping[str, str]) -> str:

@@ -51,6 +51,15 @@ def test_a_module_that_hides_another_is_named(tmp_path, hidden):
     assert "PYTHONPATH" in line
 
 
+@pytest.mark.parametrize("text", ["raise RuntimeError('mine')", "raise SystemExit(3)", "1 / 0"])
+def test_a_module_that_hides_another_and_raises_is_named(tmp_path, text):
+    (tmp_path / "argparse.py").write_text(f"def run():\n    {text}\nrun()\n")
+    done = python(STUDIES, tmp_path, "studies")
+    assert done.returncode == swast_entry.REFUSED
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"swast-search: module 'argparse' at {tmp_path / 'argparse.py'} hides ")
+
+
 def test_an_error_is_an_error_where_nothing_is_hidden(monkeypatch):
     def broken():
         raise AttributeError("lost")

@@ -8,12 +8,14 @@ import sys
 import pytest
 
 from search import cli
+from search.commands import ui
 from search.driver.identity import checked_identity
 from search.errors import RequestError
 from swast import trust
 from swast.config.files import read_tables
 from swast.data import load_data
-from tests.search.support import BARE, finish, new_search, search_info
+from tests.search.support import BARE, database, finish, new_search, search_info
+from tests.search.tracking.stories import blank_store
 
 PLANTED = """
 from pathlib import Path
@@ -41,6 +43,8 @@ COMMANDS = {
     "list": ("list", "--json"),
     "show": ("show", "trip"),
     "show --json": ("show", "trip", "--json"),
+    "watch": ("watch", "trip"),
+    "report": ("report", "trip", "--out", "report.html"),
     "export": ("export", "trip", "--out", "out", "--pick", "best"),
     "gc": ("gc",),
     "delete": ("delete", "trip", "--yes"),
@@ -51,6 +55,19 @@ COMMANDS = {
 def test_commands_import_nothing(home, words, capsys):
     assert cli.main([*words, "--home", str(home)]) == 0
     assert "planted" not in sys.modules
+    assert not (home.parent / "imported").exists()
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
+def test_sync_imports_nothing(home, capsys):
+    (home / "mlflow.db").write_bytes(blank_store())
+    assert cli.main(["sync", "trip", "--home", str(home)]) == 0
+    assert not (home.parent / "imported").exists()
+
+
+def test_the_links_of_ui_import_nothing(home):
+    assert ui.links(ui.chosen(database(home), "trip").info, "http://localhost:9")
     assert not (home.parent / "imported").exists()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import random
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -84,6 +87,41 @@ def noisy(shape, classes):
         with torch.no_grad():
             net.mid.weight.add_(0.01)
         return net.head(net.mid(ahead(net, images)))
+
+    return Calling(shape, classes, forward)
+
+
+def noisy_in_training(shape, classes):
+    def forward(net, images):
+        weight = net.mid.weight
+        if net.training:
+            weight = weight + 0.1 * torch.randn_like(weight)
+        return net.head(functional.linear(ahead(net, images), weight))
+
+    return Calling(shape, classes, forward)
+
+
+def toggled(shape, classes):
+    def forward(net, images):
+        net.mid.weight.requires_grad_(not net.mid.weight.requires_grad)
+        return net.head(net.mid(ahead(net, images)))
+
+    return Calling(shape, classes, forward)
+
+
+def replaced(shape, classes):
+    def forward(net, images):
+        net.mid = copy.deepcopy(net.mid)
+        return net.head(net.mid(ahead(net, images)))
+
+    return Calling(shape, classes, forward)
+
+
+def random_depth(shape, classes):
+    def forward(net, images):
+        hidden = ahead(net, images)
+        skips = net.training and random.random() < 0.5
+        return net.head(hidden if skips else net.mid(hidden))
 
     return Calling(shape, classes, forward)
 

@@ -61,12 +61,27 @@ class TestNetworks:
     def test_modules_of_a_package_count_with_relative_imports(self, project, tmp_path):
         (tmp_path / "package" / "inner").mkdir(parents=True)
         (tmp_path / "package" / "__init__.py").write_text("")
-        (tmp_path / "package" / "nets.py").write_text("from .inner import parts\nimport json\n")
+        (tmp_path / "package" / "nets.py").write_text(
+            "import importlib as i\nimport json\ni.import_module('.inner.parts', __package__)\n"
+        )
         (tmp_path / "package" / "inner" / "__init__.py").write_text("from ... import nowhere\n")
         (tmp_path / "package" / "inner" / "parts.py").write_text("from package import nets\n")
         found = set(sources("package.nets:net"))
         assert found == {"package", "package.nets", "package.inner", "package.inner.parts"}
         assert "package" not in sys.modules
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "import importlib\nact = importlib.import_module('blocks').act",
+            "def net(*_):\n    return __import__('blocks')",
+            "from importlib import import_module as get, import_module\nimport_module('blocks')",
+            "try:\n    from blocks import *\nexcept ImportError:\n    pass",
+        ],
+    )
+    def test_modules_that_are_imported_by_name_or_late_count(self, project, text):
+        project("ownnet", text)
+        assert set(sources("ownnet:net")) == {"ownnet", "blocks"}
 
     def test_an_edit_counts_and_a_comment_does_not(self, project):
         before = sources("ownnet:net")

@@ -64,3 +64,19 @@ def test_nothing_stays_changed():
     with pytest.raises(ZeroDivisionError), libraries_silent():
         raise ZeroDivisionError
     assert state() == before
+
+
+def test_a_library_that_sets_its_level_when_it_is_imported_has_it_afterwards(monkeypatch, caplog):
+    monkeypatch.setattr("swast.libraries.LIBRARIES", ("chatty",))
+    logger = logging.getLogger("chatty")
+    with libraries_silent():
+        with libraries_silent():
+            logger.setLevel(logging.INFO)
+            logging.getLogger("chatty.part").info("a message")
+        logging.getLogger("chatty.part").warning("a warning")
+        logger.setLevel(logging.CRITICAL)
+        logger.error("an error")
+        logger.setLevel("INFO")
+    assert not caplog.records
+    assert logger.level == logging.INFO
+    assert "setLevel" not in vars(logger)

@@ -36,6 +36,10 @@ REFUSED = {
     "standardised": "layer '3': the network multiplies a tensor computed from its weight",
     "functional_use": "layer 'mid': the network multiplies a tensor computed from its weight",
     "noisy": "masked weights of layer 'mid' are no longer 0",
+    "noisy_in_training": "no longer multiplies the weight of layer 'mid'",
+    "toggled": "replaces, freezes or unfreezes its parameter 'mid.weight'",
+    "replaced": "replaces, freezes or unfreezes its parameter 'mid.weight'",
+    "random_depth": "makes other products in training than in evaluation",
     "all_frozen": "has no parameter that trains: all are frozen",
     "biases_only": "finds no weight to prune: all layers of prune.scope 'all' are frozen",
     "tied_transposed": "layer 'mid' shares its memory with parameter 'twin.weight'",
@@ -150,6 +154,14 @@ class TestMasks:
         sparsify.check_masks(run)
         parametrizations.weight_norm(run.model[1])
         with pytest.raises(MaskError, match="no longer multiplies the weight of layer '1'"):
+            sparsify.check_masks(run)
+
+    def test_a_layer_that_comes_to_be_frozen_is_an_error_at_the_prune_step(self):
+        run = started(
+            tiny({"prune.distribution": "uniform", "prune.schedule": "one-shot"}), after=2
+        )
+        run.model[3].weight.requires_grad_(requires_grad=False)
+        with pytest.raises(MaskError, match="frozen or unfrozen the weight of layer '3'"):
             sparsify.check_masks(run)
 
     def test_a_masked_weight_that_is_not_zero_is_an_error(self):

@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from importlib.metadata import version
 
 import optuna
@@ -24,6 +25,7 @@ import swast.cli
 from search.cli import COMMANDS, command_parser
 from search.driver.pricing import foresee_search, measure_of, price_search
 from search.engine.machine import cores
+from search.loop.proposals import new_record
 from search.loop.result import SearchResult
 from search.study.study_file import find_study
 from search.trials.repository import SearchTrials
@@ -136,6 +138,14 @@ class TestShow:
         assert lines[3] == "   #3: failed after 1 epochs: broken"
         assert lines[4] == "   #4: running"
         assert "\x1b" not in out
+
+    def test_counts_no_rejected_proposals(self, place, swast_search):
+        trials = SearchTrials.load(database(place / "home"), "trip", to_change=True)
+        record = new_record(trials.info, trials.ask(at_random=True))
+        trials.settle(replace(record, state="failed", rejected=True, reason="repeats #0"))
+        _, out, _ = swast_search("show", "trip", "--home", "home")
+        assert out.startswith("trip: study tiny, 5 of 5 trials, ")
+        assert "#5: failed after 0 epochs: repeats #0" in out
 
     def test_of_a_search_without_trials_is_no_error(self, swast_search):
         code, out, err = swast_search("show", "bare", "--home", "home")
