@@ -160,7 +160,7 @@ def draw_state(chance: random.Random) -> bytes:
         if chance.random() < 0.3:
             state.pop(name, None)
         elif chance.random() < 0.4 and isinstance(state.get(name), torch.Tensor):
-            state[name] = chance.choice([state[name][:1], state[name].double(), state[name][None]])
+            state[name] = chance.choice([state[name][None][..., :1], state[name].double(), state[name][None]])
         else:
             state[name] = chance.choice(odd)
     file = io.BytesIO()

@@ -38,8 +38,11 @@ class Spent:
 
 
 @contextlib.contextmanager
-def bounded() -> Iterator[Spent]:
+def bounded(runs: int = 1) -> Iterator[Spent]:
     """Fail a block that takes too much processor time or memory.
+
+    Args:
+        runs: of commands in the block, each of which may take `SECONDS`.
 
     Raises:
         Fault: it did.
@@ -48,21 +51,22 @@ def bounded() -> Iterator[Spent]:
     def late(*_: object) -> None:
         raise TooSlow
 
-    spent, before = Spent(), signal.signal(signal.SIGPROF, late)
+    spent, most = Spent(), SECONDS * runs
+    before = signal.signal(signal.SIGPROF, late)
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
     resident = _memory("VmRSS")
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, most)
     try:
         yield spent
     except TooSlow:
-        raise Fault(f"over {SECONDS:.0f} s of processor time") from None
+        raise Fault(f"over {most:.0f} s of processor time") from None
     finally:
         left, _ = signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
-        spent.seconds = SECONDS - left
+        spent.seconds = most - left
         spent.memory = max(0, _memory("VmHWM") - resident)
     if not left:
-        raise Fault(f"over {SECONDS:.0f} s of processor time, and the signal was swallowed")
+        raise Fault(f"over {most:.0f} s of processor time, and the signal was swallowed")
     if spent.memory > MEMORY:
         raise Fault(f"took {spent.memory >> 20} MiB")
 

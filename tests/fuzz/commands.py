@@ -133,5 +133,5 @@ def _listed(folder: Path) -> dict[str, int]:
     }
 
 
-TARGETS = {"command": Target(draw, attempt, 40, share=7)}
+TARGETS = {"command": Target(draw, attempt, 25, share=7)}
 """Targets by name."""

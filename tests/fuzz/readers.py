@@ -157,8 +157,8 @@ def _domain(chance: random.Random, kind: type) -> Any:
         steps = chance.choice([1, 2, 3, 7, 10, 1000, 999_983])
         whole = {"step": kind((high - low) / steps) or 1, "high": high}
         made |= chance.choice([{}, {}, whole, {"log": True}, {"step": _value(chance, kind)}])
-        if kind is int and chance.random() < 0.5:
-            made["high"] = low + made.get("step", 1) * steps
+        if kind is int and isinstance(low, int) and isinstance(made.get("step", 1), int):
+            made["high"] = low + abs(made.get("step", 1)) * steps
     return made | ({"also": [_value(chance, kind)]} if chance.random() < 0.3 else {})
 
 

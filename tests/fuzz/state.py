@@ -215,5 +215,5 @@ def must(holds: bool, what: object) -> None:
         raise Fault(f"{what}")
 
 
-TARGETS = {"state": Target(draw, attempt, 8, share=14)}
+TARGETS = {"state": Target(draw, attempt, 4, runs=12, share=14)}
 """Targets by name."""

@@ -26,6 +26,7 @@ class Target:
             that is a fault.
         examples: inputs in CI.
         ending: of the files that keep its inputs.
+        runs: commands that an input runs, each of which may take the time of an input.
         share: of the time of a longer run, relative to other targets.
     """
 
@@ -33,6 +34,7 @@ class Target:
     attempt: Callable[[bytes, Path], None]
     examples: int = 30
     ending: str = "json"
+    runs: int = 1
     share: float = 1.0
 
     def try_out(self, content: bytes) -> Spent:
@@ -44,7 +46,7 @@ class Target:
         folder, before = Path(tempfile.mkdtemp(prefix="swast-fuzz-", dir=FAST)), Path.cwd()
         os.chdir(folder)
         try:
-            with bounded() as spent:
+            with bounded(self.runs) as spent:
                 self.attempt(content, folder)
         finally:
             os.chdir(before)

@@ -1,94 +1,70 @@
-"""Fuzzing of files of settings and of command lines: a line or a result, never anything else."""
+"""Random inputs of every target: a result or a refusal in lines, soon and in little memory."""
 
 from __future__ import annotations
 
-import contextlib
 import random
-import signal
-import tempfile
-from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from search.cli import COMMANDS, command_parser, search_parser
-from search.driver.request import Request
-from search.errors import RequestError
-from search.export.provenance import read_exported
-from search.study.study_file import find_study
-from swast.cli import parser, read_overrides
-from swast.config import TrainConfig, read_config
-from swast.errors import MOST_LINES, ConfigError, limited
-from tests.fuzz import inputs
+from tests.fuzz.bounds import CONTROL, Fault, bounded, check_lines, check_printed
+from tests.fuzz.corpus import TARGETS, entries, target_of
 
-SECONDS = 5
 SEEDS = st.integers(0, 2**63)
+TIMES = settings.default.max_examples / 30
+"""How many times as many inputs as in CI: the profile `long` has more examples."""
+pytestmark = pytest.mark.filterwarnings("ignore")  # of libraries, about damaged files
 
 
-@contextlib.contextmanager
-def alarmed():
-    """Fail what takes longer than `SECONDS`."""
+@pytest.mark.parametrize("name", [*TARGETS])
+def test_an_input_gives_a_result_or_is_refused(name):
+    target = TARGETS[name]
 
-    def late(*_):
-        raise TimeoutError(f"it took longer than {SECONDS} s")
+    @settings(max_examples=round(target.examples * TIMES), database=None, phases=[Phase.generate])
+    @given(SEEDS)
+    def check(seed):
+        target.try_out(target.draw(random.Random(seed)))
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+    check()
 
 
-def refused(error):
-    """Check that the lines of an error can be printed."""
-    lines = limited(str(error).split("\n"))
-    assert 1 <= len(lines) <= MOST_LINES
-    assert all(line.isprintable() and line.strip() for line in lines)
+@pytest.mark.parametrize("path", [pytest.param(each, id=each.stem) for each in entries()])
+def test_what_was_found_once_stays_found(path):
+    target_of(path).try_out(path.read_bytes())
 
 
-def read(seed):
-    """Read a random file as a study and as a configuration."""
-    with tempfile.TemporaryDirectory() as folder, alarmed():
-        _, path = inputs.file(random.Random(seed), Path(folder))
-        for reader in (read_config, read_exported, lambda path: find_study(str(path))):
+def test_what_takes_too_long_is_a_fault(monkeypatch):
+    monkeypatch.setattr("tests.fuzz.bounds.SECONDS", 0.1)
+    with pytest.raises(Fault, match="of processor time"), bounded():
+        while True:
             try:
-                found = reader(path)
-            except (ConfigError, RequestError) as error:
-                refused(error)
-            else:
-                if isinstance(found, TrainConfig):
-                    assert TrainConfig.from_dict(found.to_dict()) == found
+                sum(range(1000))
+            except Exception:  # noqa: BLE001 - code under test may catch everything
+                continue
 
 
-def parse(seed, *, training):
-    """Parse a random command line."""
-    draw = random.Random(seed)
-    words = inputs.line(draw, training=training)
-    with alarmed(), contextlib.redirect_stderr(None), contextlib.redirect_stdout(None):
-        try:
-            if training:
-                options = parser().parse_args(words)
-                TrainConfig().with_values(read_overrides(options.overrides))
-            elif words and words[0] in COMMANDS:
-                command_parser(words[0]).parse_args(words[1:])
-            else:
-                Request(**vars(search_parser().parse_args(words)))
-        except (ConfigError, RequestError) as error:
-            refused(error)
-        except SystemExit as end:
-            if end.code not in (0, 2):
-                raise
+def test_what_takes_too_much_memory_is_a_fault(monkeypatch):
+    monkeypatch.setattr("tests.fuzz.bounds.MEMORY", 2**24)
+    with pytest.raises(Fault, match=r"took \d+ MiB"), bounded():
+        bytearray(2**26)[::4096] = b"x" * 2**14
 
 
-@given(SEEDS)
-def test_a_file_is_read_or_refused(seed):
-    read(seed)
+@pytest.mark.parametrize(
+    "lines", [[], [""], ["x"] * 21, ["x" * 500], ["a\x1b[31m"], ["a\u202eb"], ["a\nb\rc"]]
+)
+def test_lines_that_no_user_should_see_are_faults(lines):
+    with pytest.raises(Fault):
+        check_lines(lines)
 
 
-@pytest.mark.parametrize("training", [False, True])
-@given(SEEDS)
-def test_a_command_line_is_parsed_or_refused(training, seed):
-    parse(seed, training=training)
+@pytest.mark.parametrize(
+    ("code", "out", "err"), [(3, "", "x"), (None, "", ""), (1, "", ""), (0, "\x1b[2J", "")]
+)
+def test_ends_that_no_command_should_have_are_faults(code, out, err):
+    with pytest.raises(Fault):
+        check_printed(code, out, err)
+
+
+def test_control_characters_are_none_that_texts_need():
+    assert not CONTROL.search("a\tb\n größe … → 🙂 “x”")

@@ -143,7 +143,7 @@ def print_line(content: bytes, _folder: Path) -> None:
 
 
 TARGETS = {
-    "text": Target(draw, attempt, 3, share=2),
+    "text": Target(draw, attempt, 2, runs=6, share=2),
     "line": Target(draw_line, print_line, 100),
 }
 """Targets by name."""
