@@ -1,6 +1,7 @@
 # make search   a small search on real data, from nothing
 # make test     every check and test, from nothing
 # make test-long  the slow tests: a hundred kills (SWAST_KILLS), 300 examples a property
+# make fuzz     fresh random inputs for MINUTES=2; those that show a fault go to tests/fuzz/corpus
 # make lint     the checks alone          make format   mend what can be mended
 # make bench    benchmarks beside other tools: tables here, JSON in docs/bench (docs/performance.md)
 # make clean    remove what these made (never a home with searches)
@@ -13,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 READY := $(VENV)/.ready
 COMPILED := $(VENV)/.compiled
 
-.PHONY: search test test-long pytest lint format bench clean
+.PHONY: search test test-long fuzz pytest lint format bench clean
 
 search: $(READY)
 	$(BIN)/swast-search --study digits --budget 12 --gpus 0
@@ -28,6 +29,10 @@ pytest: $(COMPILED)
 test-long: $(COMPILED)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --timeout 900 \
 	  -m "long or hypothesis" --hypothesis-profile long
+
+MINUTES ?= 2
+fuzz: $(COMPILED)
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

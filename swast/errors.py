@@ -26,16 +26,17 @@ class ConfigError(SwastError, ValueError):
     """Error of one or more invalid settings.
 
     Attributes:
-        problems: one sentence for each invalid setting.
+        problems: one sentence for each invalid setting, on one line: names of fields may contain
+            anything, so they are escaped.
     """
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(printable(cut(each, MOST_WHOLE)) for each in problems)
         super().__init__("\n".join(self.problems))
 
     def within(self, source: str) -> ConfigError:
         """Return the same problems, as `limited` has them, each led by a file or an option."""
-        return ConfigError(f"{printable(source)}: {problem}" for problem in limited(self.problems))
+        return ConfigError(f"{source}: {problem}" for problem in limited(self.problems))
 
 
 class DataError(SwastError):

@@ -10,7 +10,7 @@ from torch import nn
 
 from swast.checkpoint import read, write
 from swast.config import TrainConfig
-from swast.errors import CheckpointError
+from swast.errors import CheckpointError, SwastError
 from swast.models import build_model
 from swast.outputs import output
 from swast.pruning import channel
@@ -51,7 +51,9 @@ def load_network(
         raise CheckpointError(f"{path}: no such file")
     try:
         return make_network(state, config, input_shape, num_classes)
-    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+    except SwastError:
+        raise
+    except Exception as error:  # wrong shapes and names can raise almost anything
         raise CheckpointError(f"{path}: not the weights of a {config.model}") from error
 
 

@@ -89,14 +89,14 @@ def secrets_of(url: str) -> set[str]:
 
 def shown(url: str) -> str:
     """Return a URL to print, without the secrets that a server's URL may contain."""
-    if sqlite_file(url) is not None or not ("@" in url or "?" in url):
+    if not ("?" in url or ("@" in url and sqlite_file(url) is None)):
         return url
     try:
         parsed = make_url(url)
+        secret = [name for name in parsed.query if SECRET.search(name)]
+        clean = parsed.difference_update_query(secret).render_as_string(hide_password=True)
     except (ArgumentError, ValueError):
         return f"…@{url.rpartition('@')[2].partition('?')[0]}"
-    secret = [name for name in parsed.query if SECRET.search(name)]
-    clean = parsed.difference_update_query(secret).render_as_string(hide_password=True)
     place = f"{parsed.host}/{parsed.database or ''}"
     return f"…@{place.rpartition('@')[2]}" if "@" in place else clean
 
@@ -131,7 +131,11 @@ def check_store(what: str, url: str, *, new: bool, web: bool = False, remedy: st
 
 def _unusable_file(path: Path, remedy: str, *, new: bool) -> str | None:
     """Return the reason why an SQLite file cannot be used; None if it can."""
-    if path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        return error.strerror
+    if is_there:
         damage = _damage(path)
         return f"{damage}; {remedy}" if damage and remedy else damage
     if not new:

@@ -136,10 +136,10 @@ def read_pickle(path: Path) -> Mapping[object, object]:
             raise DataError(f"{path}: has over {MOST_BYTES >> 20} MiB; a published file has less")
         with path.open("rb") as file:
             content = ArrayUnpickler(file, encoding="latin1").load()
-    except (pickle.UnpicklingError, OSError, EOFError, ValueError, TypeError) as error:
-        raise DataError(f"{path}: is damaged: {error}") from error
-    except (AttributeError, IndexError, KeyError, MemoryError, OverflowError) as error:
-        raise DataError(f"{path}: is damaged: {type(error).__name__}") from error
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file can raise almost anything
+        raise DataError(f"{path}: is damaged: {str(error) or type(error).__name__}") from error
     if not isinstance(content, Mapping):
         raise DataError(f"{path}: is damaged: it does not hold a dictionary")
     return content

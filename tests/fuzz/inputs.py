@@ -54,6 +54,8 @@ WORDS = [
     *("=", "a=b", "seed=1", "seed=[[[[", "optim.lr=" + "1" * 5000, "prune.layers=['a']", "\udcff"),
 ]
 """Words of command lines."""
+BYTES = (0, 1, 4, 10, 127, 128, 254, 255)
+"""Bytes that lengths and marks often have."""
 PROVENANCE = {
     "search": "trip",
     "search_uid": "0f",
@@ -110,29 +112,43 @@ def written(tables: dict[str, Any], ending: str) -> str:
         return "x = 1"
 
 
-def torn(draw: random.Random, text: str) -> bytes:
-    """Return a text with parts put in, cut out or repeated, in some encoding."""
+def torn_text(draw: random.Random, text: str) -> str:
+    """Return a text with parts put in, cut out or repeated."""
     for _ in range(draw.choice([0, 0, 0, 0, 1, 2, 8])):
         at, to = sorted(draw.randrange(len(text) + 1) for _ in range(2))
         middle = draw.choice([draw.choice(PARTS), "", text[at:to] * 2, draw.choice(PARTS) * 50])
         text = text[:at] + middle + text[min(to, at + draw.choice([0, 1, 40])) :]
-    content = text.encode(draw.choice(["utf-8"] * 30 + ["utf-8-sig", "utf-16"]), "surrogatepass")
+    return text
+
+
+def torn(draw: random.Random, text: str) -> bytes:
+    """Return a text that is torn, in some encoding."""
+    encoding = draw.choice(["utf-8"] * 30 + ["utf-8-sig", "utf-16"])
+    content = torn_text(draw, text).encode(encoding, "surrogatepass")
     if draw.random() < 0.1 and content:
         at = draw.randrange(len(content))
         content = content[:at] + bytes([draw.randrange(256)]) + content[at + 1 :]
     return content
 
 
-def file(draw: random.Random, folder: Path) -> tuple[str, Path]:
-    """Write a random file; return its kind and its path."""
-    kind, tables = source(draw)
-    ending = draw.choice(["toml", "json", "yaml"])
-    path = folder / f"{kind}.{ending}"
-    tables = spoilt(draw, tables)
-    if kind == "exported":
-        tables = signed(tables)
-    path.write_bytes(torn(draw, written(tables, ending)))
-    return kind, path
+def torn_bytes(draw: random.Random, content: bytes) -> bytes:
+    """Return bytes with some flipped, replaced, cut off, zeroed or repeated."""
+    made = bytearray(content)
+    for _ in range(draw.choice([0, 1, 1, 1, 2, 8])):
+        at = draw.randrange(len(made) + 1)
+        length = draw.choice([1, 1, 4, 16, 512])
+        kind = draw.choice(["flip", "flip", "byte", "cut", "zero", "noise", "twice"])
+        if kind == "cut" and draw.random() < 0.5:
+            del made[at:]
+        elif kind == "twice":
+            made[at:at] = made[at : at + length]
+        elif kind == "zero":
+            made[at : at + length] = bytes(len(made[at : at + length]))
+        elif kind == "noise":
+            made[at : at + length] = draw.randbytes(len(made[at : at + length]))
+        elif at < len(made):
+            made[at] = made[at] ^ 1 << draw.randrange(8) if kind == "flip" else draw.choice(BYTES)
+    return bytes(made)
 
 
 def line(draw: random.Random, *, training: bool) -> list[str]:

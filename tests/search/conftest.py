@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from alembic.script import ScriptDirectory
 
@@ -16,9 +18,9 @@ def settings_of_a_search():
         yield
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_databases():
-    """Databases here need not outlive the machine, and what schema is the newest is asked once.
+@contextlib.contextmanager
+def quick():
+    """Let databases not outlive the machine, and ask once what schema is the newest.
 
     To find that, Optuna and MLflow run the files of all their migrations for each that they open.
     """
@@ -36,4 +38,11 @@ def quick_databases():
     with hasty(), pytest.MonkeyPatch.context() as patch:
         for look in (ScriptDirectory.get_current_head, ScriptDirectory.get_heads):
             patch.setattr(ScriptDirectory, look.__name__, remembering(look))
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_databases():
+    """Quick databases, as above."""
+    with quick():
         yield
