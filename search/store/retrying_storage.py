@@ -150,7 +150,7 @@ class RetryingStorage(TolerantStorage):
         for pause in _pauses():
             try:
                 result = operation()
-            except JSONDecodeError:
+            except (JSONDecodeError, TypeError):
                 raise DamagedDatabaseError(NO_JSON) from None
             except (SQLAlchemyError, StorageInternalError) as error:
                 self._check_patience(error, time.monotonic() - began + pause)
