@@ -1,4 +1,4 @@
-"""Targets that read text: files of settings, values of `--set`, names, URLs and learning curves."""
+"""Targets that read text: files of settings, values of `--set`, names, URLs, learning curves."""
 
 from __future__ import annotations
 
