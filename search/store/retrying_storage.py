@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from json import JSONDecodeError
 from typing import Any, TypeVar
 
 from optuna.exceptions import StorageInternalError
@@ -42,6 +43,7 @@ LIBPQ = {
 }
 """Timeouts of PostgreSQL's client, in seconds except for the last, in milliseconds."""
 
+NO_JSON = "the search database failed: a value in it is damaged"
 LASTING = ("no such table", "no such column", "table ", "attempt to write a readonly database")
 """Beginnings of SQLite's messages that waiting does not change."""
 
@@ -148,6 +150,8 @@ class RetryingStorage(TolerantStorage):
         for pause in _pauses():
             try:
                 result = operation()
+            except (JSONDecodeError, TypeError) as error:
+                raise DamagedDatabaseError(NO_JSON) from error
             except (SQLAlchemyError, StorageInternalError) as error:
                 self._check_patience(error, time.monotonic() - began + pause)
                 if not announced:

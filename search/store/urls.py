@@ -200,6 +200,8 @@ def _damage(path: Path) -> str | None:
             database.execute("PRAGMA schema_version")
             (pages,) = database.execute("PRAGMA page_count").fetchone()
             (size,) = database.execute("PRAGMA page_size").fetchone()
+    except UnicodeDecodeError:
+        return "database disk image is malformed: its schema is no text"
     except sqlite3.Error as error:
         return str(error)
     if path.stat().st_size < pages * size:

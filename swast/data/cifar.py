@@ -133,7 +133,9 @@ def read_pickle(path: Path) -> Mapping[object, object]:
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise DataError(f"{path}: has over {MOST_BYTES >> 20} MiB; a published file has less")
+            raise DataError(  # noqa: TRY301
+                f"{path}: has over {MOST_BYTES >> 20} MiB; a published file has less"
+            )
         with path.open("rb") as file:
             content = ArrayUnpickler(file, encoding="latin1").load()
     except DataError:

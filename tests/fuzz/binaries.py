@@ -71,7 +71,9 @@ def draw_npz(chance: random.Random) -> bytes:
 
 def _array(chance: random.Random, shape: tuple[int, ...]) -> np.ndarray:
     """Return random numbers of a random kind."""
-    kind = chance.choice([*["uint8"] * 6, *["float32"] * 3, "int64", "bool", "float16", "complex64"])
+    kind = chance.choice(
+        [*["uint8"] * 6, *["float32"] * 3, "int64", "bool", "float16", "complex64"]
+    )
     made = np.frombuffer(chance.randbytes(8 * int(np.prod(shape))), np.uint8)
     numbers = made[: int(np.prod(shape))].reshape(shape).astype(kind)
     if kind.startswith("float") and chance.random() < 0.2 and numbers.size:
@@ -110,7 +112,9 @@ def decode(content: bytes, folder: Path) -> None:
     refused(lambda: pictures.is_picture(path))
     for shorter, size in ((0, (0, 0)), (8, (8, 8))):
         found: Any = refused(lambda s=shorter, at=size: pictures.decode(path, s, at))
-        if found is not None and (found.ndim != 3 or found.shape[0] != 3 or found.dtype != np.uint8):
+        if found is not None and (
+            found.ndim != 3 or found.shape[0] != 3 or found.dtype != np.uint8
+        ):
             raise Fault(f"a picture of {found.shape}, {found.dtype}")
 
 
@@ -154,13 +158,24 @@ def _sound() -> dict[str, torch.Tensor]:
 def draw_state(chance: random.Random) -> bytes:
     """Return a checkpoint whose tensors are those of a network, or others."""
     state: dict[Any, Any] = dict(_sound())
-    odd = [torch.zeros(()), torch.zeros(0), torch.zeros(3, 10**6)[:, :1], "x", None, {}, [1], 1e300]
+    odd = [
+        torch.zeros(()),
+        torch.zeros(0),
+        torch.zeros(3, 10**6)[:, :1],
+        "x",
+        None,
+        {},
+        [1],
+        1e300,
+    ]
     for _ in range(chance.choice([0, 1, 2])):
         name = chance.choice([*state, "more", 7])
         if chance.random() < 0.3:
             state.pop(name, None)
         elif chance.random() < 0.4 and isinstance(state.get(name), torch.Tensor):
-            state[name] = chance.choice([state[name][None][..., :1], state[name].double(), state[name][None]])
+            state[name] = chance.choice(
+                [state[name][None][..., :1], state[name].double(), state[name][None]]
+            )
         else:
             state[name] = chance.choice(odd)
     file = io.BytesIO()

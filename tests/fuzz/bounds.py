@@ -21,7 +21,7 @@ CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800
 """Characters that a terminal obeys or hides, and halves of characters."""
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818
     """A bound that an input broke."""
 
 

@@ -56,7 +56,16 @@ PLACES = [
     *("good", "bad", "home", "exported.toml", "exported.json", "good.json", "study.toml", "link"),
     *("bad.toml", "missing.toml", "there", "x/y", "..", ".", "home/optuna.db", "good.json/x", "-"),
     *("sqlite:///home/optuna.db", "sqlite:///new.db", "http://127.0.0.1:9", "sqlite:///good.json"),
-    *("digits", "npz:x.npz", "folder:home", "mlp-small", "torchvision:x", "no.module:f", "~", "\t"),
+    *(
+        "digits",
+        "npz:x.npz",
+        "folder:home",
+        "mlp-small",
+        "torchvision:x",
+        "no.module:f",
+        "~",
+        "\t",
+    ),
 ]
 """Words that mean something."""
 

@@ -100,7 +100,7 @@ def nothing_starts() -> Iterator[None]:
         stack.enter_context(quick())
         stack.enter_context(mock.patch.object(retrying_storage, "PATIENCE_SECONDS", 0.0))
         stack.enter_context(mock.patch.object(pricing, "calibrate", _speed))
-        stack.enter_context(mock.patch.object(pricing, "solver_seconds", lambda *_: 0.1))
+        stack.enter_context(mock.patch.object(pricing, "solver_seconds", return_value=0.1))
         for module, name, error in starts:
             stack.enter_context(mock.patch.object(module, name, side_effect=error))
         yield

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import tomli_w

@@ -24,6 +24,7 @@ STUCK_SECONDS = 120
 ROOM = 3 * 2**30
 """Bytes of addresses that a process may take beyond those it has at its beginning."""
 
+
 @dataclass
 class Row:
     """Results of a target."""
@@ -46,7 +47,7 @@ def work(names: list[str], folder: Path, until: float) -> None:
     The targets take turns by their shares of the time. The input that is tried is in a file, too.
     """
     warnings.simplefilter("ignore")
-    chance, taken = random.Random(), dict.fromkeys(names, 0.0)  # noqa: S311
+    chance, taken = random.Random(), dict.fromkeys(names, 0.0)
     with nothing_starts(), (folder / "log").open("a") as log:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         room = pages * resource.getpagesize() + ROOM
@@ -112,7 +113,7 @@ def fuzz(names: list[str], minutes: float) -> dict[str, Row]:
             folder.mkdir()
         until = time.time() + 60 * minutes
         workers = [Worker(names, folder, until) for folder in folders]
-        while not all([each.is_done() for each in workers]):  # each is looked after
+        while sum(each.is_done() for each in workers) < PROCESSES:
             time.sleep(1)
         for worker in workers:
             for line in (worker.folder / "log").read_text().splitlines():

@@ -36,7 +36,7 @@ def test_what_was_found_once_stays_found(path):
 
 def test_what_takes_too_long_is_a_fault(monkeypatch):
     monkeypatch.setattr("tests.fuzz.bounds.SECONDS", 0.1)
-    with pytest.raises(Fault, match="of processor time"), bounded():
+    with pytest.raises(Fault, match="of processor time"), bounded():  # noqa: PT012
         while True:
             try:
                 sum(range(1000))

@@ -20,9 +20,29 @@ from tests.fuzz.bounds import CONTROL, Fault, check_printed
 from tests.fuzz.target import Target
 
 PIECES = [
-    *("<script>alert(1)</script>", "</script>", "</style>", "<!--", "-->", "&lt;", "&#x3c;b>", "<b"),
+    *(
+        "<script>alert(1)</script>",
+        "</script>",
+        "</style>",
+        "<!--",
+        "-->",
+        "&lt;",
+        "&#x3c;b>",
+        "<b",
+    ),
     *('"', "'", "onload=x", "javascript:x", "</title>", "</td></table>", "\u2028", "]]>", "${x}"),
-    *("\x1b[31m", "\x1b]0;x\x07", "\r", "\b" * 9, "\u202e", "\n", "[bold red]", "[/]", "{name}", "%s"),
+    *(
+        "\x1b[31m",
+        "\x1b]0;x\x07",
+        "\r",
+        "\b" * 9,
+        "\u202e",
+        "\n",
+        "[bold red]",
+        "[/]",
+        "{name}",
+        "%s",
+    ),
     *("\x9b2J", "🙂", "x" * 500, "../..", "`x`", "](http://x)", "\t", "a", "b"),
 ]
 """Texts that a terminal, Rich, Markdown or HTML would obey."""
