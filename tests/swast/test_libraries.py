@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import warnings
+from contextlib import suppress
 
 import pytest
 
-from swast.libraries import LIBRARIES, libraries_silent
+from swast.libraries import INTERRUPTING, LIBRARIES, importing, libraries_silent
 
 
 def warn(module):
@@ -64,3 +66,31 @@ def test_nothing_stays_changed():
     with pytest.raises(ZeroDivisionError), libraries_silent():
         raise ZeroDivisionError
     assert state() == before
+
+
+@pytest.mark.parametrize("number", INTERRUPTING)
+def test_an_import_is_whole_before_a_signal_that_it_would_catch_is_handled(number):
+    before, done = signal.signal(number, signal.default_int_handler), []
+
+    def take_in():
+        with importing(), suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+            done.append("all")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            take_in()
+        assert done == ["all"]
+        assert signal.getsignal(number) == signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_that_is_ignored_stays_so_while_something_is_imported():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with importing():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
