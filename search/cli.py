@@ -22,6 +22,7 @@ from swast.errors import (
     nearest,
     shown,
 )
+from swast.libraries import importing
 from swast.options import REFUSED, Parser, add_options, add_version
 from swast.settings import Table
 from swast.shell import DONE, FAILED, run_command
@@ -211,7 +212,8 @@ def run(words: Sequence[str]) -> int:
 
 def search(request: Request) -> int:
     """Run a search and return the exit code."""
-    from search.driver.launch import launch
+    with importing():
+        from search.driver.launch import launch
 
     return DONE if launch(request) else FAILED
 
@@ -230,7 +232,9 @@ def call(name: str, words: Sequence[str]) -> int:
     module, _, function = COMMANDS[name].function.partition(":")
     parsed = command_parser(name).parse_args(list(words))
     with process_settings():
-        getattr(importlib.import_module(f"search.{module}"), function)(parsed)
+        with importing():
+            called = getattr(importlib.import_module(f"search.{module}"), function)
+        called(parsed)
     return DONE
 
 

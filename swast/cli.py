@@ -25,6 +25,7 @@ from swast.errors import (
     shown,
 )
 from swast.files import writable
+from swast.libraries import importing
 from swast.options import REFUSED, Parser, add_options, add_version, option
 from swast.outputs import is_same, is_standard_output, refusal, write_output
 from swast.printing import err, keeping_free, out, out_rich
@@ -163,8 +164,9 @@ def check_places(options: argparse.Namespace) -> None:
 
 def run(config: TrainConfig, options: argparse.Namespace) -> TrainResult:
     """Train with a progress bar."""
-    from swast.data import Places, load_data
-    from swast.training import train
+    with importing():
+        from swast.data import Places, load_data
+        from swast.training import train
 
     places = Places.find(options.data_dir, download=options.download)
     data = load_data(config.data, config.loading, places)

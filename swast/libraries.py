@@ -1,12 +1,15 @@
-"""Messages of libraries about calls that the user did not make."""
+"""Messages of libraries about calls that the user did not make, and interrupts of imports."""
 
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from types import FrameType
 
 LIBRARIES = (
     *("PIL", "alembic", "boto3", "botocore", "botorch", "google", "gpytorch", "linear_operator"),
@@ -15,6 +18,36 @@ LIBRARIES = (
     *("torchvision", "urllib3", "search", "studies", "swast"),
 )
 """Packages that are called here, and those of the callers: a warning may name either."""
+INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU)
+"""Signals whose handlers in Python may raise."""
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """Hold signals back while the block imports libraries, and handle them at its end.
+
+    A library may catch what a handler raises in its import, and go on with half of its modules:
+    Ray, for one, then never starts.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, _: FrameType | None) -> None:
+        held.append(number)
+
+    handlers = {number: signal.getsignal(number) for number in INTERRUPTING}
+    raising = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in raising:
+        signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+        for each in dict.fromkeys(held):
+            signal.raise_signal(each)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from search.store.lock import held
 from search.store.process import process_settings
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
-from swast.libraries import libraries_silent
+from swast.libraries import importing, libraries_silent
 from swast.outputs import is_standard_output, write_output
 from swast.printing import guarded, keeping_free
 
@@ -129,13 +129,13 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
     Raises:
         RequestError: it cannot run here as requested.
     """
-    from search.engine.cluster import is_running, ray_running
-    from search.engine.tune import Workers  # before the lock: an import may swallow an interrupt
+    with importing():
+        from search.engine import cluster, tune
 
     with ExitStack() as stack:
         present, where, memory = prepare.present_gpus(request), "this machine", machine.memory()
-        if is_there := bool(request.address) or is_running():
-            cpus, present = stack.enter_context(ray_running(request.address, 0))
+        if is_there := bool(request.address) or cluster.is_running():
+            cpus, present = stack.enter_context(cluster.ray_running(request.address, 0))
             place = f"cluster at {request.address}" if request.address else "Ray of this process"
             where, memory = f"the {place}", math.inf
         gpus = prepare.choose_gpus(request.gpus, present, where)
@@ -151,10 +151,10 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if not is_there:
             all_at_work = resources.cpus_per_trial <= 1 and info.budget >= machine.cores()
             ready = all_at_work and not gpus
-            cpus, _ = stack.enter_context(ray_running(None, gpus, ready=ready))
+            cpus, _ = stack.enter_context(cluster.ray_running(None, gpus, ready=ready))
         concurrent = resources.concurrency(cpus, gpus, memory)
         shares = info.study.shares_warmups and not request.separate_warmups
-        workers = Workers(data, resources, concurrent, home.warmups if shares else None)
+        workers = tune.Workers(data, resources, concurrent, home.warmups if shares else None)
         tracker = tracker or tracking.open_tracker(request, home, info)
         if request.resume is None:
             stack.enter_context(lock)

@@ -35,7 +35,7 @@ PHASES = {None: 1890, "read_front": 90, "write_report": 125}
 
 They are counted from the call of a function on. A driver that resumes may make fewer.
 """
-LIFE_SECONDS, STOPPED_SECONDS, HURT_SECONDS = 30, 60, 10
+LIFE_SECONDS, STOPPED_SECONDS, HURT_SECONDS = 30, 60, 100
 STUDY = ("bare.toml", 3, "--confirm-seeds", "1")
 FRONT = ("export", "trip", "--pick", "front", "--out", "best")
 COMMANDS = {
@@ -147,26 +147,31 @@ def stop(place, driver):
     driver.kill()
 
 
-def rob(*words):
-    """Return a harm that kills Ray's processes with one of some words in their command."""
+def rob(word):
+    """Return a harm that kills Ray's processes with a word in their command, once they are there.
+
+    The driver ends by itself.
+    """
 
     def harm(place, driver):
-        for pid, line in place.running():
-            if any(word in line for word in words):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        until(lambda: False, seconds=HURT_SECONDS, process=driver)
-        driver.kill()
+        def found():
+            return [pid for pid, line in place.running() if word in line]
+
+        until(found, process=driver)
+        for pid in found():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert until(lambda: driver.poll() is not None, seconds=HURT_SECONDS), word
 
     return harm
 
 
 def remove_folder(place, driver):
-    """Remove Ray's folder."""
+    """Remove Ray's folder once it is there; the driver ends by itself."""
+    until(lambda: list(place.scratch.glob("swast-ray-*/session_*/sockets")), process=driver)
     for path in place.scratch.glob("swast-ray-*"):
         shutil.rmtree(path, ignore_errors=True)
-    until(lambda: False, seconds=HURT_SECONDS, process=driver)
-    driver.kill()
+    assert until(lambda: driver.poll() is not None, seconds=HURT_SECONDS)
 
 
 HARMS = {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import warnings
+from contextlib import suppress
 
 import pytest
 
-from swast.libraries import LIBRARIES, libraries_silent
+from swast.libraries import INTERRUPTING, LIBRARIES, importing, libraries_silent
 
 
 def warn(module):
@@ -80,3 +82,31 @@ def test_a_library_that_sets_its_level_when_it_is_imported_has_it_afterwards(mon
     assert not caplog.records
     assert logger.level == logging.INFO
     assert "setLevel" not in vars(logger)
+
+
+@pytest.mark.parametrize("number", INTERRUPTING)
+def test_an_import_is_whole_before_a_signal_that_it_would_catch_is_handled(number):
+    before, done = signal.signal(number, signal.default_int_handler), []
+
+    def take_in():
+        with importing(), suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+            done.append("all")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            take_in()
+        assert done == ["all"]
+        assert signal.getsignal(number) == signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_that_is_ignored_stays_so_while_something_is_imported():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with importing():
+            signal.raise_signal(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
