@@ -117,12 +117,33 @@ class SearchInfo(Tracked):
         given = {
             each: facts.get(each, kind, None, limits) for each, (kind, limits) in KINDS.items()
         }
+        given["identity"] = facts.made("identity", identity)
         problems += [f"{each} is missing" for each in NEEDED if kept.get(each) is None]
         if problems:
             raise ConfigError(problems)
         study = parse_study(given.pop("study"), given.pop("source"))
         known = {each: value for each, value in given.items() if value is not None}
         return cls(name=name, study=study, **({"uid": name} | known))
+
+
+def identity(value: object) -> Mapping[str, Any]:
+    """Return a stored identity: tables ``data`` and ``network``.
+
+    Raises:
+        TypeError: it is none.
+    """
+    given = value if isinstance(value, dict) else {}
+    data, network = given.get("data"), given.get("network")
+    if not isinstance(data, dict) or not isinstance(network, dict):
+        raise TypeError("must have the tables data and network")
+    for part in ("train", "val", "test"):
+        known = data.get(part)
+        kinds = [*map(type, known)] if isinstance(known, list) else []
+        if known is not None and kinds != [int, str]:
+            raise TypeError(f"data.{part} must be a number of samples and a digest")
+    if not all(isinstance(each, str) for each in network.values()):
+        raise TypeError("network must have a digest of each module")
+    return given
 
 
 def stored(value: Any) -> Any:  # noqa: ANN401
