@@ -70,9 +70,10 @@ def serving(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
     try:
         yield server
     finally:
-        for number in ENDINGS:
-            signal.signal(number, signal.SIG_IGN)
+        handlers = {number: signal.signal(number, signal.SIG_IGN) for number in ENDINGS}
         _stop(server)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _stop(server: Server) -> None:

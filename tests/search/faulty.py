@@ -37,10 +37,10 @@ def sound(input_shape, num_classes):
 
 
 def raising(input_shape, num_classes):
-    """Return a network that raises in the second step."""
+    """Return a network that raises after the passes that are tried before a search."""
 
     def fault(steps):
-        if steps == 2:
+        if steps == 10:
             raise ZeroDivisionError("the network divides by zero")
 
     return Faulty(input_shape, num_classes, fault)

@@ -24,6 +24,15 @@ def no_option(monkeypatch):
     monkeypatch.setattr(sys, "warnoptions", [])
 
 
+@pytest.fixture(autouse=True)
+def new_loggers(monkeypatch):
+    """Give every library a logger as it is before anybody sets a level."""
+    loggers = {**logging.Logger.manager.loggerDict}
+    for name in LIBRARIES:
+        loggers.pop(name, None)
+    monkeypatch.setattr(logging.Logger.manager, "loggerDict", loggers)
+
+
 @pytest.mark.parametrize("module", ["optuna.distributions", "torch", "sklearn.base", "search.cli"])
 def test_warnings_of_libraries_are_suppressed(module):
     with libraries_silent():
