@@ -17,6 +17,8 @@ from search.errors import RequestError
 from swast.errors import printable
 from swast.files import writable
 
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+"""Form of the part of a URL before ``://``; anything else there may be a password."""
 HIDDEN = "***"
 """Text shown in place of a password."""
 SECRET = re.compile(r"password|passwd|pwd|token|secret|key", re.IGNORECASE)
@@ -84,7 +86,8 @@ def secrets_of(url: str) -> set[str]:
         name, _, value = pair.partition("=")
         if SECRET.search(name):
             found.add(value)
-    return {form for each in found for form in (each, unquote(each), quote(each, "")) if form}
+    quoted = {quote(each, "", errors="replace") for each in found}
+    return {form for form in found | quoted | set(map(unquote, found)) if form}
 
 
 def shown(url: str) -> str:
@@ -147,7 +150,9 @@ def _wrong_form(url: str, *, web: bool) -> str | None:
     """Return the fault in the form of a URL, and the right form; None if it has no fault."""
     scheme, separator, rest = url.partition("://")
     right = f"it must be a URL as {FORMS}" + (", or http://host:5000" if web else "")
-    if not separator or scheme == "file" or (scheme in WEB and not web):
+    if not separator or not SCHEME.fullmatch(scheme):
+        return right
+    if scheme == "file" or (scheme in WEB and not web):
         return right
     if scheme != scheme.lower():
         return f"the scheme of a URL is in lower case: {scheme.lower()}://…"

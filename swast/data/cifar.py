@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import codecs
 import pickle
+import pickletools
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from swast.errors import DataError
 
 MOST_BYTES = 2**29
 """Largest size of a file; the published ones have up to 156 MB."""
+MOST_STEPS = 2**20
+"""Most instructions in a file; the published ones have up to some 300,000."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,7 @@ def read_pickle(path: Path) -> Mapping[object, object]:
                 f"{path}: has over {MOST_BYTES >> 20} MiB; a published file has less"
             )
         with path.open("rb") as file:
+            check_steps(file)
             content = ArrayUnpickler(file, encoding="latin1").load()
     except DataError:
         raise
@@ -145,6 +149,21 @@ def read_pickle(path: Path) -> Mapping[object, object]:
     if not isinstance(content, Mapping):
         raise DataError(f"{path}: is damaged: it does not hold a dictionary")
     return content
+
+
+def check_steps(file: BinaryIO) -> None:
+    """Refuse a pickle of too many instructions, or whose table of values would fill the memory.
+
+    Python allocates the table up to the largest index in the file, whatever that is.
+
+    Raises:
+        ValueError: it is one, or no pickle.
+    """
+    for step, (code, argument, _) in enumerate(pickletools.genops(file)):
+        index = argument if code.name.endswith("PUT") and isinstance(argument, int) else 0
+        if max(step, index) > MOST_STEPS:
+            raise ValueError("it has more instructions than a published file")
+    file.seek(0)
 
 
 def empty_array(*_: object) -> np.ndarray[Any, Any]:
