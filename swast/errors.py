@@ -42,11 +42,11 @@ class ConfigError(SwastError, ValueError):
 class DataError(SwastError):
     """Error of a data set that is missing or unusable.
 
-    Its message is one line: names of files may contain anything, so they are escaped and cut.
+    Its message is one line: names of files may contain anything, so they are escaped.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(cut(printable(message), MOST_WHOLE))
+        super().__init__(printable(message))
 
 
 class CheckpointError(SwastError):

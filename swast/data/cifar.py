@@ -24,7 +24,7 @@ from swast.config import LoadingConfig
 from swast.data.base import ArrayData
 from swast.data.build import Part, Parts, assemble
 from swast.data.places import Places, Wanted
-from swast.errors import DataError
+from swast.errors import DataError, cut
 
 MOST_BYTES = 2**29
 """Largest size of a file; the published ones have up to 156 MB."""
@@ -145,7 +145,8 @@ def read_pickle(path: Path) -> Mapping[object, object]:
     except DataError:
         raise
     except Exception as error:  # a damaged file can raise almost anything
-        raise DataError(f"{path}: is damaged: {str(error) or type(error).__name__}") from error
+        reason = cut(str(error)) or type(error).__name__
+        raise DataError(f"{path}: is damaged: {reason}") from error
     if not isinstance(content, Mapping):
         raise DataError(f"{path}: is damaged: it does not hold a dictionary")
     return content
