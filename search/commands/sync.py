@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -17,6 +16,7 @@ from search.store.urls import shown
 from search.tracking import Tracker
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import ENDED, TrialRecord
+from swast.printing import out
 
 
 def sync(options: Namespace) -> None:
@@ -44,9 +44,7 @@ def sync(options: Namespace) -> None:
         raise SearchFailedError(f"MLflow at {shown(uri)} did not take all of {options.name!r}")
     ended = [record for record in records if record.state in ENDED and not record.rejected]
     epochs = sum(record.epochs for record in ended)
-    sys.stdout.write(
-        f"MLflow at {shown(uri)} has {options.name!r}: {len(ended)} trials, {epochs} epochs\n"
-    )
+    out(f"MLflow at {shown(uri)} has {options.name!r}: {len(ended)} trials, {epochs} epochs")
 
 
 def send_files(

@@ -27,7 +27,7 @@ from search.store.lock import held
 from search.store.process import process_settings
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
-from swast.libraries import importing, libraries_silent
+from swast.libraries import importing
 from swast.outputs import is_standard_output, write_output
 from swast.printing import guarded, keeping_free
 
@@ -53,7 +53,7 @@ def run_search(study: str | Path | None = None, **options: Any) -> SearchResult:
     """
     name = None if study is None else str(study)
     request = Request(study=name, **{"quiet": True} | options)
-    with guarded(), libraries_silent(), only_summary_on_output(request):
+    with guarded(), only_summary_on_output(request):
         result = run(request)
     write_summary(request, result)
     return result

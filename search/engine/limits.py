@@ -102,9 +102,7 @@ def ensure(limit: Limit, workers: int) -> None:
 
 def address_space() -> int:
     """Return the bytes that this process maps, and those of Ray's object store, mapped too."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    here = next(int(line.split()[1]) for line in status if line.startswith("VmSize:"))
-    return here * 1024 + object_store()
+    return machine.held("VmSize") + object_store()
 
 
 def object_store() -> int:

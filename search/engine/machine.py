@@ -39,6 +39,16 @@ def memory(system: Path = SYSTEM) -> float:
     return min(limits) / GIB
 
 
+def held(size: str) -> int:
+    """Return a size of this process in bytes.
+
+    Args:
+        size: as Linux names it: ``VmSize`` for address space, ``VmData`` for private data.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{size}:"))
+
+
 def _affinity() -> int:
     """Return the number of cores that the process may run on."""
     if hasattr(os, "sched_getaffinity"):

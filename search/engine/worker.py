@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from search.engine import machine
 from search.engine.jobs import Failure, FailureKind, Job, Outcome, Report, Work
 from swast import checkpoint
 from swast.data import ArrayData
@@ -24,7 +25,6 @@ from swast.warmups import Warmups
 
 CHECKPOINT_SHARE = 20
 """A checkpoint is written after this many times its own duration: it takes 5 % of the time."""
-GIB = 2**30
 
 
 class Worker:
@@ -154,7 +154,6 @@ def limit_memory(gib: float) -> None:
     An allocation beyond the limit fails in this process, before the machine runs out. Memory of
     GPUs is not counted.
     """
-    with open("/proc/self/status") as file:  # noqa: PTH123
-        held = next(int(line.split()[1]) for line in file if line.startswith("VmData"))
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (held * 1024 + round(gib * GIB), most))
+    allowed = machine.held("VmData") + round(gib * machine.GIB)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, most))
