@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
+from search.store.temporary import remove_leftovers
 from swast.libraries import libraries_silent
 
 MLFLOW = {
@@ -32,7 +33,9 @@ def process_settings() -> Iterator[None]:
     """Set variables, loggers and filters for a search inside the block, and restore them after it.
 
     The path of modules, to which a study's own models may add a folder, is restored too.
+    Temporary folders of killed processes are removed first.
     """
+    remove_leftovers()
     levels = {logger: logger.level for logger in map(logging.getLogger, SILENT)}
     path, before = sys.path[:], dict(os.environ)
     wanted = wanted_variables(before)

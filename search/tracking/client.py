@@ -69,7 +69,7 @@ __all__ = [
 CONNECT_SECONDS = 5
 CALL_SECONDS, UPLOAD_SECONDS = 20.0, 60.0
 """The most time for a call to a server, and for one that uploads a file."""
-UPLOADS = {"log_artifact", "log_text", "log_model_artifacts"}
+UPLOADS = {"log_artifact", "log_model_artifacts"}
 UNUSABLE = (Exception, SystemExit)
 """Errors that a call may raise: MLflow passes on those of all libraries that it uses."""
 NO_RUN = "0" * 32

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from search.errors import RequestError
+from search.store.temporary import temporary_folder
 from search.store.urls import check_store, shown
 from search.tracking.client import (
     UNUSABLE,
@@ -96,8 +96,8 @@ def register(uri: str, run_id: str, search: str, alias: str, model: Model) -> st
         RequestError: the store cannot be used.
     """
     client, name = open_store(uri), registered_name(search)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model")
+    with temporary_folder() as folder:
+        path = folder / "model"
         save(path, model)
         try:
             logged = _log(client, run_id, path, model.tags)

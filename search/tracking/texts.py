@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from search.store.temporary import temporary_folder
 from search.tracking.client import MlflowClient
 
 
@@ -24,9 +25,12 @@ class Texts:
 
     def send(self, client: MlflowClient, run_id: str) -> None:
         """Send those that MLflow lacks into a run; its errors pass through."""
-        for name in sorted(self.unsent):
-            client.log_text(run_id, self._texts[name], name)
-            self.unsent.discard(name)
+        with temporary_folder() as folder:
+            for name in sorted(self.unsent):
+                path = folder / name
+                path.write_text(self._texts[name], encoding="utf-8")
+                client.log_artifact(run_id, str(path))
+                self.unsent.discard(name)
 
     def try_once(self, client: MlflowClient, run_id: str) -> None:
         """Send them, in the first call alone; keep the error if that fails."""

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from search.engine.scratch import LONGEST, PREFIX, obstacle, places, scratch_folder
+from search.engine.scratch import LONGEST, PREFIX, obstacle, scratch_folder
 from search.errors import RequestError
+from search.store.process import process_settings
+from search.store.temporary import places, temporary_folder
 
 HOLD = """
 import sys
 from search.engine.scratch import scratch_folder
-with scratch_folder() as folder:
+from search.store.temporary import temporary_folder
+with {kind}() as folder:
     (folder / "socket").touch()
     print(folder, flush=True)
     sys.stdin.read()
@@ -40,19 +43,23 @@ def test_a_folder_goes_with_its_block(place):
     assert list(place.iterdir()) == []
 
 
-def test_those_of_others_are_left_while_they_live_and_swept_when_they_are_killed(place):
+@pytest.mark.parametrize("kind", [scratch_folder, temporary_folder])
+def test_those_of_others_are_left_while_they_live_and_swept_when_they_are_killed(place, kind):
     foreign = place / f"{PREFIX}without-a-lock"
     foreign.mkdir()
     other = subprocess.Popen(
-        [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD.format(kind=kind.__name__)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     theirs = place / other.stdout.readline().strip()
-    with scratch_folder():
+    with process_settings():
         assert (theirs / "socket").exists()
     other.kill()
     other.communicate()
     assert theirs.exists()
-    with scratch_folder():
+    with process_settings():
         assert not theirs.exists()
     assert foreign.exists()
 
@@ -106,5 +113,5 @@ def test_a_link_is_not_followed(place, tmp_path):
     """Another user may have planted it in a shared folder."""
     (tmp_path / "lock").touch()
     (place / f"{PREFIX}planted").symlink_to(tmp_path)
-    with scratch_folder():
+    with process_settings():
         assert (tmp_path / "lock").exists()

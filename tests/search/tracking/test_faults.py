@@ -36,7 +36,6 @@ from tests.search.tracking.test_outages import finish, plain, played, quick, sea
 
 __all__ = ["quick"]
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
-UPLOADS = ("log_text", "log_artifact")
 
 
 class NoCredentialsError(Exception):
@@ -130,7 +129,7 @@ class TestDuringASearch:
         tried = []
 
         def fault(name, call):
-            if name in UPLOADS:
+            if name == "log_artifact":
                 tried.append(name)
                 raise LASTING[cause]
             return call()
@@ -157,7 +156,7 @@ class TestDuringASearch:
         weather = SimpleNamespace(bad=True)
 
         def fault(name, call):
-            if weather.bad and name in UPLOADS:
+            if weather.bad and name == "log_artifact":
                 raise answered(503)
             return call()
 
@@ -361,7 +360,7 @@ class TestTheHomesOwnStore:
 
 def test_a_call_that_alone_keeps_failing_is_dropped(home, uri, quick, capsys):
     def fault(name, call):
-        if name == "log_text" and len(tried) < 99:
+        if name == "log_artifact" and len(tried) < 99:
             tried.append(name)
             raise ConnectionResetError("reset")
         return call()
