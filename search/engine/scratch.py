@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from search.errors import RequestError
-from search.store.temporary import PREFIX as OURS
-from search.store.temporary import places, temporary_folder
+from search.temporary import PREFIX as OURS
+from search.temporary import places, temporary_folder
 
 PREFIX = f"{OURS}ray-"
 SOCKET_BYTES = 107

@@ -61,8 +61,9 @@ class Estimates:
         error: standard error of each, k.
         low, high: ends of the 90 % interval, k.
         front: probability that no other configuration dominates it, k.
-        logits, deviations: the same in logits of a typical seed: means and standard errors, k.
-        noise: variance between seeds.
+        spread: standard deviation between seeds, k.
+        logits, deviations: means and standard errors of the logits of a typical seed, k.
+        noise: variance between seeds, in logits.
     """
 
     score: Array
@@ -70,6 +71,7 @@ class Estimates:
     low: Array
     high: Array
     front: Array
+    spread: Array
     logits: Array
     deviations: Array
     noise: SeedNoise
@@ -82,7 +84,9 @@ def estimate(known: Evidence) -> Estimates:
     estimate moves towards what similar configurations of similar cost have shown, by as much as
     its readings are uncertain.
     """
-    with threadpool_limits(1):  # matrices this small gain nothing from more, and lose on busy cores
+    with threadpool_limits(
+        1
+    ):  # matrices are small, and cores may be busy
         return _estimate(known)
 
 
@@ -93,19 +97,19 @@ def _estimate(known: Evidence) -> Estimates:
     again = counts > 1
     squares = np.array([each.var(ddof=1) for each in pairs if len(each) > 1])
     before = prior(float(np.quantile(read, TOP)), known.samples)
-    mean, deviation, cov, noise = read, np.zeros(len(read)), None, before
-    for _ in range(PASSES):
+    mean = read
+    for _ in range(PASSES):  # the noise depends on the score, and the estimated score on the noise
         noise = seed_noise(mean[again], squares, counts[again] - 1, before)
-        variances = noise.variance(mean) / counts
-        mean, deviation, cov = _posterior(known, read, variances)
-    half = HALF_WIDTH * deviation
-    score = mean_score(mean, noise)
+        mean, cov = _posterior(known, read, noise.variance(mean) / counts)
+    deviation = np.sqrt(np.diag(cov))
+    half, seeds = HALF_WIDTH * deviation, np.sqrt(noise.variance(mean))
     return Estimates(
-        score=score,
+        score=mean_score(mean, noise),
         error=(mean_score(mean + deviation, noise) - mean_score(mean - deviation, noise)) / 2,
         low=mean_score(mean - half, noise),
         high=mean_score(mean + half, noise),
-        front=_on_front(mean, deviation, cov, known.costs, noise),
+        front=_on_front(mean, cov, known.costs, noise),
+        spread=(expit(mean + seeds) - expit(mean - seeds)) / 2,
         logits=mean,
         deviations=deviation,
         noise=noise,
@@ -125,8 +129,8 @@ def mean_score(logits: ArrayLike, noise: SeedNoise) -> Array:
     return np.asarray(expit(found[..., None] + spread[..., None] * NODES) @ WEIGHTS)
 
 
-def _posterior(known: Evidence, read: Array, variances: Array) -> tuple[Array, Array, Array]:
-    """Return mean, standard deviation and covariance of the true logits, k, k and k × k."""
+def _posterior(known: Evidence, read: Array, variances: Array) -> tuple[Array, Array]:
+    """Return mean and covariance of the true logits, k and k × k."""
     mean, cov = read.copy(), np.diag(variances)
     places, floor = _on_surface(known, read)
     if len(places) >= FEWEST:
@@ -140,7 +144,7 @@ def _posterior(known: Evidence, read: Array, variances: Array) -> tuple[Array, A
         deep = read[places] < floor[places]
         mean[places] = np.where(deep, read[places], level + spread * found)
         cov[np.ix_(places, places)] = spread**2 * spreads
-    return mean, np.sqrt(np.diag(cov)), cov
+    return mean, cov
 
 
 def _on_surface(known: Evidence, read: Array) -> tuple[NDArray[np.intp], Array]:
@@ -155,10 +159,9 @@ def _on_surface(known: Evidence, read: Array) -> tuple[NDArray[np.intp], Array]:
     return places, best - DEPTH
 
 
-def _on_front(
-    mean: Array, deviation: Array, cov: Array, costs: Array, noise: SeedNoise
-) -> Array:
+def _on_front(mean: Array, cov: Array, costs: Array, noise: SeedNoise) -> Array:
     """Return the probability of each configuration that none is better for no more cost."""
+    deviation = np.sqrt(np.diag(cov))
     order = np.lexsort((-mean, costs))
     sure = np.maximum.accumulate((mean - 4 * deviation)[order])
     close = np.sort(order[(mean + 4 * deviation)[order] >= sure])

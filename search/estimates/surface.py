@@ -26,7 +26,7 @@ PRIORS = np.array(
         [math.log(0.05), 1.5],  # variance of a configuration's own deviation
     ]
 )
-"""Mean and standard deviation of the logarithm of each hyperparameter, for values of variance 1."""
+"""Mean and standard deviation of each one's logarithm, for values of variance 1."""
 LEAST = 1e-6
 """The least variance."""
 
@@ -68,7 +68,6 @@ def fit(away: Distances, values: Array, variances: Array) -> Array:
         values: n, of mean 0 and variance 1.
         variances: of their noise, n.
     """
-
     eye = np.eye(len(values))
 
     def loss(logs: Array) -> tuple[float, Array]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from search.engine.jobs import Failure, Job, Outcome, Report
 from search.loop.status import Display
 from search.trials import checkpoints
+from search.trials.readings import Reading
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import Reading, TrialRecord, front_of, reading_values
+from search.trials.trial_record import TrialRecord, front_of, reading_values
 from swast.config import LARGEST_SEED, TrainConfig
 from swast.result import TrainResult
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from search.store.temporary import remove_leftovers
+from search.temporary import remove_leftovers
 from swast.libraries import libraries_silent
 
 MLFLOW = {

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from search.errors import RequestError
-from search.store.temporary import temporary_folder
 from search.store.urls import check_store, shown
+from search.temporary import temporary_folder
 from search.tracking.client import (
     UNUSABLE,
     LifecycleStage,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from search.store.temporary import temporary_folder
+from search.temporary import temporary_folder
 from search.tracking.client import MlflowClient
 
 

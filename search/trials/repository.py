@@ -23,6 +23,7 @@ from search.samplers.wrappers import Guarded
 from search.store.retrying_storage import open_storage
 from search.store.urls import shown
 from search.trials.facts import Facts, reading
+from search.trials.readings import Reading
 from search.trials.search_info import SearchInfo, stored
 from search.trials.serialization import (
     LATE_RUN,
@@ -36,7 +37,7 @@ from search.trials.serialization import (
     reference_of,
 )
 from search.trials.stored_searches import check_free, check_study, found_in, names_in, new_study
-from search.trials.trial_record import Reading, TrialRecord
+from search.trials.trial_record import TrialRecord
 from swast.config import TrainConfig
 
 

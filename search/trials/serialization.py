@@ -31,7 +31,8 @@ from search.trials.facts import (
     cut,
     whole_number,
 )
-from search.trials.trial_record import Reading, State, TrialRecord
+from search.trials.readings import Reading
+from search.trials.trial_record import State, TrialRecord
 from swast.config import TrainConfig
 from swast.settings import FieldType, Setting, Table, subtables
 

@@ -12,35 +12,14 @@ from numpy.typing import NDArray
 
 from search.objectives import STANDARD, Objectives
 from search.pareto import front, hypervolume, knee, ranks
+from search.trials.readings import Estimate, Reading
 from swast.config import TrainConfig
 
 State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
 ENDED: tuple[State, ...] = ("complete", "pruned", "failed")
 """States of a trial that has ended."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A training whose network was read on the test set.
-
-    Attributes:
-        score: after the last epoch, on the validation set.
-        test_score: the same on the test set.
-        cost: of the training.
-    """
-
-    score: float
-    test_score: float
-    cost: float
-
-    def to_dict(self, objectives: Objectives) -> dict[str, float]:
-        """Return plain values, under the names that files and MLflow use."""
-        score, cost = objectives.score, objectives.cost
-        return {
-            score.metric: self.score,
-            f"test_{score.key}": self.test_score,
-            cost.absolute_key: self.cost,
-        }
+LIKELY, POSSIBLE = 0.5, 0.1
+"""Probabilities of being on the front from which a configuration is a member, or a contender."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +33,8 @@ class TrialRecord:
         params: the searched settings by dotted path.
         config: the whole training configuration; None of a trial that died before it had one.
         reference: the name of the reference that it is, if it is one.
+        repeats: number of the trial whose configuration it trains with another seed; None of a
+            configuration's first training.
         score: on the validation set, after its last epoch.
         cost: of the whole schedule, in the unit of the cost.
         unit: the cost that counts as 1: that of dense training of the study's ``[fixed]``.
@@ -70,6 +51,7 @@ class TrialRecord:
         stopped_at: epoch of the rung that stopped it, if one did.
         retries: number of times that it was retried after a failure.
         readings: its trainings that were read on the test set, by seed.
+        estimate: the score of its configuration over seeds, if that is estimated.
         ended: when it ended, ISO 8601.
         damage: names the parts that could not be read from the storage; None if there are none.
     """
@@ -79,6 +61,7 @@ class TrialRecord:
     params: dict[str, Any] = field(default_factory=dict)
     config: TrainConfig | None = None
     reference: str | None = None
+    repeats: int | None = None
     score: float | None = None
     cost: float | None = None
     unit: float | None = None
@@ -95,6 +78,7 @@ class TrialRecord:
     stopped_at: int | None = None
     retries: int = 0
     readings: dict[int, Reading] = field(default_factory=dict)
+    estimate: Estimate | None = None
     ended: str | None = None
     damage: str | None = None
 
@@ -102,6 +86,11 @@ class TrialRecord:
     def is_open(self) -> bool:
         """Return whether it has begun and not ended."""
         return self.state in ("running", "paused")
+
+    @property
+    def value(self) -> float | None:
+        """The score of its configuration: the estimate, else its own reading."""
+        return self.score if self.estimate is None else self.estimate.score
 
     @property
     def relative_cost(self) -> float | None:
@@ -126,8 +115,9 @@ class TrialRecord:
 
     @property
     def label(self) -> str:
-        """A short name: its number, and the reference that it is."""
-        return f"#{self.number}" + (f" {self.reference}" if self.reference else "")
+        """A short name: its number, and the reference or the trial that it is again."""
+        again = None if self.repeats is None else f"(#{self.repeats} again)"
+        return " ".join(filter(None, [f"#{self.number}", self.reference, again]))
 
     @property
     def accuracy(self) -> float | None:
@@ -159,6 +149,7 @@ class TrialRecord:
             "params": self.params,
             "config": {} if self.config is None else self.config.to_dict(),
             "reference": self.reference,
+            "repeats": self.repeats,
             score.key: self.score,
             cost.absolute_key: self.cost,
             cost.key: self.relative_cost,
@@ -179,6 +170,7 @@ class TrialRecord:
             },
             "ended": self.ended,
             f"test_{score.key}": self.test_score,
+            "estimate": None if self.estimate is None else self.estimate.to_dict(objectives),
         } | damage
 
     def _relative(self, cost: float | None) -> float | None:
@@ -195,33 +187,60 @@ def stopped(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     return [each for each in trials if each.state == "pruned" and each.stopped_at is not None]
 
 
+def configurations(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the first finished training of every configuration."""
+    done = finished(trials)
+    numbers = {trial.number for trial in done}
+    return [trial for trial in done if trial.repeats not in numbers]
+
+
 def front_of(
     trials: Sequence[TrialRecord], objectives: Objectives = STANDARD
 ) -> list[TrialRecord]:
-    """Return the finished trials that no other finished trial dominates, cheapest first."""
-    done = finished(trials)
+    """Return the configurations that no other dominates, cheapest first.
+
+    Where scores are estimated, those are on the front that are there with a probability of at
+    least `LIKELY`.
+    """
+    done = configurations(trials)
+    if any(trial.estimate for trial in done):
+        done = [trial for trial in done if trial.estimate and trial.estimate.front >= LIKELY]
+        cost = _oriented(done, objectives)[1]
+        return [done[place] for place in np.argsort(cost, kind="stable")]
     return [done[place] for place in front(*_oriented(done, objectives))]
+
+
+def contenders_of(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the configurations that may be on the front, cheapest first; none if no estimates."""
+    done = [
+        trial
+        for trial in configurations(trials)
+        if trial.estimate and trial.estimate.front >= POSSIBLE
+    ]
+    return sorted(done, key=lambda trial: (trial.cost or 0, trial.number))
 
 
 def ranks_of(
     trials: Sequence[TrialRecord], objectives: Objectives = STANDARD
 ) -> Mapping[int, int]:
-    """Return the non-dominated rank of each finished trial, by its number; 0 on the front."""
-    done = finished(trials)
-    found = ranks(*_oriented(done, objectives))
-    return {trial.number: int(rank) for trial, rank in zip(done, found, strict=True)}
+    """Return the non-dominated rank of each configuration, by its number; 0 on the front."""
+    members = {trial.number: 0 for trial in front_of(trials, objectives)}
+    others = [trial for trial in configurations(trials) if trial.number not in members]
+    found = ranks(*_oriented(others, objectives))
+    behind = {trial.number: int(rank) + 1 for trial, rank in zip(others, found, strict=True)}
+    return members | behind
 
 
 def knee_of(trials: Sequence[TrialRecord], objectives: Objectives = STANDARD) -> TrialRecord:
     """Return the knee of the front of at least one finished trial (see `search.pareto.knee`)."""
-    done = finished(trials)
-    score, cost = points(done)
-    return done[knee(list(score), list(cost), objectives)]
+    members = front_of(trials, objectives) or configurations(trials)
+    score, cost = points(members)
+    return members[knee(list(score), list(cost), objectives)]
 
 
 def hypervolume_of(trials: Sequence[TrialRecord], objectives: Objectives = STANDARD) -> float:
-    """Return the hypervolume of the finished trials (see `search.pareto.hypervolume`)."""
-    score, cost = points(finished(trials))
+    """Return the hypervolume of the configurations (see `search.pareto.hypervolume`)."""
+    score, cost = points(configurations(trials))
     return hypervolume(score, cost, objectives)
 
 
@@ -232,19 +251,19 @@ def worthwhile(
     return [
         each
         for each in trials
-        if each.score is not None and objectives.score.worth(each.score) > 0
+        if each.value is not None and objectives.score.worth(each.value) > 0
     ]
 
 
 def points(done: Sequence[TrialRecord]) -> NDArray[np.float64]:
-    """Return score and relative cost of finished trials, 2 × n."""
-    pairs = [(trial.score, trial.relative_cost) for trial in done]
+    """Return score and relative cost of configurations, 2 × n."""
+    pairs = [(trial.value, trial.relative_cost) for trial in done]
     return np.array(pairs, dtype=float).reshape(-1, 2).T
 
 
 def _oriented(done: Sequence[TrialRecord], objectives: Objectives) -> NDArray[np.float64]:
     """Return score (more is better) and absolute cost (less is better) of trials, 2 × n."""
-    score = objectives.score.rising([math.nan if t.score is None else t.score for t in done])
+    score = objectives.score.rising([math.nan if t.value is None else t.value for t in done])
     cost = objectives.cost.rising([math.nan if t.cost is None else t.cost for t in done])
     return np.stack([score, -cost])
 

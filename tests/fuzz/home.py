@@ -26,7 +26,7 @@ from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.store.process import process_settings
 from search.trials import checkpoints
-from search.trials.trial_record import Reading
+from search.trials.readings import Reading
 from swast import training
 from swast.calibration import Speed
 from swast.config import TrainConfig

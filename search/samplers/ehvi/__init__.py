@@ -1,7 +1,6 @@
 """Expected hypervolume improvement where the cost is known and only the score needs a surrogate.
 
 improvement   the expectation, in closed form (NumPy and SciPy alone)
-points        configurations as rows of numbers
 costs         an approximation of costs, for many points at once
 lessons       training data of the surrogate, stopped trials included
 surrogate     a Gaussian process of the score                 (door to BoTorch)

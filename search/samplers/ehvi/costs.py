@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.samplers.ehvi.points import thinned
+from search.samplers.points import thinned
 
 Array = NDArray[np.float64]
 DEGREE = 3

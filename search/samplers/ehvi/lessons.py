@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
 from search.samplers.ehvi.improvement import NEAREST
-from search.samplers.ehvi.points import thinned
+from search.samplers.points import thinned
 
 Array = NDArray[np.float64]
 FEWEST = 5
@@ -33,7 +33,7 @@ class Seen:
     """A trial as the sampler sees it.
 
     Attributes:
-        row: its point (see `search.samplers.ehvi.points`); None for a reference outside the space.
+        row: its point (see `search.samplers.points`); None for a reference outside the space.
         cost: its relative cost; None where that is unknown.
         score: final, in [0, 1]; None if it did not finish.
         rungs: score at the rungs that it reached, by epoch.

@@ -18,8 +18,8 @@ from search.pareto import front
 from search.samplers.ehvi.costs import FEWEST, RoughCosts
 from search.samplers.ehvi.improvement import Strips, log_improvement, logistic_strips
 from search.samplers.ehvi.lessons import Seen, lessons
-from search.samplers.ehvi.points import Points
 from search.samplers.ehvi.surrogate import Surrogate
+from search.samplers.points import Points
 from search.samplers.problem import Problem
 
 Array = NDArray[np.float64]
@@ -34,7 +34,7 @@ MARGIN = 1.1
 
 
 class Proposer:
-    """Proposes points of a search space (see `search.samplers.ehvi.points`).
+    """Proposes points of a search space (see `search.samplers.points`).
 
     Args:
         problem: space, objectives and prices.

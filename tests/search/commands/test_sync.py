@@ -9,8 +9,8 @@ from search import cli
 from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.store.lock import held
+from search.trials.readings import Reading
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import Reading
 from tests.search.support import database, epoch, finish, new_search, record, tree
 from tests.search.tracking.stories import blank_store
 

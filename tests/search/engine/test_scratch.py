@@ -14,12 +14,12 @@ import pytest
 from search.engine.scratch import LONGEST, PREFIX, obstacle, scratch_folder
 from search.errors import RequestError
 from search.store.process import process_settings
-from search.store.temporary import places, temporary_folder
+from search.temporary import places, temporary_folder
 
 HOLD = """
 import sys
 from search.engine.scratch import scratch_folder
-from search.store.temporary import temporary_folder
+from search.temporary import temporary_folder
 with {kind}() as folder:
     (folder / "socket").touch()
     print(folder, flush=True)

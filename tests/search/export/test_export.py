@@ -12,7 +12,8 @@ from search.commands import options
 from search.errors import RequestError
 from search.export.export import WRITERS, Bounds, export, pick
 from search.objectives import choose
-from search.trials.trial_record import Reading, knee_of
+from search.trials.readings import Reading
+from search.trials.trial_record import knee_of
 from swast.config import parse_toml, read_config
 from swast.config.languages import PARSERS
 from tests.search.support import finish, new_search, record, tree

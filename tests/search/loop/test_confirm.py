@@ -7,8 +7,8 @@ import pytest
 from search.engine.jobs import Failure, FailureKind, Report
 from search.loop.confirm import Confirmation
 from search.trials import checkpoints
+from search.trials.readings import Reading
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import Reading
 from tests.search.support import BARE, UNIT, Listener, database, finish, new_search, result
 
 

@@ -9,7 +9,8 @@ import pytest
 
 import search
 from search.loop.result import SearchResult, confirm
-from search.trials.trial_record import Reading, hypervolume_of
+from search.trials.readings import Reading
+from search.trials.trial_record import hypervolume_of
 from swast.config import TrainConfig
 from tests.search.support import UNIT, record, renumbered, search_info
 

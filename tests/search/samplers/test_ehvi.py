@@ -24,10 +24,10 @@ from search.samplers.ehvi.improvement import (
     logistic_strips,
 )
 from search.samplers.ehvi.lessons import MOST, Seen, lessons
-from search.samplers.ehvi.points import Points, thinned
 from search.samplers.ehvi.proposer import PRICED, Proposer
 from search.samplers.ehvi.surrogate import Surrogate
 from search.samplers.parameters import draw
+from search.samplers.points import Points, thinned
 from search.samplers.problem import Prices, Problem
 from search.samplers.registry import default_sampler, make_sampler
 from tests.search.samplers.support import EVERY_WAY

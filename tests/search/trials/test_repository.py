@@ -11,8 +11,9 @@ import pytest
 from optuna.trial import TrialState
 
 from search.errors import RequestError
+from search.trials.readings import Reading
 from search.trials.repository import SearchTrials, search_names
-from search.trials.trial_record import Reading, TrialRecord, front_of
+from search.trials.trial_record import TrialRecord, front_of
 from tests.search.samplers.support import every_sampler, optuna_study
 from tests.search.support import (
     BARE,

@@ -9,9 +9,10 @@ import optuna
 import pytest
 
 from search.objectives import STANDARD
+from search.trials.readings import Reading
 from search.trials.repository import SearchTrials
 from search.trials.serialization import begun_of, outcome_of
-from search.trials.trial_record import Reading, TrialRecord, front_of, ranks_of
+from search.trials.trial_record import TrialRecord, front_of, ranks_of
 from tests.search.support import BARE, UNIT, database, study
 
 SOURCE = BARE.replace("[space]\n", '[space]\nepochs = [2, 4]\nmodel = ["mlp-small", "lenet-5"]\n')

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from search.objectives import choose
 from search.pareto import dominates, hypervolume, ranks
+from search.trials.readings import Reading
 from search.trials.trial_record import (
-    Reading,
     State,
     TrialRecord,
     finished,
