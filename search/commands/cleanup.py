@@ -14,8 +14,8 @@ from search.store.removal import Remover
 from search.store.retrying_storage import check_changeable
 from search.store.urls import check_store
 from search.trials import checkpoints
-from search.trials.repository import SearchTrials, search_names
-from search.trials.stored_searches import StoredSearch
+from search.trials.repository import SearchTrials
+from search.trials.stored_searches import StoredSearch, search_names
 from swast.files import writable
 from swast.printing import out
 
@@ -125,7 +125,7 @@ def collect_from(storage: str, name: str, folder: Path, remover: Remover) -> Non
         return
     with file_held(folder / "lock", taken(name)):
         trials = SearchTrials.load(storage, name, to_change=True)
-        wanted = checkpoints.wanted(trials.records(), trials.info.objectives)
+        wanted = checkpoints.wanted(trials.estimated(), trials.info.objectives)
         checkpoints.sweep(remover, folder, wanted)
 
 

@@ -35,7 +35,7 @@ def report(options: Namespace) -> None:
     reason = refusal(path)
     if reason:
         raise RequestError(f"--out {path}: cannot be written: {reason}")
-    page = report_of(info, trials.records(), epoch_log, info.tracking_uri or home.tracking)
+    page = report_of(info, trials.estimated(), epoch_log, info.tracking_uri or home.tracking)
     try:
         write_output(path, page.render())
     except OSError as error:

@@ -16,7 +16,7 @@ def list_searches(options: Namespace) -> None:
 
     A search that cannot be read is listed with the reason.
     """
-    from search.trials.repository import search_names
+    from search.trials.stored_searches import search_names
 
     storage = open_home(options)
     rows = [row_of(storage, name) for name in search_names(storage)]
@@ -32,7 +32,7 @@ def row_of(storage: str, name: str) -> dict[str, Any]:
 
     try:
         trials = SearchTrials.load(storage, name)
-        records, study = trials.records(), trials.info.study
+        records, study = trials.estimated(), trials.info.study
     except UnreadableError as error:
         facts = ("study", "budget", "complete", "front", "hypervolume")
         return {"problem": error.why, "name": name} | dict.fromkeys(facts)
@@ -55,7 +55,7 @@ def show(options: Namespace) -> None:
     from search.trials.trial_record import front_of, stopped
 
     trials = SearchTrials.load(open_home(options), options.name)
-    records = trials.records()
+    records = trials.estimated()
     if options.json:
         result = SearchResult(trials.info, tuple(records), end_of(records))
         out_json(result.to_dict())

@@ -34,7 +34,7 @@ def sync(options: Namespace) -> None:
     uri = trials.info.tracked_at(options.tracking_uri, home)
     with held(storage, trials.info.name, folder):
         tracker = Tracker(uri, home.artifacts, folder, EpochLog(folder / "histories"))
-        records = trials.records()
+        records = trials.estimated()
         tracker.begin(trials.info, records, again=True)
         send_files(trials, tracker, home, records)
         end = end_of(records)

@@ -23,8 +23,9 @@ from search.errors import RequestError
 from search.store.home import Home, check_tracking, open_home
 from search.store.urls import is_loopback, is_server, shown
 from search.tracking.links import PLOT, VIEW, chart_page, opens_views, run_page
-from search.trials.repository import SearchTrials, search_names
+from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
+from search.trials.stored_searches import search_names
 from swast.printing import out
 
 DASHBOARD = """

@@ -31,13 +31,14 @@ def watch(options: Namespace) -> None:
     trials = SearchTrials.load(open_home(options), options.name)
     folder, began = Home.find(options.home).search(options.name), time.monotonic()
     info = trials.info
-    state = SearchState(trials.records(), info.objectives)
+    state = SearchState(trials.records(), info.objectives, trials.estimator)
     known = state.ended
     with live.choose(quiet=False) as shown:
         while True:
             runs = is_held(folder)  # checked before reading the trials, so that none is missed
             for record in with_epochs(trials.records(), folder, info.objectives):
-                if state.get(record.number) != record:
+                seen = state.get(record.number)
+                if seen is None or replace(seen, estimate=None) != record:
                     state.put(record)
             here, seconds = state.ended - known, time.monotonic() - began
             shown.update(Status(info.name, info.budget, state, seconds, here))

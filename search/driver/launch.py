@@ -184,7 +184,7 @@ def search(
     folder, epoch_log = home.search(trials.info.name), tracker.epoch_log
     if workers.warmups is not None:
         workers.warmups.mkdir(parents=True, exist_ok=True)
-    tracker.begin(trials.info, trials.records())
+    tracker.begin(trials.info, trials.estimated())
     tracking.remember(trials, tracker, home)
     with live.choose(quiet=request.quiet) as shown:
         if workers.data.note:
@@ -204,7 +204,7 @@ def search(
                 write_report(trials, tracker, epoch_log, folder, shown)
         finally:
             tracking.close(trials, tracker, home)
-    records = tuple(trials.records())
+    records = tuple(trials.estimated())
     return SearchResult(trials.info, records, status.end, status.interrupted, status.seconds)
 
 
@@ -225,7 +225,7 @@ def write_report(
     from search.plots import write_all
 
     try:
-        files = write_all(folder, trials.info, trials.records(), epoch_log, tracker.uri)
+        files = write_all(folder, trials.info, trials.estimated(), epoch_log, tracker.uri)
     except OSError as error:
         shown.say(f"the report cannot be written to {folder}: {error.strerror}")
         return

@@ -20,8 +20,9 @@ from search.store.urls import check_store, sqlite_file
 from search.study.names import MOST_NAME, check_name
 from search.study.study_file import Study, find_study
 from search.study.tables import TrialResources
-from search.trials.repository import SearchTrials, check_name_free
+from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
+from search.trials.stored_searches import check_name_free
 from swast import preflight
 from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data

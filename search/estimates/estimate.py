@@ -84,9 +84,7 @@ def estimate(known: Evidence) -> Estimates:
     estimate moves towards what similar configurations of similar cost have shown, by as much as
     its readings are uncertain.
     """
-    with threadpool_limits(
-        1
-    ):  # matrices are small, and cores may be busy
+    with threadpool_limits(1):  # matrices are small, and cores may be busy
         return _estimate(known)
 
 

@@ -167,7 +167,7 @@ def picked(trials: SearchTrials, options: Namespace) -> dict[str, TrialRecord]:
         least_score=options.min_accuracy,
         within=math.inf if options.within is None else options.within,
     )
-    return pick(trials.records(), options.pick, objectives, bounds)
+    return pick(trials.estimated(), options.pick, objectives, bounds)
 
 
 def export(trials: SearchTrials, options: Namespace) -> list[Path]:

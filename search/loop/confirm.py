@@ -64,7 +64,7 @@ class Confirmation:
         self._objectives = trials.info.objectives
         self._waiting = [
             _Training(member, member.config, seed)
-            for member in front_of(trials.records(), self._objectives)
+            for member in front_of(trials.estimated(), self._objectives)
             if member.config is not None
             for seed in seeds(member.config, trials.info.confirm_seeds)
             if seed not in member.readings

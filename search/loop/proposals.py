@@ -56,7 +56,8 @@ class Proposals:
     def retry(self, record: TrialRecord) -> None:
         """Propose a running trial again."""
         assert record.config is not None
-        self._again.append(Proposal(record.number, record.config, record.reference, begun=True))
+        again = (record.number, record.config, record.reference, True, record.repeats)
+        self._again.append(Proposal(*again))
 
     def next(self) -> Proposal | None:
         """Return the next trial to start, or None if there is none now.
@@ -170,5 +171,6 @@ def new_record(info: SearchInfo, proposal: Proposal) -> TrialRecord:
         params=info.study.searched(proposal.config),
         config=proposal.config,
         reference=proposal.reference,
+        repeats=proposal.repeats,
         unit=info.unit,
     )

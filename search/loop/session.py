@@ -51,7 +51,7 @@ class Session:
         self._trials, self._tracker, self._display = trials, tracker, display
         self._epoch_log, self._folder, self._limits = epoch_log, folder, limits
         orphans = trials.orphans()
-        self._state = SearchState(trials.records(), trials.info.objectives)
+        self._state = SearchState(trials.records(), trials.info.objectives, trials.estimator)
         self._proposals = Proposals(trials, orphans, self._state, limits)
         self._paused = self._told_trouble = False
         if limits.stopping is not None:
@@ -197,6 +197,7 @@ class Session:
             record = self._state.get(number)  # none of a trial that was asked for and never begun
             if record is not None and record.state != "paused":
                 self.on_end(number, None)
+        self._state.estimate()
         self._tracker.publish(self._trials.info, self._state, now=True)
         self._tracker.end_search(self.status.end)
 

@@ -14,7 +14,7 @@ from search.errors import SearchFailedError
 from search.store.home import Home
 from search.store.lock import held
 from search.store.urls import sqlite_file
-from search.trials.repository import search_names
+from search.trials.stored_searches import search_names
 from search.trials.trial_record import spent
 from studies.outcomes import Found, Search
 from swast.config import TrainConfig

@@ -8,7 +8,7 @@ from pathlib import Path
 from search.errors import RequestError
 from search.objectives import Objectives
 from search.store.removal import Remover
-from search.trials.trial_record import TrialRecord, front_of
+from search.trials.trial_record import TrialRecord, contenders_of, front_of
 
 
 def folder_of(search: Path, number: int, seed: int | None = None) -> Path:
@@ -28,9 +28,10 @@ def remove(search: Path, number: int, seed: int | None = None) -> None:
 
 
 def wanted(records: Sequence[TrialRecord], objectives: Objectives) -> set[int]:
-    """Return the trials whose checkpoints are of use: open, damaged, and the front's members."""
+    """Return the trials whose checkpoints are of use: open, damaged, on the front or near it."""
     kept = {each.number for each in records if each.is_open or each.damage}
-    return kept | {each.number for each in front_of(records, objectives)}
+    near = [*front_of(records, objectives), *contenders_of(records)]
+    return kept | {each.number for each in near}
 
 
 def prepare(search: Path, kept: Set[int]) -> None:

@@ -35,8 +35,8 @@ class Estimator:
     def _points(self) -> Points:
         return Points(self._study.space)
 
-    def __call__(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-        """Return trials with estimates at the first training of each configuration.
+    def __call__(self, trials: Sequence[TrialRecord]) -> Mapping[int, Estimate]:
+        """Return an estimate for each configuration, by the number of its first training.
 
         There are none while fewer than `FEWEST` configurations are finished and none was trained
         twice.
@@ -48,7 +48,11 @@ class Estimator:
             if owner is not None and trial.score is not None:
                 readings[owner].append(trial.score)
         known = len(first) >= FEWEST or any(len(each) > 1 for each in readings.values())
-        found = self._estimate(first, list(readings.values())) if known else {}
+        return self._estimate(first, list(readings.values())) if known else {}
+
+    def attach(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+        """Return trials with their estimates."""
+        found = self(trials)
         return [replace(trial, estimate=found.get(trial.number)) for trial in trials]
 
     def _estimate(

@@ -22,12 +22,14 @@ from search.samplers.registry import make_sampler
 from search.samplers.wrappers import Guarded
 from search.store.retrying_storage import open_storage
 from search.store.urls import shown
+from search.trials.estimated import Estimator
 from search.trials.facts import Facts, reading
 from search.trials.readings import Reading
 from search.trials.search_info import SearchInfo, stored
 from search.trials.serialization import (
     LATE_RUN,
     OPTUNA_STATES,
+    REPEATS,
     begun_of,
     late_run,
     outcome_of,
@@ -35,8 +37,9 @@ from search.trials.serialization import (
     record_of,
     recorded_unit,
     reference_of,
+    repeats_of,
 )
-from search.trials.stored_searches import check_free, check_study, found_in, names_in, new_study
+from search.trials.stored_searches import check_study, found_in, new_study
 from search.trials.trial_record import TrialRecord
 from swast.config import TrainConfig
 
@@ -50,12 +53,14 @@ class Proposal:
         config: the configuration to train.
         reference: the name of the reference that it is, if it is one.
         begun: whether it was started before.
+        repeats: number of the trial whose configuration it trains with another seed.
     """
 
     number: int
     config: TrainConfig
     reference: str | None
     begun: bool = False
+    repeats: int | None = None
 
 
 class SearchTrials:
@@ -73,6 +78,7 @@ class SearchTrials:
         self._sampler: Guarded | None = None
         self._prices: Prices | None = None
         self._asked: dict[int, Trial] = {}
+        self.estimator = Estimator(info)
 
     @classmethod
     def create(cls, storage_url: str, info: SearchInfo) -> SearchTrials:
@@ -126,15 +132,12 @@ class SearchTrials:
         self._prices = prices
 
     def enqueue_references(self) -> None:
-        """Enqueue the references that the search does not have yet.
-
-        Only those within the space have parameters.
-        """
+        """Enqueue the references that the search does not have yet."""
         trials = self._study.get_trials(deepcopy=False)
         known = {trial.user_attrs.get("reference") for trial in trials}
         for name, config in self.info.study.references.items():
             if name not in known:
-                self._enqueue(name, config)
+                self._enqueue(config, {"reference": name})
 
     def complete_runs(self, run_of: Callable[[int], str | None], *, again: bool = False) -> None:
         """Store the runs of trials that ended during an MLflow outage and have a run by now.
@@ -169,6 +172,13 @@ class SearchTrials:
             self._study.sampler = self._make_sampler("random", seed)
         return self._propose(self._study.ask())
 
+    def ask_again(self, record: TrialRecord, seed: int) -> Proposal:
+        """Return a new trial that trains a trial's configuration with another seed."""
+        assert record.config is not None
+        again = record.config.with_values({"seed": seed})
+        self._enqueue(record.config, {REPEATS: record.number, "config": again.to_dict()})
+        return self._propose(self._study.ask())
+
     @property
     def sampler_trouble(self) -> str | None:
         """The first failure of the sampler in words, if it failed."""
@@ -192,12 +202,15 @@ class SearchTrials:
         self._asked[trial.number] = trial
         facts = trial.user_attrs
         reference = reference_of(facts, self.info.study)
+        repeats = repeats_of(facts)
         config = Facts(facts, "", []).made("config", TrainConfig.from_dict)
         if config is None:
             config = self._configure(trial, reference)
             config = config.with_values({"device": self.info.device})
             trial.set_user_attr("config", config.to_dict())
-        return Proposal(trial.number, config, reference, "begun" in facts)
+        elif repeats is not None and self._in_space(config):
+            draw(trial, self.info.study.space)
+        return Proposal(trial.number, config, reference, "begun" in facts, repeats)
 
     def _configure(self, trial: Trial, reference: str | None) -> TrainConfig:
         study = self.info.study
@@ -207,6 +220,11 @@ class SearchTrials:
         if study.contains(config):
             draw(trial, study.space)
         return config
+
+    def _in_space(self, config: TrainConfig) -> bool:
+        """Return whether a sampler could propose a configuration with the study's seed."""
+        study = self.info.study
+        return study.contains(config.with_values({"seed": study.fixed.seed}))
 
     def constrain(self, number: int, excess: float) -> None:
         """Give the sampler the cost of a trial above the limit; 0 or less if it is allowed."""
@@ -270,23 +288,13 @@ class SearchTrials:
             ]
         return [late_run(replace(each, readings=readings[each.number]), facts) for each in records]
 
-    def _enqueue(self, name: str, config: TrainConfig) -> None:
-        study = self.info.study
-        fixed = {}
+    def estimated(self) -> list[TrialRecord]:
+        """Return the records with estimates of the scores over seeds; errors as of `records`."""
+        return self.estimator.attach(self.records())
+
+    def _enqueue(self, config: TrainConfig, facts: dict[str, Any]) -> None:
+        """Enqueue a trial; only one within the space has parameters."""
+        study, fixed = self.info.study, {}
         if study.contains(config):
             fixed = parameters(study.space, study.searched(config))
-        self._study.enqueue_trial(fixed, user_attrs={"reference": name})
-
-
-def search_names(storage_url: str) -> list[str]:
-    """Return the names of the searches in a storage, oldest first."""
-    return names_in(open_storage(storage_url))
-
-
-def check_name_free(storage_url: str, name: str) -> None:
-    """Refuse a name for a new search that a study in a storage has.
-
-    Raises:
-        RequestError: a search has it, or another program's study.
-    """
-    check_free(open_storage(storage_url), name)
+        self._study.enqueue_trial(fixed, user_attrs=facts)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from search.objectives import STANDARD, Objectives
+from search.trials.readings import Estimate
 from search.trials.trial_record import (
     ENDED,
     State,
     TrialRecord,
+    contenders_of,
     front_of,
     hypervolume_of,
     promised,
     spent,
 )
+
+ESTIMATING_SHARE = 20
+"""Estimates wait for this many times their own duration: they take 5 % of the time."""
 
 
 class SearchState(Mapping[int, TrialRecord]):
@@ -26,20 +32,28 @@ class SearchState(Mapping[int, TrialRecord]):
     Args:
         trials: to begin with.
         objectives: of the study.
+        estimator: estimates scores over seeds, by number; None to take readings as they are.
     """
 
     def __init__(
-        self, trials: Iterable[TrialRecord] = (), objectives: Objectives = STANDARD
+        self,
+        trials: Iterable[TrialRecord] = (),
+        objectives: Objectives = STANDARD,
+        estimator: Callable[[Sequence[TrialRecord]], Mapping[int, Estimate]] | None = None,
     ) -> None:
         self.objectives = objectives
         self._trials: dict[int, TrialRecord] = {}
         self._states: Counter[State] = Counter()
         self._members: list[TrialRecord] = []
+        self._estimator, self._due = estimator, 0.0
+        self._fresh: set[int] = set()
         self._endings: dict[int, None] = {}
         self._rejected = self._spent = 0
         self._promised: float = 0
         for trial in trials:
-            self.put(trial)
+            self._put(trial)
+        self._front_among(self._trials.values())
+        self.estimate()
 
     def __getitem__(self, number: int) -> TrialRecord:
         return self._trials[number]
@@ -54,8 +68,20 @@ class SearchState(Mapping[int, TrialRecord]):
         """Add a trial, or replace its earlier record.
 
         Returns:
-            The trials that are not on the front because of it: itself, or former members.
+            The trials that are not on the front because of it: itself, or former members. Where
+            scores are estimated, those that are no contenders.
         """
+        is_new = self._put(trial)
+        if self._estimator is not None:
+            return self.estimate(now=False) if trial.state == "complete" else [trial]
+        if not is_new:
+            return self._front_among(self._trials.values())
+        if trial.state != "complete":
+            return [trial]
+        return self._front_among([*self._members, trial])
+
+    def _put(self, trial: TrialRecord) -> bool:
+        """Add or replace a trial; return whether its earlier record, if any, was not complete."""
         before = self._trials.get(trial.number)
         if before is not None:
             self._count(before, -1)
@@ -63,11 +89,31 @@ class SearchState(Mapping[int, TrialRecord]):
         self._count(trial, 1)
         if trial.state in ENDED and not trial.rejected:
             self._endings[trial.number] = None
-        if before is not None and before.state == "complete":
-            return self._front_among(self._trials.values())
-        if trial.state != "complete":
-            return [trial]
-        return self._front_among([*self._members, trial])
+        if trial.state == "complete":
+            self._fresh.add(trial.number)
+        return before is None or before.state != "complete"
+
+    def estimate(self, *, now: bool = True) -> list[TrialRecord]:
+        """Estimate the scores again if a trial has finished since the last time.
+
+        Args:
+            now: do not wait until estimating takes no more than a share of the time.
+
+        Returns:
+            Trials that cannot be on the front any more.
+        """
+        began = time.monotonic()
+        if self._estimator is None or not self._fresh or (not now and began < self._due):
+            return []
+        watched = {*self._fresh, *(each.number for each in self.contenders)}
+        found = self._estimator(self.trials)
+        for number, estimate in found.items():
+            self._trials[number] = replace(self._trials[number], estimate=estimate)
+        self._front_among(self._trials.values())
+        kept = {each.number for each in self.contenders}
+        ended = time.monotonic()
+        self._due, self._fresh = ended + ESTIMATING_SHARE * (ended - began), set()
+        return [self._trials[number] for number in sorted(watched - kept)]
 
     def _count(self, trial: TrialRecord, sign: int) -> None:
         self._states[trial.state] += sign
@@ -78,6 +124,7 @@ class SearchState(Mapping[int, TrialRecord]):
     def _front_among(self, trials: Iterable[TrialRecord]) -> list[TrialRecord]:
         """Set the front to that of some trials; return the other ones."""
         contenders = list(trials)
+        self._hypervolume = hypervolume_of(contenders, self.objectives)
         self._members = front_of(contenders, self.objectives)
         kept = {member.number for member in self._members}
         return [each for each in contenders if each.number not in kept]
@@ -93,9 +140,15 @@ class SearchState(Mapping[int, TrialRecord]):
         return tuple(self._members)
 
     @property
+    def contenders(self) -> list[TrialRecord]:
+        """Configurations that are on the front or may be (see `trial_record.contenders_of`)."""
+        possible = {each.number: each for each in contenders_of(self.trials)}
+        return list(({each.number: each for each in self._members} | possible).values())
+
+    @property
     def hypervolume(self) -> float:
         """The hypervolume of the front."""
-        return hypervolume_of(self._members, self.objectives)
+        return self._hypervolume
 
     @property
     def endings(self) -> tuple[int, ...]:

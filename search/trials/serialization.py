@@ -55,6 +55,8 @@ SAME: dict[str, tuple[FieldType, Setting]] = {
 """Facts of an outcome that are stored under the record's own names, with their kinds."""
 READING = re.compile(r"reading-(?P<number>\d{1,19})-(?P<seed>\d{1,19})", re.ASCII)
 """Name of the fact of a search that is a reading."""
+REPEATS = "repeats"
+"""Name of the fact of a trial that trains another one's configuration with another seed."""
 LATE_RUN = "run-"
 """Leads the facts of a search that are MLflow runs made, or made again, after trials ended."""
 
@@ -99,6 +101,7 @@ def record_of(study: Study, trial: FrozenTrial, unit: float | None) -> TrialReco
         params=params or {},
         config=config,
         reference=reference_of(trial.user_attrs, study),
+        repeats=repeats_of(trial.user_attrs),
         score=score,
         cost=cost,
         unit=unit or own_unit(outcome, objectives),
@@ -196,6 +199,12 @@ def reference_of(kept: Mapping[str, Any], study: Study) -> str | None:
     """Return the name of the reference that a trial is; None if its study has none of the name."""
     name = kept.get("reference")
     return name if isinstance(name, str) and name in study.references else None
+
+
+def repeats_of(kept: Mapping[str, Any]) -> int | None:
+    """Return the number of the trial whose configuration a trial repeats with another seed."""
+    found: int | None = Facts(kept, "", []).get(REPEATS, WHOLE, None, COUNT)
+    return found
 
 
 def rungs_of(verdict: Facts) -> dict[int, float]:

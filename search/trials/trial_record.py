@@ -142,14 +142,16 @@ class TrialRecord:
     def to_dict(self, objectives: Objectives = STANDARD) -> dict[str, Any]:
         """Return plain values, score and cost under the keys of the objectives."""
         score, cost = objectives.score, objectives.cost
-        damage = {"damage": self.damage} if self.damage else {}
+        more: dict[str, Any] = {"repeats": self.repeats, "damage": self.damage}
+        if self.estimate is not None:
+            more["estimate"] = self.estimate.to_dict(objectives)
+        more = {name: value for name, value in more.items() if value is not None}
         return {
             "number": self.number,
             "state": self.state,
             "params": self.params,
             "config": {} if self.config is None else self.config.to_dict(),
             "reference": self.reference,
-            "repeats": self.repeats,
             score.key: self.score,
             cost.absolute_key: self.cost,
             cost.key: self.relative_cost,
@@ -170,8 +172,7 @@ class TrialRecord:
             },
             "ended": self.ended,
             f"test_{score.key}": self.test_score,
-            "estimate": None if self.estimate is None else self.estimate.to_dict(objectives),
-        } | damage
+        } | more
 
     def _relative(self, cost: float | None) -> float | None:
         return None if cost is None or not self.unit else cost / self.unit

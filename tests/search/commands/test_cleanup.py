@@ -14,7 +14,8 @@ from search.errors import RequestError
 from search.store.home import Home
 from search.store.lock import held
 from search.trials import checkpoints
-from search.trials.repository import SearchTrials, search_names
+from search.trials.repository import SearchTrials
+from search.trials.stored_searches import search_names
 from tests.search.mortal import mortal, protect
 from tests.search.support import database, finish, new_search, record, tree
 

@@ -12,7 +12,8 @@ from search.errors import RequestError
 from search.store.home import Home, check_tracking
 from search.store.urls import check_store, scrubbed, shown, sqlite_file, sqlite_url
 from search.tracking.client import open_store
-from search.trials.repository import SearchTrials, search_names
+from search.trials.repository import SearchTrials
+from search.trials.stored_searches import search_names
 from tests.search.support import blank_database, search_info, tree
 from tests.search.tracking.stories import blank_store
 

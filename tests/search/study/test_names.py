@@ -15,7 +15,8 @@ from search.objectives import STANDARD
 from search.study.names import check_name
 from search.study.study_file import parse_study
 from search.tracking.description import markdown
-from search.trials.repository import SearchTrials, search_names
+from search.trials.repository import SearchTrials
+from search.trials.stored_searches import search_names
 from swast.errors import ConfigError, printable
 from tests.search.support import BARE, database, finish, new_search, record, tree
 

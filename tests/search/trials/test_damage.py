@@ -12,8 +12,8 @@ import pytest
 from search.cli import main
 from search.commands.show import row_of
 from search.errors import RequestError, UnreadableError
-from search.trials.repository import SearchTrials, search_names
-from search.trials.stored_searches import StoredSearch
+from search.trials.repository import SearchTrials
+from search.trials.stored_searches import StoredSearch, search_names
 from tests.search.support import database, finish, new_search, record
 
 STUDY = "(SELECT study_id FROM studies WHERE study_name = 'bad')"

@@ -12,7 +12,8 @@ from optuna.trial import TrialState
 
 from search.errors import RequestError
 from search.trials.readings import Reading
-from search.trials.repository import SearchTrials, search_names
+from search.trials.repository import SearchTrials
+from search.trials.stored_searches import search_names
 from search.trials.trial_record import TrialRecord, front_of
 from tests.search.samplers.support import every_sampler, optuna_study
 from tests.search.support import (
