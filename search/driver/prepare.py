@@ -19,7 +19,7 @@ from search.store.home import Home, check_tracking
 from search.store.urls import check_store, sqlite_file
 from search.study.names import MOST_NAME, check_name
 from search.study.study_file import Study, find_study
-from search.study.tables import TrialResources
+from search.study.tables import AUTO, TrialResources
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
 from search.trials.stored_searches import check_name_free
@@ -119,13 +119,14 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
         sampler=request.sampler or default_sampler(request.budget or DEFAULT_BUDGET),
         seed=request.seed or 0,
         budget=DEFAULT_BUDGET,
+        replicates=AUTO,
     )
     return replace(made, **changes(request))
 
 
 def changes(request: Request) -> dict[str, Any]:
     """Return the facts of a search that the request sets; a later request may change them."""
-    names = ("budget", "max_flops", "flops_budget", "confirm_seeds")
+    names = ("budget", "max_flops", "flops_budget", "replicates", "confirm_seeds")
     return {name: value for name in names if (value := getattr(request, name)) is not None}
 
 

@@ -15,9 +15,10 @@ from search.study.tables import (
     MOST_MEMORY,
     MOST_SEEDS,
     MOST_UNITS,
+    REPLICATES,
     check_whole_gpus,
 )
-from swast.errors import ConfigError
+from swast.errors import ConfigError, shown
 from swast.options import flag, option
 from swast.settings import Table
 
@@ -90,6 +91,12 @@ class Request(Table):
     no_import: bool = option(
         False, "with --dry-run: import no code that the study names, and price what needs none"
     )
+    replicates: str | None = option(
+        None,
+        "trainings of each member of the front with further seeds, within the budget: a number, "
+        "or auto (the default), which also weighs them against new configurations",
+        metavar="auto|N",
+    )
     confirm_seeds: int | None = option(
         None,
         "train the front again at the end, with K further seeds",
@@ -157,9 +164,22 @@ class Request(Table):
             check_whole_gpus(self.gpus_per_trial, "gpus_per_trial")
         except ConfigError as error:
             raise RequestError(str(error)) from None
+        self._check_replicates()
         self._check_resume()
         if self.no_import and not self.dry_run:
             raise RequestError("--no-import goes with --dry-run: a search needs its networks")
+
+    def _check_replicates(self) -> None:
+        """Refuse a number of replicates that is none.
+
+        Raises:
+            RequestError: naming the values.
+        """
+        if self.replicates is not None and self.replicates not in REPLICATES:
+            raise RequestError(
+                f"--replicates must be auto or a whole number from 0 to {MOST_SEEDS}, "
+                f"got {shown(self.replicates)}"
+            )
 
     def _check_resume(self) -> None:
         """Refuse a name that no search has, and options that a resumed search cannot have.

@@ -28,6 +28,9 @@ TOP = 0.9
 PASSES = 2
 DRAWS = 1000
 """Joint draws from which probabilities are counted."""
+FAR = 4.0
+"""Standard errors from which on a configuration behind others cannot be on the front."""
+JITTER = 1e-9
 HALF_WIDTH = 1.6449
 """Standard deviations from the middle to an end of a 90 % interval."""
 NODES, WEIGHTS = hermegauss(9)
@@ -64,6 +67,8 @@ class Estimates:
         spread: standard deviation between seeds, k.
         logits, deviations: means and standard errors of the logits of a typical seed, k.
         noise: variance between seeds, in logits.
+        near: places of the c configurations that are on the front or may be.
+        draws: joint draws of their scores, `DRAWS` × c.
     """
 
     score: Array
@@ -75,6 +80,8 @@ class Estimates:
     logits: Array
     deviations: Array
     noise: SeedNoise
+    near: NDArray[np.intp]
+    draws: Array
 
 
 def estimate(known: Evidence) -> Estimates:
@@ -100,17 +107,20 @@ def _estimate(known: Evidence) -> Estimates:
         noise = seed_noise(mean[again], squares, counts[again] - 1, before)
         mean, cov = _posterior(known, read, noise.variance(mean) / counts)
     deviation = np.sqrt(np.diag(cov))
+    near, draws = _draws(mean, cov, known.costs, noise)
     half, seeds = HALF_WIDTH * deviation, np.sqrt(noise.variance(mean))
     return Estimates(
         score=mean_score(mean, noise),
         error=(mean_score(mean + deviation, noise) - mean_score(mean - deviation, noise)) / 2,
         low=mean_score(mean - half, noise),
         high=mean_score(mean + half, noise),
-        front=_on_front(mean, cov, known.costs, noise),
+        front=_on_front(near, draws, known.costs),
         spread=(expit(mean + seeds) - expit(mean - seeds)) / 2,
         logits=mean,
         deviations=deviation,
         noise=noise,
+        near=near,
+        draws=draws,
     )
 
 
@@ -157,20 +167,26 @@ def _on_surface(known: Evidence, read: Array) -> tuple[NDArray[np.intp], Array]:
     return places, best - DEPTH
 
 
-def _on_front(mean: Array, cov: Array, costs: Array, noise: SeedNoise) -> Array:
-    """Return the probability of each configuration that none is better for no more cost."""
+def _draws(
+    mean: Array, cov: Array, costs: Array, noise: SeedNoise
+) -> tuple[NDArray[np.intp], Array]:
+    """Return the places of those near the front, and joint draws of their scores over seeds."""
     deviation = np.sqrt(np.diag(cov))
     order = np.lexsort((-mean, costs))
-    sure = np.maximum.accumulate((mean - 4 * deviation)[order])
-    close = np.sort(order[(mean + 4 * deviation)[order] >= sure])
-    factor = np.linalg.cholesky(cov[np.ix_(close, close)] + 1e-9 * np.eye(len(close)))
-    draws = np.random.default_rng(0).standard_normal((DRAWS, len(close)))
-    truth = mean_score(mean[close] + draws @ factor.T, noise)
-    _, group = np.unique(costs[close], return_inverse=True)
-    best = np.full((DRAWS, group.max() + 1), -np.inf)
-    np.maximum.at(best.T, group, truth.T)
+    sure = np.maximum.accumulate((mean - FAR * deviation)[order])
+    near = np.sort(order[(mean + FAR * deviation)[order] >= sure])
+    factor = np.linalg.cholesky(cov[np.ix_(near, near)] + JITTER * np.eye(len(near)))
+    normal = np.random.default_rng(0).standard_normal((DRAWS, len(near)))
+    return near, mean_score(mean[near] + normal @ factor.T, noise)
+
+
+def _on_front(near: NDArray[np.intp], draws: Array, costs: Array) -> Array:
+    """Return the probability of each configuration that none is better for no more cost."""
+    _, group = np.unique(costs[near], return_inverse=True)
+    best = np.full((len(draws), group.max() + 1), -np.inf)
+    np.maximum.at(best.T, group, draws.T)
     cheaper = np.maximum.accumulate(best, axis=1)
-    cheaper = np.concatenate([np.full((DRAWS, 1), -np.inf), cheaper[:, :-1]], axis=1)
-    found = np.zeros(len(mean))
-    found[close] = ((truth >= best[:, group]) & (truth > cheaper[:, group])).mean(axis=0)
+    cheaper = np.concatenate([np.full((len(draws), 1), -np.inf), cheaper[:, :-1]], axis=1)
+    found = np.zeros(len(costs))
+    found[near] = ((draws >= best[:, group]) & (draws > cheaper[:, group])).mean(axis=0)
     return found

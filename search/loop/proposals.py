@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from search.loop.limits import Limits
-from search.trials.repository import Proposal, SearchTrials
+from search.loop.replication import Replication
+from search.trials.proposal import Proposal
+from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import SearchState
 from search.trials.trial_record import State, TrialRecord
@@ -45,6 +47,7 @@ class Proposals:
         for record in state.values():
             if record.config is not None:
                 self._alike[record.config].append(record.number)
+        self._replication = Replication(trials, state, limits)
         self._held: Proposal | None = None
         self.exhausted = False
 
@@ -100,7 +103,8 @@ class Proposals:
 
     def _ask(self, *, at_random: bool) -> Proposal:
         """Return a trial that an earlier session asked for and never began, else a new one."""
-        found = self._asked.pop(0) if self._asked else self._trials.ask(at_random=at_random)
+        found = self._asked.pop(0) if self._asked else self._replication.next(self.remaining)
+        found = found or self._trials.ask(at_random=at_random)
         self._alike[found.config].append(found.number)
         return found
 

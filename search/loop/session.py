@@ -18,7 +18,8 @@ from search.loop.status import Display, Status
 from search.objectives import Objectives
 from search.store.epoch_log import EpochLog
 from search.trials import checkpoints
-from search.trials.repository import Proposal, SearchTrials
+from search.trials.proposal import Proposal
+from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord
 from swast.result import EpochRecord, TrainResult

@@ -12,6 +12,8 @@ from search.study.search_space import SearchSpace
 
 Values = Mapping[str, Any]
 """Values of the fields searched in one part of a space, by dotted path."""
+REPEATS = "repeats"
+"""Fact of a trial that trains another one's configuration with another seed: its number."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ class Problem:
         objectives: score and cost.
         unit: the absolute cost that counts as 1.
         prices: costs before training; None if only training can tell.
+        samples: size of the validation set; None if it is unknown.
     """
 
     space: SearchSpace
     objectives: Objectives = STANDARD
     unit: float = 1.0
     prices: Prices | None = None
+    samples: int | None = None

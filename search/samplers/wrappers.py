@@ -167,6 +167,16 @@ class Guarded(BaseSampler):
 
         return self._attempt(sample, lambda: self._random.sample_independent(*asked))
 
+    def better_again(self, study: optuna.Study) -> int | None:
+        """Return the trial that deserves another seed more than a new trial, by the sampler.
+
+        None if there is none, or the sampler does not compare them.
+        """
+        compare: Callable[[optuna.Study], int | None]
+        compare = getattr(self._inner, "better_again", lambda _: None)
+        nothing: int | None = None
+        return self._attempt(lambda: compare(study), lambda: nothing)
+
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Call the inner sampler."""
         self._attempt(lambda: self._inner.before_trial(study, trial), lambda: None)

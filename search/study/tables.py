@@ -20,6 +20,9 @@ MOST_FLOPS = 1e30
 """The largest limit of training FLOPs."""
 MOST_SEEDS = 1000
 """The most further seeds of a training."""
+AUTO = "auto"
+REPLICATES = (AUTO, *map(str, range(MOST_SEEDS + 1)))
+"""Values of the option ``--replicates``."""
 
 
 def check_whole_gpus(gpus: float | None, name: str) -> None:

@@ -10,26 +10,26 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import optuna
 from optuna.trial import Trial, TrialState
 
 from search.samplers.parameters import draw, parameters
-from search.samplers.problem import Prices, Problem
+from search.samplers.problem import REPEATS, Prices, Problem
 from search.samplers.registry import make_sampler
 from search.samplers.wrappers import Guarded
 from search.store.retrying_storage import open_storage
 from search.store.urls import shown
-from search.trials.estimated import Estimator
+from search.trials.estimated import Estimator, validation_samples
 from search.trials.facts import Facts, reading
+from search.trials.proposal import Proposal
 from search.trials.readings import Reading
 from search.trials.search_info import SearchInfo, stored
 from search.trials.serialization import (
     LATE_RUN,
     OPTUNA_STATES,
-    REPEATS,
     begun_of,
     late_run,
     outcome_of,
@@ -42,25 +42,6 @@ from search.trials.serialization import (
 from search.trials.stored_searches import check_study, found_in, new_study
 from search.trials.trial_record import TrialRecord
 from swast.config import TrainConfig
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A trial to run.
-
-    Attributes:
-        number: of the trial.
-        config: the configuration to train.
-        reference: the name of the reference that it is, if it is one.
-        begun: whether it was started before.
-        repeats: number of the trial whose configuration it trains with another seed.
-    """
-
-    number: int
-    config: TrainConfig
-    reference: str | None
-    begun: bool = False
-    repeats: int | None = None
 
 
 class SearchTrials:
@@ -163,14 +144,16 @@ class SearchTrials:
         Args:
             at_random: draw from the space without the sampler.
         """
-        if self._sampler is None:
-            self._sampler = self._make_sampler(self.info.sampler, self._seed)
-        self._study.sampler = self._sampler
+        self._study.sampler = self._own_sampler()
         if at_random:
             drawn = len(self._study.get_trials(deepcopy=False))
             seed = (self.info.seed + drawn) % 2**32
             self._study.sampler = self._make_sampler("random", seed)
         return self._propose(self._study.ask())
+
+    def better_again(self) -> int | None:
+        """Return the trial that deserves another seed more than a new one, by the sampler."""
+        return self._own_sampler().better_again(self._study)
 
     def ask_again(self, record: TrialRecord, seed: int) -> Proposal:
         """Return a new trial that trains a trial's configuration with another seed."""
@@ -184,9 +167,17 @@ class SearchTrials:
         """The first failure of the sampler in words, if it failed."""
         return None if self._sampler is None else self._sampler.trouble
 
+    def _own_sampler(self) -> Guarded:
+        if self._sampler is None:
+            self._sampler = self._make_sampler(self.info.sampler, self._seed)
+        return self._sampler
+
     def _make_sampler(self, name: str, seed: int) -> Guarded:
         info = self.info
-        problem = Problem(info.study.space, info.objectives, info.unit or 1.0, self._prices)
+        samples = validation_samples(info)
+        problem = Problem(
+            info.study.space, info.objectives, info.unit or 1.0, self._prices, samples
+        )
         return make_sampler(name, problem, seed, info.budget)
 
     def orphans(self) -> list[Proposal]:

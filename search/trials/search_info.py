@@ -13,6 +13,7 @@ from search.objectives import Objectives
 from search.store.home import Home
 from search.store.urls import HIDDEN
 from search.study.study_file import Study, parse_study
+from search.study.tables import REPLICATES
 from search.trials.facts import ANY, COUNT, NUMBER, TEXT, WHOLE, Facts
 from swast.errors import ConfigError
 from swast.settings import FieldType, Setting
@@ -77,6 +78,8 @@ class SearchInfo(Tracked):
             ``[fixed]``; None until it is known.
         max_flops: the most that one trial may cost; infinite for no limit.
         flops_budget: the most that all trials may cost together; infinite for no limit.
+        replicates: trainings of each member of the front with further seeds, within the budget: a
+            whole number, or ``auto``.
         confirm_seeds: further seeds over which the front is trained again at the end.
     """
 
@@ -89,6 +92,7 @@ class SearchInfo(Tracked):
     unit: float | None = None
     max_flops: float = math.inf
     flops_budget: float = math.inf
+    replicates: str = "0"
     confirm_seeds: int = 0
 
     @property
@@ -165,6 +169,7 @@ KINDS: dict[str, tuple[FieldType, Setting]] = {
     "unit": (NUMBER, ABOVE),
     "max_flops": (NUMBER, ABOVE),
     "flops_budget": (NUMBER, ABOVE),
+    "replicates": (FieldType(str, REPLICATES), ANY),
     "confirm_seeds": (WHOLE, COUNT),
     "experiment_id": (TEXT, ANY),
     "run_id": (TEXT, ANY),

@@ -18,6 +18,7 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from search.objectives import Objectives
+from search.samplers.problem import REPEATS
 from search.store.tolerant_storage import DAMAGE
 from search.study.study_file import Study
 from search.trials.facts import (
@@ -55,8 +56,6 @@ SAME: dict[str, tuple[FieldType, Setting]] = {
 """Facts of an outcome that are stored under the record's own names, with their kinds."""
 READING = re.compile(r"reading-(?P<number>\d{1,19})-(?P<seed>\d{1,19})", re.ASCII)
 """Name of the fact of a search that is a reading."""
-REPEATS = "repeats"
-"""Name of the fact of a trial that trains another one's configuration with another seed."""
 LATE_RUN = "run-"
 """Leads the facts of a search that are MLflow runs made, or made again, after trials ended."""
 

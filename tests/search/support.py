@@ -15,7 +15,8 @@ import optuna
 
 from search.loop.status import Status
 from search.study.study_file import Study, parse_study
-from search.trials.repository import Proposal, SearchTrials
+from search.trials.proposal import Proposal
+from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord

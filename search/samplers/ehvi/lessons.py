@@ -30,14 +30,16 @@ SMALLEST = 1e-6
 
 @dataclass(frozen=True)
 class Seen:
-    """A trial as the sampler sees it.
+    """The first trial of a configuration as the sampler sees it.
 
     Attributes:
         row: its point (see `search.samplers.points`); None for a reference outside the space.
         cost: its relative cost; None where that is unknown.
         score: final, in [0, 1]; None if it did not finish.
         rungs: score at the rungs that it reached, by epoch.
-        running: whether it is running.
+        running: whether it is running, or another training of its configuration.
+        number: of the trial.
+        again: further scores of its configuration, trained with other seeds.
     """
 
     row: Array | None
@@ -45,6 +47,8 @@ class Seen:
     score: float | None = None
     rungs: Mapping[int, float] = field(default_factory=dict)
     running: bool = False
+    number: int = 0
+    again: Sequence[float] = ()
 
     @property
     def shown(self) -> bool:
@@ -86,12 +90,21 @@ class Logits:
         return np.asarray(logit(np.clip(scores, self._low, self._high)))
 
 
-def lessons(seen: Sequence[Seen]) -> Lessons:
-    """Return the training data from trials, at least one of them finished and in the space."""
+def lessons(seen: Sequence[Seen], noise: Sequence[float] = ()) -> Lessons:
+    """Return the training data from trials, at least one of them finished and in the space.
+
+    Args:
+        seen: trials.
+        noise: variance of the value of each finished one, in squared logits; by default 0.
+    """
     done = [(each, each.score) for each in seen if each.score is not None]
     logits = Logits([score for _, score in done])
     rungs = Rungs([(each.rungs, score) for each, score in done], logits)
-    known = [(each.row, float(logits(score)), 0.0) for each, score in done if each.row is not None]
+    known = [
+        (each.row, float(logits([score, *each.again]).mean()), variance)
+        for (each, score), variance in zip(done, noise or [0.0] * len(done), strict=True)
+        if each.row is not None
+    ]
     guessed = [
         (each.row, *guess)
         for each in seen

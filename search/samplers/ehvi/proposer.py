@@ -12,13 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from search.pareto import front
+from search.samplers.ehvi.beliefs import Beliefs
 from search.samplers.ehvi.costs import FEWEST, RoughCosts
-from search.samplers.ehvi.improvement import Strips, log_improvement, logistic_strips
-from search.samplers.ehvi.lessons import Seen, lessons
-from search.samplers.ehvi.surrogate import Surrogate
+from search.samplers.ehvi.lessons import Seen
 from search.samplers.points import Points
 from search.samplers.problem import Problem
 
@@ -42,8 +39,9 @@ class Proposer:
 
     def __init__(self, problem: Problem) -> None:
         self.points = Points(problem.space)
-        self._objectives, self._prices = problem.objectives, problem.prices
-        self._surrogate, self._rough = Surrogate(), RoughCosts()
+        self._prices = problem.prices
+        self._rough = RoughCosts()
+        self._beliefs = Beliefs(problem, self.points, self._rough)
 
     def learn_cost(self, row: Array, cost: float | None = None) -> float | None:
         """Learn the relative cost of a point: the one given, else its price; return it."""
@@ -54,56 +52,37 @@ class Proposer:
         return cost
 
     def propose(self, seen: Sequence[Seen], draw: np.random.Generator) -> Array:
-        """Return the point with the highest expected improvement.
+        """Learn from trials, and return the point with the highest expected improvement.
 
         Args:
             seen: trials, in their order; at least two finished ones in the space.
             draw: draws candidates.
         """
+        self._beliefs.learn(seen)
         for _ in range(FEWEST - len(self._rough)):
             self.learn_cost(self.points.snapped(draw.random((1, len(self.points))))[0])
-        strips, members = self._learn(seen)
         taken = {each.row.tobytes() for each in seen if each.row is not None}
         anywhere = draw.random((ANYWHERE, len(self.points)))
-        rows = self._new(np.concatenate([anywhere, self._near(members, draw)]), taken)
+        near = self._near(self._beliefs.members, draw)
+        rows = self._new(np.concatenate([anywhere, near]), taken)
         if not len(rows):
             return np.asarray(anywhere[0])
-        found = self._expected(rows, strips)
+        found = self._expected(rows)
         for _ in range(ROUNDS):
             more = self._new(self._near(rows[_descending(found)[:PRICED]], draw), taken)
             rows = np.concatenate([rows, more])
-            found = np.concatenate([found, self._expected(more, strips)])
-        return self._best_priced(rows[_descending(found)], strips)
+            found = np.concatenate([found, self._expected(more)])
+        return self._best_priced(rows[_descending(found)])
 
-    def _learn(self, seen: Sequence[Seen]) -> tuple[Strips, Array]:
-        """Fit the surrogate to ended trials, and take running ones at their expected score.
+    def better_again(self, row: Array) -> int | None:
+        """Return the trial that deserves another reading more than the proposed point its first.
 
-        Returns:
-            The front of both, and at least one point on it or near.
+        None if none does (see `Beliefs.better_again`).
         """
-        taught = lessons(seen)
-        self._surrogate.learn(
-            self.points.features(taught.rows), taught.values, taught.variances, taught.all
-        )
-        points = [
-            (each.cost, each.score, each.row)
-            for each in seen
-            if each.score is not None and each.cost is not None
-        ]
-        running = [each for each in seen if each.running and each.row is not None]
-        if running:
-            features = self.points.features(np.array([each.row for each in running]))
-            rough = self._rough(features)
-            expected = expit(self._surrogate.believe(features))
-            points += [
-                (each.cost or float(cost), float(score), each.row)
-                for each, cost, score in zip(running, rough, expected, strict=True)
-            ]
-        cost = [each[0] for each in points]
-        score = [each[1] for each in points]
-        rows = [points[place][2] for place in front(score, cost)]
-        members = [row for row in rows if row is not None] or [taught.rows[-1]]
-        return logistic_strips(score, cost, self._objectives), np.array(members)
+        features = self.points.features(row[None])[0]
+        price = self.learn_cost(row)
+        cost = float(self._rough(features[None])[0]) if price is None else price
+        return self._beliefs.better_again(features, cost)
 
     def _near(self, rows: Array, draw: np.random.Generator) -> Array:
         return self.points.mutated(rows, NEAR, draw)
@@ -118,22 +97,22 @@ class Proposer:
                 new.append(row)
         return np.array(new).reshape(-1, len(self.points))
 
-    def _expected(self, rows: Array, strips: Strips) -> Array:
+    def _expected(self, rows: Array) -> Array:
         """Return the logarithm of the expected improvement of points, by approximate costs."""
         if not len(rows):
             return np.empty(0)
         features = self.points.features(rows)
         cost = self._rough(features)
-        found = self._log_improvement(features, cost, strips)
+        found = self._log_improvement(features, cost)
         if self._prices is not None and self._prices.limit < math.inf:
             found[cost > MARGIN * self._prices.limit] = -np.inf
         return found
 
-    def _log_improvement(self, features: Array, cost: Array, strips: Strips) -> Array:
-        mean, sd = self._surrogate.predict(features)
-        return log_improvement(mean, sd, self._objectives.cost.worth(cost), strips)
+    def _log_improvement(self, features: Array, cost: Array) -> Array:
+        mean, sd = self._beliefs.predict(features)
+        return self._beliefs.front.log_improvement(mean, sd, cost)
 
-    def _best_priced(self, rows: Array, strips: Strips) -> Array:
+    def _best_priced(self, rows: Array) -> Array:
         """Return the best by exact costs of the first points; they come best first by rough costs.
 
         If all of them exceed the limit, return the point that is roughly the cheapest of all.
@@ -146,7 +125,7 @@ class Proposer:
         if not allowed.any():
             return np.asarray(rows[self._rough(self.points.features(rows)).argmin()])
         best, cost = best[allowed], cost[allowed]
-        found = self._log_improvement(self.points.features(best), cost, strips)
+        found = self._log_improvement(self.points.features(best), cost)
         return np.asarray(best[_descending(found)[0]])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.samplers.ehvi.lessons import Seen
 from search.samplers.ehvi.proposer import Proposer
-from search.samplers.problem import Problem
+from search.samplers.problem import REPEATS, Problem
 
 Array = NDArray[np.float64]
 
@@ -39,6 +40,8 @@ class Ehvi(BaseSampler):
         self._random = optuna.samplers.RandomSampler(seed=seed)
         self._proposer = Proposer(problem)
         self._seen: dict[int, Seen] = {}
+        self._proposed: tuple[list[object], Array] | None = None
+        self._has_learnt = False
 
     def infer_relative_search_space(
         self,
@@ -55,18 +58,46 @@ class Ehvi(BaseSampler):
         search_space: dict[str, BaseDistribution],  # noqa: ARG002
     ) -> dict[str, Any]:
         """Return the parameters of the proposal, those of its part of the space alone."""
-        points = self._proposer.points
-        seen = [
-            self._see(each)
-            for each in study.get_trials(deepcopy=False)
-            if each.number != trial.number and each.state != TrialState.WAITING
-        ]
-        if sum(each.shown for each in seen) < self._startup or sum(map(teaches, seen)) < 2:
-            row = self._even(len(points), trial.number)
+        row = self._row(study, trial.number)
+        return self._proposer.points.parameters_at(row)[0]
+
+    def better_again(self, study: optuna.Study) -> int | None:
+        """Return the trial that deserves another reading more than a new one its first, if any."""
+        number = len(study.get_trials(deepcopy=False))
+        row = self._row(study, number)
+        return self._proposer.better_again(row) if self._has_learnt else None
+
+    def _row(self, study: optuna.Study, number: int) -> Array:
+        """Return the point for the trial of a number, the same until a trial changes."""
+        seen = self._all(study, number)
+        known = [number, *((t.number, t.score, t.again, t.running, len(t.rungs)) for t in seen)]
+        if self._proposed is not None and self._proposed[0] == known:
+            return self._proposed[1]
+        self._has_learnt = sum(map(teaches, seen)) >= 2 and (
+            sum(each.shown for each in seen) >= self._startup
+        )
+        if self._has_learnt:
+            row = self._proposer.propose(seen, np.random.default_rng([self._seed, number]))
         else:
-            draw = np.random.default_rng([self._seed, trial.number])
-            row = self._proposer.propose(seen, draw)
-        return points.parameters_at(row)[0]
+            row = self._even(len(self._proposer.points), number)
+        self._proposed = known, row
+        return row
+
+    def _all(self, study: optuna.Study, number: int) -> list[Seen]:
+        """Return the trials but one of a number, those of one configuration as one."""
+        found: dict[int, Seen] = {}
+        for trial in study.get_trials(deepcopy=False):
+            if trial.number == number or trial.state == TrialState.WAITING:
+                continue
+            first = found.get(trial.user_attrs.get(REPEATS, -1))
+            if first is None:
+                found[trial.number] = self._see(trial)
+            elif trial.state == TrialState.COMPLETE:
+                again = (*first.again, float(trial.values[0]))
+                found[first.number] = replace(first, again=again)
+            elif trial.state == TrialState.RUNNING:
+                found[first.number] = replace(first, running=True)
+        return list(found.values())
 
     def sample_independent(
         self,
@@ -106,7 +137,8 @@ class Ehvi(BaseSampler):
         if row is not None and (done or running):
             cost = self._proposer.learn_cost(row, cost)
         rungs = trial.user_attrs.get("verdict", {}).get("rungs", {})
-        return Seen(row, cost, score, {int(epoch): at for epoch, at in rungs.items()}, running)
+        passed = {int(epoch): at for epoch, at in rungs.items()}
+        return Seen(row, cost, score, passed, running, trial.number)
 
 
 def teaches(seen: Seen) -> bool:
