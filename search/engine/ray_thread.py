@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 import ray
 
+from search.engine.guard import ended_after
 from search.engine.processes import end_marked
 from search.engine.signals import OF_THE_KEYBOARD
 from search.errors import RayLostError
 
+GRACE_SECONDS = 5.0
 SHUTDOWN_SECONDS = 15.0
 """Longest wait for Ray to end by itself."""
 
@@ -48,13 +50,18 @@ class RayThread(threading.Thread):
     def connect(self, seconds: float) -> None:
         """Start the thread, and wait until Ray runs.
 
+        If Ray holds Python's lock for ever, this process is killed.
+
         Raises:
             RayLostError: it did not in so many seconds.
             Exception: whatever Ray raised.
         """
-        self.start()
-        if not self._ready.wait(seconds):
-            raise RayLostError(f"Ray did not answer in {seconds:g} s")
+        silent = f"Ray did not answer in {seconds:g} s"
+        with ended_after(seconds + GRACE_SECONDS, f"swast-search: stopped: {silent}"):
+            self.start()
+            in_time = self._ready.wait(seconds)
+        if not in_time:
+            raise RayLostError(silent)
         if self._error is not None:
             raise self._error
 
