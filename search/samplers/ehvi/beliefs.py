@@ -50,8 +50,7 @@ class Beliefs:
         done = [each for each in seen if each.score is not None]
         cost = np.array([each.cost for each in done], dtype=float)
         made = self._estimate(done, cost)
-        counts = np.array([1 + len(each.again) for each in done])
-        taught = lessons(seen, (made.noise.variance(made.logits) / counts).tolist())
+        taught = lessons(seen)
         self._surrogate.learn(
             self._points.features(taught.rows), taught.values, taught.variances, taught.all
         )

@@ -90,19 +90,14 @@ class Logits:
         return np.asarray(logit(np.clip(scores, self._low, self._high)))
 
 
-def lessons(seen: Sequence[Seen], noise: Sequence[float] = ()) -> Lessons:
-    """Return the training data from trials, at least one of them finished and in the space.
-
-    Args:
-        seen: trials.
-        noise: variance of the value of each finished one, in squared logits; by default 0.
-    """
+def lessons(seen: Sequence[Seen]) -> Lessons:
+    """Return the training data from trials, at least one of them finished and in the space."""
     done = [(each, each.score) for each in seen if each.score is not None]
     logits = Logits([score for _, score in done])
     rungs = Rungs([(each.rungs, score) for each, score in done], logits)
     known = [
-        (each.row, float(logits([score, *each.again]).mean()), variance)
-        for (each, score), variance in zip(done, noise or [0.0] * len(done), strict=True)
+        (each.row, float(logits([score, *each.again]).mean()), 0.0)
+        for each, score in done
         if each.row is not None
     ]
     guessed = [
