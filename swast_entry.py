@@ -15,7 +15,7 @@ from os.path import abspath, dirname
 
 FOLDER = dirname(abspath(__file__))  # noqa: PTH100, PTH120 - pathlib imports a dozen modules
 NAMES = ("search", "studies", "swast")
-REFUSED = 2
+FAILED, REFUSED = 1, 2
 
 
 class OwnPackages:
@@ -43,12 +43,15 @@ def train() -> int:
 def run(program: str, module: str) -> int:
     """Call ``main`` of a module and return its exit code.
 
-    If an import fails and modules of the user hide others, or one of these raises something
-    itself, a line for each names it.
+    Ctrl-C that the command does not handle itself ends in a line. If an import fails and modules
+    of the user hide others, or one of these raises something itself, a line for each names it.
     """
     try:
         importlib.import_module("swast.surroundings").settle()
         return int(importlib.import_module(module).main())
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{program}: interrupted\n")
+        return FAILED
     except (Exception, SystemExit) as error:
         found = list(raising(error))
         if isinstance(error, (ImportError, AttributeError, TypeError)):

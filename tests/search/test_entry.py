@@ -60,6 +60,13 @@ def test_a_module_that_hides_another_and_raises_is_named(tmp_path, text):
     assert line.startswith(f"swast-search: module 'argparse' at {tmp_path / 'argparse.py'} hides ")
 
 
+@pytest.mark.parametrize("command", ["search", "train"])
+def test_an_interrupt_while_packages_are_imported_ends_in_a_line(tmp_path, command):
+    (tmp_path / "argparse.py").write_text("raise KeyboardInterrupt")
+    done = python(STUDIES.replace(".search", f".{command}"), tmp_path)
+    assert (done.returncode, done.stderr) == (1, f"swast-{command}: interrupted\n")
+
+
 def test_an_error_is_an_error_where_nothing_is_hidden(monkeypatch):
     def broken():
         raise AttributeError("lost")
