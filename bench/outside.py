@@ -85,7 +85,7 @@ class Outside:
             for side, (name, values) in enumerate(GRID.items())
         }
         parts = {"places": self.places, "scores": self.scores, "seconds": self.seconds}
-        np.savez_compressed(path, **parts | columns)  # type: ignore[arg-type]  # its one bool
+        np.savez_compressed(path, **(parts | columns))
 
 
 class PlainUnpickler(pickle.Unpickler):
