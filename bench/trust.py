@@ -1,12 +1,12 @@
 """What a front is worth when its members are trained again, by search strategy.
 
     python -m bench.trust --out FILE.jsonl [--world digits] [--tables outside] [--seeds 20]
-        [--strategies NAME …] [--json FILE]
+        [--strategies NAME …] [--trainings 25 50 100] [--json FILE]
 
 A world is the study of a recording (see `bench.curves`) or one of the tables in the folder that
 `bench.outside` wrote. A line of FILE is one replay; replays in the file are not run again. The
-yardstick, ehvi with one reading for each configuration, ends after 25, 50 and 100 trainings; what
-it has spent by then is the budget of the other strategies in replays of the same seed. Repeated
+yardstick, ehvi with one reading for each configuration, is judged after some numbers of trainings;
+what it has spent by then is the budget of the other strategies in replays of the same seed. Repeated
 trainings are billed like others.
 
 Differences are paired by seed. Intervals are t intervals over the seeds, at 95 %.
@@ -37,8 +37,6 @@ from bench.trust_strategies import make
 from swast.errors import ConfigError
 
 YARDSTICK = "ehvi"
-TRAININGS = (25, 50, 100)
-"""Trainings of the yardstick after which fronts are judged."""
 PLANNED = 50
 """Trials that samplers are told to plan for."""
 STRATEGIES = (YARDSTICK, "tpe", "ehvi+fifth")
@@ -90,16 +88,16 @@ def run(options: argparse.Namespace) -> None:
                 line = {"world": options.world, "strategy": name, "seed": seed}
                 yardstick = done.get((options.world, YARDSTICK, seed))
                 here = world(options.world, options.tables)
-                line |= replay(here, name, seed, budgets(yardstick))
+                line |= replay(here, name, seed, budgets(yardstick, options.trainings))
                 done[options.world, name, seed] = line
                 file.write(json.dumps(line) + "\n")
                 file.flush()
 
 
-def budgets(yardstick: dict[str, Any] | None) -> list[Budget]:
-    """Return the yardstick's budgets in trainings, or what it spent on each of them."""
+def budgets(yardstick: dict[str, Any] | None, trainings: Sequence[int]) -> list[Budget]:
+    """Return the yardstick's budgets in trainings, or what it has spent on each of them."""
     if yardstick is None:
-        return [Budget(str(count), trainings=count) for count in TRAININGS]
+        return [Budget(str(count), trainings=count) for count in trainings]
     return [Budget(each["budget"], cost=each["spent"]) for each in yardstick["budgets"]]
 
 
@@ -112,33 +110,53 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return mean, float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
 
 
-def summary(done: Replays, name: str, seeds: int) -> list[dict[str, Any]]:
-    """Return one row for each budget and strategy of a world, over the seeds of both."""
-    rows = []
+def summary(done: Replays, name: str) -> list[dict[str, Any]]:
+    """Return one row for each budget and strategy of a world."""
+    rows: list[dict[str, Any]] = []
     strategies = dict.fromkeys(strategy for where, strategy, _ in done if where == name)
-    for place, count in enumerate(TRAININGS):
-        for strategy in strategies:
-            found = {
-                seed: done[name, strategy, seed]["budgets"][place]
-                for seed in range(seeds)
-                if (name, strategy, seed) in done
-            }
-            row: dict[str, Any] = {"budget": count, "strategy": strategy, "seeds": len(found)}
-            row["trainings"] = float(np.mean([each["trainings"] for each in found.values()]))
-            row["tried"] = float(np.mean([each["tried"] for each in found.values()]))
-            row["members"] = float(np.mean([len(each["members"]) for each in found.values()]))
-            for measure in MEASURES:
-                known = [each[measure] for each in found.values() if each[measure] is not None]
-                row[measure] = interval(known) if known else None
+    for count in dict.fromkeys(budget for where, budget in _budgets(done) if where == name):
+        found = {strategy: _fronts(done, name, strategy, count) for strategy in strategies}
+        for strategy, fronts in found.items():
+            row: dict[str, Any] = {"budget": count, "strategy": strategy, "seeds": len(fronts)}
+            row |= _means(list(fronts.values()))
             for rival in RIVALS:
-                pairs = [
-                    each["found"] - done[name, rival, seed]["budgets"][place]["found"]
-                    for seed, each in found.items()
-                    if strategy != rival and (name, rival, seed) in done
-                ]
+                against = found.get(rival, {}) if rival != strategy else {}
+                both = fronts.keys() & against.keys()
+                pairs = [fronts[seed]["found"] - against[seed]["found"] for seed in both]
                 row[f"over {rival}"] = interval(pairs) if pairs else None
             rows.append(row)
     return rows
+
+
+def _budgets(done: Replays) -> list[tuple[str, str]]:
+    """Return the budgets of every line, with their worlds."""
+    return [
+        (where, each["budget"]) for (where, _, _), line in done.items() for each in line["budgets"]
+    ]
+
+
+def _fronts(done: Replays, name: str, strategy: str, budget: str) -> dict[int, dict[str, Any]]:
+    """Return a strategy's fronts at a budget, by seed."""
+    return {
+        seed: each
+        for (where, found, seed), line in done.items()
+        if (where, found) == (name, strategy)
+        for each in line["budgets"]
+        if each["budget"] == budget
+    }
+
+
+def _means(fronts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return counts as means, and measures as means with their intervals."""
+    row: dict[str, Any] = {
+        "trainings": float(np.mean([each["trainings"] for each in fronts])),
+        "tried": float(np.mean([each["tried"] for each in fronts])),
+        "members": float(np.mean([len(each["members"]) for each in fronts])),
+    }
+    for measure in MEASURES:
+        known = [each[measure] for each in fronts if each[measure] is not None]
+        row[measure] = interval(known) if known else None
+    return row
 
 
 def show(name: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -186,6 +204,7 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, default=Path("outside"))
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES))
+    parser.add_argument("--trainings", type=int, nargs="+", default=[25, 50, 100])
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     known = sheet.facts()
@@ -194,7 +213,7 @@ def main() -> None:
         run(options)
     except ConfigError as error:
         parser.exit(2, f"{error}\n")
-    rows = summary(read(options.out), options.world, options.seeds)
+    rows = summary(read(options.out), options.world)
     show(options.world, rows)
     sheet.keep(options.json, known, {"world": options.world, "rows": rows})
 

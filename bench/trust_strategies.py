@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import RandomSampler
@@ -16,8 +18,8 @@ from search.samplers.registry import make_sampler, startup
 
 EVERY = 5
 """Suggestions of which one is a repeat."""
-MOST_REPEATS = 5
-"""Proposals in a row that may be known before one is drawn at random, as in a search."""
+MOST_REJECTED = 5
+"""Proposals in a row that may be known or too expensive before they are drawn at random."""
 
 
 class Suggestions:
@@ -49,13 +51,12 @@ class Suggestions:
 
     def next(self) -> Values:
         """Return a new configuration within the limit of cost; others are rejected."""
-        repeats, prices = 0, self._problem.prices
+        prices = self._problem.prices
         assert prices is not None
-        while True:
-            self._study.sampler = self._sampler if repeats < MOST_REPEATS else self._random
+        for attempt in itertools.count():
+            self._study.sampler = self._sampler if attempt < MOST_REJECTED else self._random
             trial = self._study.ask()
             values = draw(trial, self._problem.space)
-            repeats += key(values) in self._taken
             if key(values) not in self._taken and prices.price(values) <= prices.limit:
                 break
             self._study.tell(trial, state=TrialState.FAIL)
