@@ -5,9 +5,13 @@
 
 A world is the study of a recording (see `bench.curves`) or one of the tables in the folder that
 `bench.outside` wrote. A line of FILE is one replay; replays in the file are not run again. The
-yardstick, ehvi with one reading for each configuration, is judged after some numbers of trainings;
-what it has spent by then is the budget of the other strategies in replays of the same seed. Repeated
-trainings are billed like others.
+yardstick, ehvi with one reading for each configuration, is judged after some numbers of trainings.
+What it has spent by then is the budget of the other strategies in replays of the same seed.
+Repeated trainings are billed like others.
+
+Strategies are samplers that take readings for the truth (`ehvi`, `tpe`), the same that repeat a
+member at every fifth suggestion (`ehvi+fifth`), and ours with estimates over seeds, named after
+their ``--replicates`` (`ehvi+auto`, `ehvi+0`).
 
 Differences are paired by seed. Intervals are t intervals over the seeds, at 95 %.
 """
@@ -32,14 +36,14 @@ from bench.curves import TABLES, Table
 from bench.outside import Outside
 from bench.readings import Grid, Recorded, World
 from bench.record import mend
+from bench.trust_ours import make
 from bench.trust_replay import Budget, Replay
-from bench.trust_strategies import make
 from swast.errors import ConfigError
 
 YARDSTICK = "ehvi"
 PLANNED = 50
 """Trials that samplers are told to plan for."""
-STRATEGIES = (YARDSTICK, "tpe", "ehvi+fifth")
+STRATEGIES = (YARDSTICK, "tpe", "ehvi+fifth", "ehvi+0", "ehvi+auto", "tpe+auto")
 RIVALS = (YARDSTICK, "ehvi+fifth")
 """Strategies to which the others are compared."""
 MEASURES = ("optimism", "optimism_above", "covered", "stay", "nearly", "regret", "shown", "found")
@@ -65,8 +69,12 @@ def replay(here: World, strategy: str, seed: int, budgets: Sequence[Budget]) -> 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     begun = time.perf_counter()
-    run = Replay(here, make(strategy, here.problem, seed, PLANNED), seed)
-    found = [run.run(budget) for budget in budgets]
+    found: list[dict[str, Any]] = []
+    for budget in budgets:
+        made = make(strategy, here.problem, seed, PLANNED, budget.planned)
+        if made.plans or not found:
+            run = Replay(here, made, seed)
+        found.append(run.run(budget))
     return {"budgets": found, "seconds": time.perf_counter() - begun}
 
 
@@ -97,15 +105,15 @@ def run(options: argparse.Namespace) -> None:
 def budgets(yardstick: dict[str, Any] | None, trainings: Sequence[int]) -> list[Budget]:
     """Return the yardstick's budgets in trainings, or what it has spent on each of them."""
     if yardstick is None:
-        return [Budget(str(count), trainings=count) for count in trainings]
-    return [Budget(each["budget"], cost=each["spent"]) for each in yardstick["budgets"]]
+        return [Budget(count, trainings=count) for count in trainings]
+    return [Budget(int(each["budget"]), cost=each["spent"]) for each in yardstick["budgets"]]
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean of some values, and half the width of its t interval."""
+def interval(values: Sequence[float]) -> tuple[float, float | None]:
+    """Return the mean of some values, and half the width of its t interval; None of one value."""
     mean = float(np.mean(values))
     if len(values) < 2:
-        return mean, float("inf")
+        return mean, None
     error = float(np.std(values, ddof=1)) / len(values) ** 0.5
     return mean, float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
 
@@ -128,21 +136,23 @@ def summary(done: Replays, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _budgets(done: Replays) -> list[tuple[str, str]]:
+def _budgets(done: Replays) -> list[tuple[str, int]]:
     """Return the budgets of every line, with their worlds."""
     return [
-        (where, each["budget"]) for (where, _, _), line in done.items() for each in line["budgets"]
+        (where, int(each["budget"]))
+        for (where, _, _), line in done.items()
+        for each in line["budgets"]
     ]
 
 
-def _fronts(done: Replays, name: str, strategy: str, budget: str) -> dict[int, dict[str, Any]]:
+def _fronts(done: Replays, name: str, strategy: str, budget: int) -> dict[int, dict[str, Any]]:
     """Return a strategy's fronts at a budget, by seed."""
     return {
         seed: each
         for (where, found, seed), line in done.items()
         if (where, found) == (name, strategy)
         for each in line["budgets"]
-        if each["budget"] == budget
+        if int(each["budget"]) == budget
     }
 
 
@@ -188,12 +198,13 @@ def show(name: str, rows: Sequence[dict[str, Any]]) -> None:
         print(f"| {' | '.join(cells)} |")
 
 
-def text(found: tuple[float, float] | None, scale: float, digits: int) -> str:
+def text(found: tuple[float, float | None] | None, scale: float, digits: int) -> str:
     """Format a mean with half the width of its interval."""
     if found is None:
         return "–"
-    mean, half = (scale * each for each in found)
-    return f"{mean:.{digits}f} ± {half:.{digits}f}"
+    mean, half = found
+    shown = f"{scale * mean:.{digits}f}"
+    return shown if half is None else f"{shown} ± {scale * half:.{digits}f}"
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ When a budget is spent, the strategy shows its front; the world knows what each 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -52,11 +53,13 @@ class History:
         tried: in their order; a configuration's number is its place here.
         charge: cost of another reading of a configuration, by its number.
         spent: relative cost of all readings.
+        limit: the most that they may cost; infinite if their number is limited.
     """
 
     charge: Callable[[int], float]
     tried: list[Tried] = field(default_factory=list)
     spent: float = 0.0
+    limit: float = math.inf
 
     @property
     def readings(self) -> int:
@@ -80,7 +83,13 @@ class Shown:
 
 
 class Strategy(Protocol):
-    """Search with noisy readings."""
+    """Search with noisy readings.
+
+    Attributes:
+        plans: whether what it does depends on the end of its budget.
+    """
+
+    plans: bool
 
     def next(self, history: History) -> Values | int:
         """Return a new configuration, or the number of a tried one to read again."""
@@ -94,11 +103,17 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class Budget:
-    """The end of a part of a replay: a cost, a number of trainings, or what comes first."""
+    """The end of a replay, or of a part of it.
 
-    name: str
-    cost: float = float("inf")
-    trainings: float = float("inf")
+    Attributes:
+        planned: trainings of the yardstick for that budget.
+        cost: the most that all trainings may cost.
+        trainings: the most of them.
+    """
+
+    planned: int
+    cost: float = math.inf
+    trainings: float = math.inf
 
 
 class Replay:
@@ -120,12 +135,13 @@ class Replay:
 
     def run(self, budget: Budget) -> dict[str, Any]:
         """Train as long as the budget allows, and return what the front is worth then."""
+        self.history.limit = budget.cost
         while True:
             number = self._choose()
             cost, warm = self._bill(number)
             enough = self.history.readings >= budget.trainings
             if enough or self.history.spent + cost > budget.cost * (1 + 1e-9):
-                return self.measure(budget.name)
+                return self.measure(budget.planned)
             self._train(number, cost, warm)
 
     def _choose(self) -> int:
@@ -160,7 +176,7 @@ class Replay:
         self._waiting = None
         self._strategy.tell(number, self.history)
 
-    def measure(self, name: str) -> dict[str, Any]:
+    def measure(self, budget: int) -> dict[str, Any]:
         """Return the front that the strategy shows now, and its worth."""
         history = self.history
         tried = [place for place, each in enumerate(history.tried) if each.scores]
@@ -183,7 +199,7 @@ class Replay:
                 }
             )
         return {
-            "budget": name,
+            "budget": budget,
             "spent": history.spent,
             "trainings": history.readings,
             "tried": len(tried),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import RandomSampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from bench.readings import key
-from bench.trust_replay import History, Shown, Strategy
+from bench.trust_replay import History, Shown
 from search.pareto import front
 from search.samplers.parameters import draw
 from search.samplers.problem import Problem, Values
-from search.samplers.registry import make_sampler, startup
+from search.samplers.registry import startup
 
+Maker = Callable[[Problem, int, int], BaseSampler]
 EVERY = 5
 """Suggestions of which one is a repeat."""
 MOST_REJECTED = 5
@@ -23,17 +25,17 @@ MOST_REJECTED = 5
 
 
 class Suggestions:
-    """Proposals of a sampler by name, which sees one score for each configuration.
+    """Proposals of a sampler, which sees one score for each configuration.
 
     Args:
         problem: space, objectives and prices.
-        name: of the sampler.
+        maker: of the sampler, from the problem, a seed and the planned number of trials.
         seed: of the sampler.
         trials: planned number of trials.
     """
 
-    def __init__(self, problem: Problem, name: str, seed: int, trials: int) -> None:
-        self._problem, self._name, self._seed, self._trials = problem, name, seed, trials
+    def __init__(self, problem: Problem, maker: Maker, seed: int, trials: int) -> None:
+        self._problem, self._maker, self._seed, self._trials = problem, maker, seed, trials
         self._random = RandomSampler(seed=seed)
         self._begun: list[Trial] = []
         self._taken: set[str] = set()
@@ -43,7 +45,7 @@ class Suggestions:
         """Start a study and a sampler that know some trials."""
         seed = self._seed if not known else self._seed * 1000 + len(known)
         axes = self._problem.objectives
-        self._sampler = make_sampler(self._name, self._problem, seed, self._trials)
+        self._sampler = self._maker(self._problem, seed, self._trials)
         self._study = optuna.create_study(
             sampler=self._sampler, directions=[axes.score.direction, axes.cost.direction]
         )
@@ -95,8 +97,10 @@ def frozen(trial: Trial, score: float, cost: float) -> FrozenTrial:
 class Single:
     """Search that reads each configuration once, and shows the front of the readings."""
 
-    def __init__(self, problem: Problem, sampler: str, seed: int, trials: int) -> None:
-        self._suggestions = Suggestions(problem, sampler, seed, trials)
+    plans = False
+
+    def __init__(self, problem: Problem, maker: Maker, seed: int, trials: int) -> None:
+        self._suggestions = Suggestions(problem, maker, seed, trials)
 
     def next(self, history: History) -> Values | int:  # noqa: ARG002
         """Return a new configuration."""
@@ -121,8 +125,8 @@ class EveryFifth(Single):
     Training, 2023.
     """
 
-    def __init__(self, problem: Problem, sampler: str, seed: int, trials: int) -> None:
-        super().__init__(problem, sampler, seed, trials)
+    def __init__(self, problem: Problem, maker: Maker, seed: int, trials: int) -> None:
+        super().__init__(problem, maker, seed, trials)
         self._startup = startup(trials)
 
     def next(self, history: History) -> Values | int:
@@ -132,17 +136,3 @@ class EveryFifth(Single):
             return super().next(history)
         members = [each.number for each in self.shown(history)]
         return min(members, key=lambda place: len(history.tried[place].scores))
-
-
-def make(name: str, problem: Problem, seed: int, trials: int) -> Strategy:
-    """Return a strategy: a sampler's name, alone or with ``+fifth``.
-
-    Args:
-        name: of the strategy.
-        problem: space, objectives and prices.
-        seed: of the sampler.
-        trials: planned number of trainings.
-    """
-    sampler, _, repeats = name.partition("+")
-    kinds = {"": Single, "fifth": EveryFifth}
-    return kinds[repeats](problem, sampler, seed, trials)
