@@ -204,7 +204,8 @@ class Recorded:
         self._data = load_data(self._study.fixed.data, self._study.fixed.loading)
         self._unit = dense_flops(self._study.dense, self._data)
         self._foreseen = lru_cache(maxsize=None)(self._foresee)
-        self.problem = Problem(self._study.space, self._study.objectives, 1.0, Prices(self._price))
+        prices, axes = Prices(self._price), self._study.objectives
+        self.problem = Problem(self._study.space, axes, 1.0, prices, self._samples)
 
     def cell(self, values: Values, seed: int) -> Cell:
         """Return a configuration of the world that a seed draws."""
