@@ -120,7 +120,7 @@ def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
         "Hypervolume": f"{hypervolume_of(trials, info.objectives):.4f}",
         "Training FLOPs of all trials": f"{spent(trials):.4g}",
         "Training time of all trials": _duration(sum(trial.seconds or 0 for trial in trials)),
-        "Sampler": f"{info.sampler}, seed {info.seed}",
+        "Sampler": info.sampling,
         "Device": info.device,
     }
     if info.unit is not None and cost.known:

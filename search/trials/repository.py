@@ -16,9 +16,10 @@ from typing import Any
 import optuna
 from optuna.trial import Trial, TrialState
 
+from search.samplers.in_order import InOrder
 from search.samplers.parameters import draw, parameters
 from search.samplers.problem import Prices, Problem
-from search.samplers.registry import make_sampler
+from search.samplers.registry import make_in_order, make_sampler
 from search.samplers.wrappers import Guarded
 from search.store.retrying_storage import open_storage
 from search.store.urls import shown
@@ -35,7 +36,7 @@ from search.trials.serialization import (
     recorded_unit,
     reference_of,
 )
-from search.trials.stored_searches import check_free, check_study, found_in, names_in, new_study
+from search.trials.stored_searches import check_study, found_in, names_in, new_study
 from search.trials.trial_record import Reading, TrialRecord
 from swast.config import TrainConfig
 
@@ -69,9 +70,11 @@ class SearchTrials:
     def __init__(self, info: SearchInfo, study: optuna.Study, seed: int) -> None:
         self.info = info
         self._study, self._seed = study, seed
-        self._sampler: Guarded | None = None
+        self._sampler: Guarded | InOrder | None = None
         self._prices: Prices | None = None
         self._asked: dict[int, Trial] = {}
+        self.blank: dict[int, int] = {}
+        """Optuna's ids of trials that a dead driver left without a configuration, by number."""
 
     @classmethod
     def create(cls, storage_url: str, info: SearchInfo) -> SearchTrials:
@@ -156,6 +159,8 @@ class SearchTrials:
     def ask(self, *, at_random: bool = False) -> Proposal:
         """Return the next trial to run: a waiting reference, else the sampler's proposal.
 
+        A trial that a dead driver created without a configuration comes before both.
+
         Args:
             at_random: draw from the space without the sampler.
         """
@@ -166,6 +171,8 @@ class SearchTrials:
             drawn = len(self._study.get_trials(deepcopy=False))
             seed = (self.info.seed + drawn) % 2**32
             self._study.sampler = self._make_sampler("random", seed)
+        if self.blank:
+            return self._propose(Trial(self._study, self.blank.pop(min(self.blank))))
         return self._propose(self._study.ask())
 
     @property
@@ -173,18 +180,25 @@ class SearchTrials:
         """The first failure of the sampler in words, if it failed."""
         return None if self._sampler is None else self._sampler.trouble
 
-    def _make_sampler(self, name: str, seed: int) -> Guarded:
+    def _make_sampler(self, name: str, seed: int) -> Guarded | InOrder:
         info = self.info
         problem = Problem(info.study.space, info.objectives, info.unit or 1.0, self._prices)
+        if info.lag is not None:
+            return make_in_order(name, problem, info.seed, info.budget, info.lag)
         return make_sampler(name, problem, seed, info.budget)
 
     def orphans(self) -> list[Proposal]:
-        """Return the trials that a dead driver left running, to be run again."""
-        return [
-            self._propose(Trial(self._study, frozen._trial_id))
-            for frozen in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
-            if frozen.number not in self._asked
-        ]
+        """Return the trials that a dead driver left running, to be run again.
+
+        Those without a configuration are left to `ask`.
+        """
+        running = self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
+        left = {each.number: each for each in running if each.number not in self._asked}
+        for number, each in left.items():
+            if not {"config", "begun"} & set(each.user_attrs):
+                self.blank[number] = each._trial_id
+        whole = [each._trial_id for number, each in left.items() if number not in self.blank]
+        return [self._propose(Trial(self._study, trial_id)) for trial_id in whole]
 
     def _propose(self, trial: Trial) -> Proposal:
         """Return a running trial with its configuration: the stored one, or a new one to store."""
@@ -280,12 +294,3 @@ class SearchTrials:
 def search_names(storage_url: str) -> list[str]:
     """Return the names of the searches in a storage, oldest first."""
     return names_in(open_storage(storage_url))
-
-
-def check_name_free(storage_url: str, name: str) -> None:
-    """Refuse a name for a new search that a study in a storage has.
-
-    Raises:
-        RequestError: a search has it, or another program's study.
-    """
-    check_free(open_storage(storage_url), name)

@@ -103,6 +103,18 @@ class TrialRecord:
         """Return whether it has begun and not ended."""
         return self.state in ("running", "paused")
 
+    def running(self) -> TrialRecord:
+        """Return the record that it had when it started."""
+        return TrialRecord(
+            number=self.number,
+            state="running",
+            params=self.params,
+            config=self.config,
+            reference=self.reference,
+            unit=self.unit,
+            predicted_cost=self.predicted_cost,
+        )
+
     @property
     def relative_cost(self) -> float | None:
         """The cost over the unit."""

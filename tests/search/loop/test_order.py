@@ -1,0 +1,142 @@
+"""Tests of repeatable searches: the same trials, whatever the timing, and after a killed driver."""
+
+from __future__ import annotations
+
+import random
+import zlib
+from dataclasses import replace
+
+import optuna
+import pytest
+
+from search.engine.jobs import Report
+from search.loop.halving import Halving
+from search.loop.limits import Limits, Stopping
+from search.loop.order import Order
+from search.samplers.problem import Prices
+from search.samplers.registry import SAMPLERS
+from search.trials.repository import SearchTrials
+from search.trials.search_state import SearchState
+from search.trials.trial_record import spent
+from tests.search.loop.support import Scene
+from tests.search.support import BARE, TINY, UNIT, epoch, record, result, search_info
+
+BUDGET = 12
+LAG = 3
+
+
+def score_of(config):
+    """Return the accuracy that a configuration always has: 0.3 to 0.9."""
+    return 0.3 + 0.6 * (zlib.crc32(config.to_toml().encode()) % 1000) / 1000
+
+
+def price_of(config):
+    """Return the cost of a configuration: its coreset's share."""
+    return round(UNIT * config.coreset.fraction)
+
+
+class Engine:
+    """Stands in for Ray: workers whose trials take random times; the driver may be killed.
+
+    Args:
+        folder: for the files of the search.
+        chance: decides what happens next.
+        workers: trials at a time.
+        info: facts of the search.
+        limits: returns the limits of a driver.
+        shares: whether trials share warm-ups, so that others pay a random part of their bills.
+    """
+
+    def __init__(self, folder, chance, workers=LAG, limits=Limits, shares=False, **info):
+        self.chance, self.folder, self.workers, self.limits = chance, folder, workers, limits
+        self.shares = shares
+        given = {"budget": BUDGET, "lag": LAG, "source": TINY} | info
+        self.info = search_info(**given)
+        self.optuna = optuna.create_study(directions=["maximize", "minimize"])
+        SearchTrials(self.info, self.optuna, 0).enqueue_references()
+        self.drive()
+
+    def drive(self):
+        """Start a driver, the first one or another."""
+        trials = SearchTrials(self.info, self.optuna, self.chance.randrange(1000))
+        trials.know_prices(Prices(lambda values: values["coreset.fraction"]))
+        self.scene = Scene(self.folder, trials, self.limits(price_of))
+        self.running = {}
+
+    def run(self, kills=0):
+        """Run the search to its end; return its trials."""
+        left = [self.chance.randrange(4 * BUDGET) for _ in range(kills)]
+        for moment in range(100 * BUDGET):
+            session = self.scene.session
+            if moment in left:
+                self.kill()
+            elif self.running and (len(self.running) == self.workers or self.chance.random() < 0.5):
+                self.step(self.chance.choice(list(self.running)))
+            elif (job := session.propose()) is not None:
+                self.running[job.number] = [job.config, 0]
+            elif session.over:
+                break
+        assert session.over
+        return self.scene.trials.records()
+
+    def step(self, number):
+        """Train an epoch of a trial; end it if that was the last one, or a rung stops it."""
+        config, made = self.running[number]
+        self.running[number][1] = made = made + 1
+        score = score_of(config)
+        shared = self.chance.choice([0, price_of(config) // 2]) if self.shares else 0
+        bill = {"warmup": price_of(config) * made // 4}
+        session = self.scene.session
+        if not session.on_report(number, Report([epoch(made, score)], bill, shared)):
+            del self.running[number]
+            session.on_end(number, None)
+        elif made == 4:
+            del self.running[number]
+            ended = replace(result(score), train_flops=price_of(config), flops=bill)
+            session.on_end(number, ended)
+
+    def kill(self):
+        """Kill the driver, at any place of a proposal, and start another one."""
+        trials, chance = self.scene.trials, self.chance
+        started = sum(not each.rejected for each in trials.records())
+        if started < BUDGET and not self.scene.session._order.waits():
+            at = chance.choice(["between", "created", "drawn in part", "drawn"])
+            if at == "created":
+                self.optuna.ask()
+            elif at != "between":
+                trials.ask()
+            if at == "drawn in part":
+                trial = self.optuna.trials[-1]
+                stored = self.optuna._storage._get_trial(trial._trial_id)
+                stored.user_attrs.pop("config")
+                for name in list(stored.params)[1:]:
+                    del stored.params[name], stored.distributions[name]
+        self.drive()
+
+
+def story_of(trials):
+    """Return what must be the same of a search's trials."""
+    return [
+        (each.number, each.state, each.config, each.score, each.rungs, each.reason)
+        for each in trials
+    ]
+
+
+def stories(folder, sampler, count, kills=0, **info):
+    """Return the stories of searches with different timings."""
+    return [
+        story_of(Engine(folder, random.Random(at), sampler=sampler, **info).run(kills * at))
+        for at in range(count)
+    ]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_trials_are_the_same_whatever_the_timing_and_after_kills(tmp_path, sampler):
+    first, *others = stories(tmp_path, sampler, 3, kills=2)
+    assert len(first) >= BUDGET
+    assert others == [first, first]
+
+
+def test_the_same_timings_give_other_trials_in_a_search_that_is_not_repeatable(tmp_path):
+    one, other = stories(tmp_path, "tpe", 2, lag=None)
+    assert one != other
