@@ -1,7 +1,8 @@
-"""Tests of repeatable searches: the same trials, whatever the timing, and after a killed driver."""
+"""Tests of repeatable searches: the same trials whatever the timing, and after killed drivers."""
 
 from __future__ import annotations
 
+import json
 import random
 import zlib
 from dataclasses import replace
@@ -35,6 +36,14 @@ def price_of(config):
     return round(UNIT * config.coreset.fraction)
 
 
+class Memory(optuna.storages.InMemoryStorage):
+    """Storage in memory whose facts become JSON, as in a database."""
+
+    def set_trial_user_attr(self, trial_id, key, value):
+        """Store a fact."""
+        super().set_trial_user_attr(trial_id, key, json.loads(json.dumps(value)))
+
+
 class Engine:
     """Stands in for Ray: workers whose trials take random times; the driver may be killed.
 
@@ -52,7 +61,7 @@ class Engine:
         self.shares = shares
         given = {"budget": BUDGET, "lag": LAG, "source": TINY} | info
         self.info = search_info(**given)
-        self.optuna = optuna.create_study(directions=["maximize", "minimize"])
+        self.optuna = optuna.create_study(storage=Memory(), directions=["maximize", "minimize"])
         SearchTrials(self.info, self.optuna, 0).enqueue_references()
         self.drive()
 
@@ -70,7 +79,9 @@ class Engine:
             session = self.scene.session
             if moment in left:
                 self.kill()
-            elif self.running and (len(self.running) == self.workers or self.chance.random() < 0.5):
+            elif self.running and (
+                len(self.running) == self.workers or self.chance.random() < 0.5
+            ):
                 self.step(self.chance.choice(list(self.running)))
             elif (job := session.propose()) is not None:
                 self.running[job.number] = [job.config, 0]
@@ -130,13 +141,109 @@ def stories(folder, sampler, count, kills=0, **info):
     ]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+SLOW = ("gp",)
+"""Samplers that take a second for a proposal."""
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [pytest.param(each, marks=[pytest.mark.long] * (each in SLOW)) for each in SAMPLERS],
+)
 def test_trials_are_the_same_whatever_the_timing_and_after_kills(tmp_path, sampler):
-    first, *others = stories(tmp_path, sampler, 3, kills=2)
-    assert len(first) >= BUDGET
+    budget = 8 if sampler == "ehvi" else BUDGET
+    first, *others = stories(tmp_path, sampler, 3, kills=2, budget=budget)
+    assert len(first) >= budget
     assert others == [first, first]
 
 
 def test_the_same_timings_give_other_trials_in_a_search_that_is_not_repeatable(tmp_path):
     one, other = stories(tmp_path, "tpe", 2, lag=None)
     assert one != other
+
+
+def test_fewer_workers_than_the_search_began_with_train_the_same_trials(tmp_path):
+    one, other = (
+        story_of(Engine(tmp_path, random.Random(0), workers).run()) for workers in (1, LAG)
+    )
+    assert one == other
+
+
+def test_rejected_repetitions_are_the_same(tmp_path):
+    """Proposals soon repeat, are drawn at random after five repetitions, and are then trained."""
+    source = "[space]\ninterval = [1, 2, 3]"
+    first, *others = stories(tmp_path, "tpe", 4, kills=4, source=source, budget=8)
+    repeated = [reason for *_, reason in first if reason is not None]
+    assert len(repeated) > 5
+    assert set(repeated) <= {f"the same configuration as #{number}" for number in range(30)}
+    assert others == [first] * 3
+
+
+def test_rungs_stop_the_same_trials(tmp_path):
+    """A trial is compared with those alone that its proposal could see."""
+
+    def limits(price):
+        return Limits(price, stopping=Stopping(Halving(1, 2)))
+
+    first, *others = stories(tmp_path, "random", 4, kills=2, source=BARE, limits=limits)
+    stopped = [each for each in first if each[1] == "pruned"]
+    assert 3 <= len(stopped) < BUDGET
+    assert others == [first] * 3
+
+
+def test_a_budget_of_flops_starts_the_same_trials_whoever_trains_shared_warmups(tmp_path):
+    def limits(price):
+        return Limits(price, total=1.2 * UNIT)
+
+    engines = [
+        Engine(tmp_path, random.Random(at), source=BARE, limits=limits, shares=True)
+        for at in range(4)
+    ]
+    first, *others = [each.run(at) for at, each in enumerate(engines)]
+    assert others[-1][-1].reason.endswith("left of the budget")
+    assert len(first) < BUDGET
+    assert len({spent(each) for each in (first, *others)}) > 1
+    assert [story_of(each) for each in others] == [story_of(first)] * 3
+
+
+class TestOrder:
+    def order(self, *states, lag=2, **more):
+        trials = [record(number, state=state) for number, state in enumerate(states)]
+        return Order(SearchState([replace(each, **more) for each in trials]), lag)
+
+    @pytest.mark.parametrize(
+        ("states", "lag", "waits"),
+        [
+            ("", 2, False),
+            ("r", 2, False),
+            ("rr", 2, True),
+            ("cr", 2, False),
+            ("rc", 2, True),
+            ("fr", 2, False),
+            ("pr", 2, True),
+            ("rrr", 4, False),
+            ("rccc", 4, True),
+            ("c", 1, False),
+            ("r", 1, True),
+            ("rrrr", None, False),
+        ],
+    )
+    def test_waits_for_all_but_the_last_trials_before(self, states, lag, waits):
+        names = {"r": "running", "c": "complete", "f": "failed", "p": "paused"}
+        assert self.order(*(names[each] for each in states), lag=lag).waits() == waits
+
+    def test_does_not_count_rejected_proposals_as_trials_at_a_time(self):
+        trials = [record(0, state="running"), record(1, state="failed", rejected=True)]
+        assert not Order(SearchState(trials), 2).waits()
+
+    def test_shows_the_trials_before_and_the_last_of_them_as_running(self):
+        trials = [record(number, 0.5 + number / 10, retries=1) for number in range(5)]
+        seen = Order(SearchState(trials), 3).seen(4)
+        assert list(seen) == [0, 1, 2, 3]
+        assert [each.state for each in seen.trials] == ["complete"] * 2 + ["running"] * 2
+        assert (seen[2].score, seen[2].bill, seen[2].retries) == (None, {}, 0)
+        assert seen[1] == trials[1]
+
+    def test_of_other_searches_shows_all_there_is(self):
+        state = SearchState([record(0), record(1)])
+        assert Order(state, None).seen(1) is state
+        assert Order(state, None).sees(0)(1)
