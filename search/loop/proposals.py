@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import replace
 
 from search.loop.limits import Limits
@@ -27,7 +26,6 @@ class Proposals:
 
     Args:
         trials: the search in its storage.
-        orphans: trials that a dead driver left running.
         state: of the search; rejected proposals are added to it.
         limits: the most that trials may cost.
         order: the outcomes that a proposal may depend on.
@@ -36,27 +34,30 @@ class Proposals:
     def __init__(
         self,
         trials: SearchTrials,
-        orphans: Sequence[Proposal],
         state: SearchState,
         limits: Limits,
         order: Order,
     ) -> None:
         self._trials, self._state, self._limits, self._order = trials, state, limits, order
-        self._again = [each for each in orphans if each.begun]
-        self._asked = [each for each in orphans if not each.begun]
         self._alike: dict[TrainConfig, list[int]] = defaultdict(list)
         for record in state.values():
             if record.config is not None:
                 self._alike[record.config].append(record.number)
-        self._repeated = self._count_repeated()
+        orphans = trials.orphans(lambda number: self._count_repeated(number) >= MOST_REPEATS)
+        if any(state[each.number].config is None for each in orphans):
+            for record in trials.records():
+                if state[record.number].config is None:
+                    state.put(record)
+        self._again = [each for each in orphans if each.begun]
+        self._asked = [each for each in orphans if not each.begun]
+        self._repeated = self._count_repeated(self._coming)
         self._held: Proposal | None = None
         self.exhausted = False
 
     @property
     def remaining(self) -> int:
         """Number of trials that the budget still allows to start."""
-        asked = len(self._asked) + len(self._trials.blank)
-        return self._trials.info.budget - self._state.started + asked
+        return self._trials.info.budget - self._state.started + len(self._asked)
 
     def retry(self, record: TrialRecord) -> None:
         """Propose a running trial again."""
@@ -81,7 +82,7 @@ class Proposals:
     @property
     def _coming(self) -> float:
         """The number of the next proposal; infinite for a new trial."""
-        return min([*(each.number for each in self._asked), *self._trials.blank], default=math.inf)
+        return self._asked[0].number if self._asked else math.inf
 
     def _sampled(self) -> Proposal | None:
         """Return the sampler's next proposal, or None when the budget is used up.
@@ -98,15 +99,15 @@ class Proposals:
         self._finish()
         return None
 
-    def _count_repeated(self) -> int:
-        """Return the number of repetitions that a dead driver rejected for the next trial."""
+    def _count_repeated(self, before: float) -> int:
+        """Return the number of repetitions that a dead driver rejected just before a trial."""
         found = 0
         for number in sorted(self._state, reverse=True):
             record = self._state[number]
             if record.rejected and record.config is not None:
                 is_repeated = min(self._alike[record.config]) < number
                 found += record.state == "failed" and is_repeated
-            elif number < self._coming:
+            elif number < before:
                 break
         return found
 
@@ -120,8 +121,6 @@ class Proposals:
         for proposal in [*self._asked, *left]:
             self._reject(proposal, "failed", "asked for and never begun")
         self._asked = []
-        while self._trials.blank:
-            self._reject(self._ask(at_random=True), "failed", "asked for and never begun")
 
     def _ask(self, *, at_random: bool) -> Proposal:
         """Return a trial that an earlier session asked for and never began, else a new one."""

@@ -51,10 +51,9 @@ class Session:
     ) -> None:
         self._trials, self._tracker, self._display = trials, tracker, display
         self._epoch_log, self._folder, self._limits = epoch_log, folder, limits
-        orphans = trials.orphans()
         self._state = SearchState(trials.records(), trials.info.objectives)
         self._order = Order(self._state, trials.info.lag)
-        self._proposals = Proposals(trials, orphans, self._state, limits, self._order)
+        self._proposals = Proposals(trials, self._state, limits, self._order)
         self._paused = self._told_trouble = False
         if limits.stopping is not None:
             limits.stopping.restore(self._state.values())
@@ -100,9 +99,7 @@ class Session:
     def _start(self, proposal: Proposal) -> Job:
         """Start a proposal: store that it starts, open its run, and show it."""
         number = proposal.number
-        record = self._state.get(number)
-        if record is None or record.config is None:
-            record = new_record(self._trials.info, proposal)
+        record = self._state.get(number) or new_record(self._trials.info, proposal)
         if record.predicted_cost is None:
             price = self._limits.price_if_needed(proposal.config)
             record = replace(record, predicted_cost=price)

@@ -73,8 +73,6 @@ class SearchTrials:
         self._sampler: Guarded | InOrder | None = None
         self._prices: Prices | None = None
         self._asked: dict[int, Trial] = {}
-        self.blank: dict[int, int] = {}
-        """Optuna's ids of trials that a dead driver left without a configuration, by number."""
 
     @classmethod
     def create(cls, storage_url: str, info: SearchInfo) -> SearchTrials:
@@ -159,11 +157,14 @@ class SearchTrials:
     def ask(self, *, at_random: bool = False) -> Proposal:
         """Return the next trial to run: a waiting reference, else the sampler's proposal.
 
-        A trial that a dead driver created without a configuration comes before both.
-
         Args:
             at_random: draw from the space without the sampler.
         """
+        self._use_sampler(at_random=at_random)
+        return self._propose(self._study.ask())
+
+    def _use_sampler(self, *, at_random: bool) -> None:
+        """Give the study its sampler, or one that draws at random."""
         if self._sampler is None:
             self._sampler = self._make_sampler(self.info.sampler, self._seed)
         self._study.sampler = self._sampler
@@ -171,9 +172,6 @@ class SearchTrials:
             drawn = len(self._study.get_trials(deepcopy=False))
             seed = (self.info.seed + drawn) % 2**32
             self._study.sampler = self._make_sampler("random", seed)
-        if self.blank:
-            return self._propose(Trial(self._study, self.blank.pop(min(self.blank))))
-        return self._propose(self._study.ask())
 
     @property
     def sampler_trouble(self) -> str | None:
@@ -187,18 +185,19 @@ class SearchTrials:
             return make_in_order(name, problem, info.seed, info.budget, info.lag)
         return make_sampler(name, problem, seed, info.budget)
 
-    def orphans(self) -> list[Proposal]:
+    def orphans(self, at_random: Callable[[int], bool] = lambda _: False) -> list[Proposal]:
         """Return the trials that a dead driver left running, to be run again.
 
-        Those without a configuration are left to `ask`.
+        Args:
+            at_random: whether a trial that has no configuration yet is drawn without the sampler.
         """
-        running = self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
-        left = {each.number: each for each in running if each.number not in self._asked}
-        for number, each in left.items():
-            if not {"config", "begun"} & set(each.user_attrs):
-                self.blank[number] = each._trial_id
-        whole = [each._trial_id for number, each in left.items() if number not in self.blank]
-        return [self._propose(Trial(self._study, trial_id)) for trial_id in whole]
+        found = []
+        for frozen in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            if frozen.number not in self._asked:
+                if "config" not in frozen.user_attrs:
+                    self._use_sampler(at_random=at_random(frozen.number))
+                found.append(self._propose(Trial(self._study, frozen._trial_id)))
+        return found
 
     def _propose(self, trial: Trial) -> Proposal:
         """Return a running trial with its configuration: the stored one, or a new one to store."""
