@@ -114,8 +114,8 @@ def check_repeatable(study: Study, gpus: int) -> None:
     cost = study.objectives.cost
     if not cost.known:
         raise RequestError(
-            f"--deterministic: the {cost.noun} of a trial in study {study.name!r} are measured, "
-            "so they differ from one training to the next; leave --deterministic out"
+            f"--deterministic: the cost of study {study.name!r}, {cost.noun}, is measured and "
+            "differs from one training to the next; leave --deterministic out"
         )
 
 
