@@ -150,15 +150,15 @@ class Replicated:
         """What `Replication` reads of a search."""
         return cast("SearchInfo", self._info)
 
-    def ask_again(self, record: TrialRecord, seed: int) -> int:  # noqa: ARG002
+    def ask_again(self, number: int, config: TrainConfig, seed: int) -> int:  # noqa: ARG002
         """Return the number of a configuration, as `Replication` asks for it."""
-        return record.number
+        return number
 
     def next(self, history: History) -> Values | int:
         """Return a new configuration, or the number of a tried one to read again."""
         limits = Limits(total=history.limit - history.spent)
-        replication = Replication(cast("SearchTrials", self), self._state, limits)
-        again = replication.next(self._remaining(history))
+        replication = Replication(cast("SearchTrials", self), limits)
+        again = replication.next(self._state, self._remaining(history))
         return self._suggestions.next() if again is None else cast("int", again)
 
     def _remaining(self, history: History) -> int:

@@ -63,7 +63,7 @@ def show(options: Namespace) -> None:
     info, early = trials.info, len(stopped(records))
     begun = sum(not record.rejected for record in records)
     count = f"{begun} of {info.budget} trials" + (f", {early} stopped early" if early else "")
-    out(f"{info.name}: study {info.study.name}, {count}, sampler {info.sampler}, seed {info.seed}")
+    out(f"{info.name}: study {info.study.name}, {count}, sampler {info.sampling}")
     members = front_of(records, info.objectives)
     numbers = {member.number for member in members}
     for record in records:

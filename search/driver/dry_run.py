@@ -29,6 +29,8 @@ def show(request: Request) -> None:
     gpus = prepare.choose_gpus(request.gpus, prepare.present_gpus(request), "this machine")
     study = prepare.choose_study(request, gpus)
     prepare.check_limits(study, request)
+    if request.deterministic:
+        prepare.check_repeatable(study, gpus)
     code = [model for model in models_of(study) if imports_code(model)]
     if request.no_import and code:
         show_unpriced(study, request, code)

@@ -158,7 +158,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         tracker = tracker or tracking.open_tracker(request, home, info)
         if request.resume is None:
             stack.enter_context(lock)
-        yield info, workers, tracker
+        yield replace(info, lag=concurrent if request.deterministic else None), workers, tracker
 
 
 def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:

@@ -16,13 +16,14 @@ from search.errors import RequestError
 from search.objectives import STANDARD
 from search.samplers.registry import check_sampler, default_sampler
 from search.store.home import Home, check_tracking
+from search.store.retrying_storage import open_storage
 from search.store.urls import check_store, sqlite_file
 from search.study.names import MOST_NAME, check_name
 from search.study.study_file import Study, find_study
 from search.study.tables import AUTO, TrialResources
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
-from search.trials.stored_searches import check_name_free
+from search.trials.stored_searches import check_free
 from swast import preflight
 from swast.config import TrainConfig
 from swast.data import ArrayData, Places, load_data
@@ -67,6 +68,8 @@ def choose_search(request: Request, home: Home, gpus: int) -> SearchInfo:
         info = old_info(request.resume, storage, gpus)
     check_sampler(info.sampler)
     check_limits(info.study, request)
+    if request.deterministic:
+        check_repeatable(info.study, gpus)
     return info
 
 
@@ -97,6 +100,25 @@ def check_limits(study: Study, request: Request) -> None:
         )
 
 
+def check_repeatable(study: Study, gpus: int) -> None:
+    """Refuse a repeatable search of trainings that cannot be repeated.
+
+    Raises:
+        RequestError: they run on GPUs, or their cost is measured.
+    """
+    if gpus:
+        raise RequestError(
+            "--deterministic: a training on a GPU may give other digits when it is repeated; "
+            "--gpus 0 searches on CPUs"
+        )
+    cost = study.objectives.cost
+    if not cost.known:
+        raise RequestError(
+            f"--deterministic: the cost of study {study.name!r}, {cost.noun}, is measured and "
+            "differs from one training to the next; leave --deterministic out"
+        )
+
+
 def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
     """Return the facts of a new search.
 
@@ -110,7 +132,7 @@ def new_info(request: Request, storage: str, gpus: int) -> SearchInfo:
     check_name(name, "--name")
     path = sqlite_file(storage)
     if path is None or path.exists():
-        check_name_free(storage, name)
+        check_free(open_storage(storage), name)
     made = SearchInfo(
         name=name,
         uid=secrets.token_hex(8),

@@ -23,7 +23,7 @@ from swast.options import flag, option
 from swast.settings import Table
 
 LARGEST_SEED = 2**32 - 1
-UNCHANGED = ("study", "name", "sampler", "seed", "dry_run")
+UNCHANGED = ("study", "name", "sampler", "seed", "deterministic", "dry_run")
 """Options of new searches alone."""
 MOST_TRIALS = 10**6
 MOST_RETRIES = 1000
@@ -62,6 +62,9 @@ class Request(Table):
     )
     seed: int | None = option(
         None, "seed of the sampler (default: 0)", low=0, high=LARGEST_SEED, metavar="N"
+    )
+    deterministic: bool = option(
+        False, "train the same trials whatever the timing; a slow trial may leave workers idle"
     )
     max_flops: float | None = option(
         None,

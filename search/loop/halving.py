@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,12 +117,22 @@ class Halving:
         """Put a trial on a rung, in place of its earlier arrival there."""
         self._rungs[self._bracket(arrival.number), epoch][arrival.number] = arrival
 
-    def arrive(self, epoch: int, arrival: Arrival) -> Decision:
-        """Put a trial on a rung and decide whether it continues."""
+    def arrive(
+        self, epoch: int, arrival: Arrival, sees: Callable[[int], bool] = lambda _: True
+    ) -> Decision:
+        """Put a trial on a rung and decide whether it continues.
+
+        Args:
+            epoch: of the rung.
+            arrival: of the trial.
+            sees: whether it is compared with the trial of a number; by default with all.
+        """
         self.restore(epoch, arrival)
         rung = self._rungs[self._bracket(arrival.number), epoch]
-        others = [each for number, each in rung.items() if number != arrival.number]
-        size = len(rung)
+        others = [
+            each for number, each in rung.items() if number != arrival.number and sees(number)
+        ]
+        size = len(others) + 1
         kept = keep(size, self._reduction)
         return Decision(epoch, place([arrival, *others], self._objectives), kept, size)
 

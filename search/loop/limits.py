@@ -59,11 +59,18 @@ class Stopping:
             return False
         return self.halving.at_rung(record.number, record.epochs, record.config.epochs)
 
-    def judge(self, record: TrialRecord) -> TrialRecord:
-        """Put a trial on the rung that it has reached; return its record with the decision."""
+    def judge(
+        self, record: TrialRecord, sees: Callable[[int], bool] = lambda _: True
+    ) -> TrialRecord:
+        """Put a trial on the rung that it has reached; return its record with the decision.
+
+        Args:
+            record: of the trial.
+            sees: whether it is compared with the trial of a number; by default with all.
+        """
         assert record.score is not None
         record = replace(record, rungs=record.rungs | {record.epochs: record.score})
-        decision = self.halving.arrive(record.epochs, _arrival(record, record.epochs))
+        decision = self.halving.arrive(record.epochs, _arrival(record, record.epochs), sees)
         if decision.continues or record.reference is not None:
             return record
         return replace(record, stopped_at=record.epochs, reason=str(decision))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import replace
 
 from search.loop.limits import Limits
+from search.loop.order import Order
 from search.loop.replication import Replication
 from search.trials.proposal import Proposal
 from search.trials.repository import SearchTrials
@@ -28,26 +28,32 @@ class Proposals:
 
     Args:
         trials: the search in its storage.
-        orphans: trials that a dead driver left running.
         state: of the search; rejected proposals are added to it.
         limits: the most that trials may cost.
+        order: the outcomes that a proposal may depend on.
     """
 
     def __init__(
         self,
         trials: SearchTrials,
-        orphans: Sequence[Proposal],
         state: SearchState,
         limits: Limits,
+        order: Order,
     ) -> None:
-        self._trials, self._state, self._limits = trials, state, limits
-        self._again = [each for each in orphans if each.begun]
-        self._asked = [each for each in orphans if not each.begun]
+        self._trials, self._state, self._limits, self._order = trials, state, limits, order
         self._alike: dict[TrainConfig, list[int]] = defaultdict(list)
         for record in state.values():
             if record.config is not None:
                 self._alike[record.config].append(record.number)
-        self._replication = Replication(trials, state, limits)
+        self._replication = Replication(trials, limits)
+        orphans = trials.orphans(lambda number: self._count_repeated(number) >= MOST_REPEATS)
+        if any(state[each.number].config is None for each in orphans):
+            for record in trials.records():
+                if state[record.number].config is None:
+                    state.put(record)
+        self._again = [each for each in orphans if each.begun]
+        self._asked = [each for each in orphans if not each.begun]
+        self._repeated = self._count_repeated(self._coming)
         self._held: Proposal | None = None
         self.exhausted = False
 
@@ -69,26 +75,45 @@ class Proposals:
         """
         if self._again:
             return self._again.pop(0)
-        proposal = None if self.exhausted else self._held or self._sampled()
+        if self.exhausted or (self._held is None and self._order.waits(self._coming)):
+            return None
+        proposal = self._held or self._sampled()
         if proposal is None or not self._affordable(proposal):
             return None
         self._held = None
         return proposal
+
+    @property
+    def _coming(self) -> float:
+        """The number of the next proposal; infinite for a new trial."""
+        return self._asked[0].number if self._asked else math.inf
 
     def _sampled(self) -> Proposal | None:
         """Return the sampler's next proposal, or None when the budget is used up.
 
         It rejects proposals that are too expensive, or repeat a trained one (see `MOST_REPEATS`).
         """
-        repeats = 0
         for _ in range(MOST_REJECTED if self.remaining > 0 else 0):
-            proposal = self._ask(at_random=repeats >= MOST_REPEATS)
-            if repeats < 2 * MOST_REPEATS and self._repeats(proposal):
-                repeats += 1
+            proposal = self._ask(at_random=self._repeated >= MOST_REPEATS)
+            if self._repeated < 2 * MOST_REPEATS and self._repeats(proposal):
+                self._repeated += 1
             elif not self._too_expensive(proposal):
+                self._repeated = 0
                 return proposal
         self._finish()
         return None
+
+    def _count_repeated(self, before: float) -> int:
+        """Return the number of repetitions that a dead driver rejected just before a trial."""
+        found = 0
+        for number in sorted(self._state, reverse=True):
+            record = self._state[number]
+            if record.rejected and record.config is not None:
+                is_repeated = min(self._alike[record.config]) < number
+                found += record.state == "failed" and is_repeated
+            elif number < before:
+                break
+        return found
 
     def _finish(self) -> None:
         """Propose nothing more; reject proposed trials that have not begun.
@@ -103,8 +128,13 @@ class Proposals:
 
     def _ask(self, *, at_random: bool) -> Proposal:
         """Return a trial that an earlier session asked for and never began, else a new one."""
-        found = self._asked.pop(0) if self._asked else self._replication.next(self.remaining)
-        found = found or self._trials.ask(at_random=at_random)
+        if self._asked:
+            found = self._asked.pop(0)
+        else:
+            seen = self._order.seen(max(self._state, default=-1) + 1)
+            found = self._replication.next(seen, self.remaining) or self._trials.ask(
+                at_random=at_random
+            )
         self._alike[found.config].append(found.number)
         return found
 
@@ -113,8 +143,11 @@ class Proposals:
 
         It is marked as failed, which samplers ignore: PRUNED would make a good place look bad.
         """
-        alike = [self._state.get(number) for number in self._alike[proposal.config]]
-        for record in alike if proposal.reference is None else ():
+        if proposal.reference is not None:
+            return False
+        seen = self._order.seen(proposal.number)
+        for number in self._alike[proposal.config]:
+            record = seen.get(number)
             if record and (record.state == "complete" or record.stopped_at is not None):
                 self._reject(proposal, "failed", f"the same configuration as {record.label}")
                 return True
@@ -140,7 +173,8 @@ class Proposals:
         """
         if self._limits.total == math.inf or self._limits.price is None:
             return True
-        left = self._limits.total - self._state.promised(without=proposal.number)
+        promised = self._state.promised(without=proposal.number) + self._order.saved
+        left = self._limits.total - promised
         price = self._limits.price(proposal.config)
         if price <= left:
             return True

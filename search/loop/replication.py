@@ -9,14 +9,14 @@ Metaheuristics, 2002).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from search.loop.limits import Limits
 from search.study.tables import AUTO
 from search.trials.proposal import Proposal
 from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
-from search.trials.trial_record import TrialRecord, front_of
+from search.trials.trial_record import TrialRecord
 from swast.config import LARGEST_SEED
 
 FEWEST = 10
@@ -32,12 +32,11 @@ class Replication:
 
     Args:
         trials: the search in its storage.
-        state: of the search.
         limits: the most that trials may cost.
     """
 
-    def __init__(self, trials: SearchTrials, state: SearchState, limits: Limits) -> None:
-        self._trials, self._state, self._limits = trials, state, limits
+    def __init__(self, trials: SearchTrials, limits: Limits) -> None:
+        self._trials, self._limits = trials, limits
         info = trials.info
         self._is_auto = info.replicates == AUTO
         if self._is_auto:
@@ -45,45 +44,48 @@ class Replication:
         else:
             self._wanted = int(info.replicates)
 
-    def next(self, remaining: int) -> Proposal | None:
+    def next(self, state: SearchState, remaining: int) -> Proposal | None:
         """Return another training of a tried configuration; None for a new configuration.
 
         Args:
+            state: of the search, as the decision may see it.
             remaining: trials that may still be started.
         """
         if not self._wanted or not remaining:
             return None
-        record = self._due(remaining)
+        record = self._due(state, remaining)
         if record is None and self._is_auto:
             number = self._trials.better_again()
-            record = None if number is None else self._state.get(number)
+            record = None if number is None else state.get(number)
         if record is None or record.config is None:
             return None
-        seed = (record.config.seed + 1 + len(self._again(record))) % (LARGEST_SEED + 1)
-        return self._trials.ask_again(record, seed)
+        seed = (record.config.seed + 1 + len(again_of(state, record))) % (LARGEST_SEED + 1)
+        return self._trials.ask_again(record.number, record.config, seed)
 
-    def _due(self, remaining: int) -> TrialRecord | None:
+    def _due(self, state: SearchState, remaining: int) -> TrialRecord | None:
         """Return a member of the front to be trained again, if the rest is needed for those."""
         if remaining > max(1, self._trials.info.budget // SHARE):
             return None
-        self._state.estimate()
+        state.estimate()
         lacking = {
-            member.number: self._wanted - len(self._again(member))
-            for member in front_of(self._state.trials, self._state.objectives)
+            member.number: self._wanted - len(again_of(state, member)) for member in state.members
         }
         lacking = {number: count for number, count in lacking.items() if count > 0}
-        price = sum(count * (self._state[number].cost or 0) for number, count in lacking.items())
-        left = self._limits.total - self._state.promised(without=-1)
+        price = sum(count * (state[number].cost or 0) for number, count in lacking.items())
+        saved = sum(each.shared for each in state.values() if not each.is_open)
+        left = self._limits.total - state.promised(without=-1) - saved
         enough = MARGIN * sum(lacking.values()) < remaining and MARGIN * price < left
         if not lacking or enough:
             return None
-        return self._state[max(lacking, key=lambda number: (lacking[number], self._doubt(number)))]
+        return max((state[number] for number in lacking), key=lambda each: rank(each, lacking))
 
-    def _doubt(self, number: int) -> float:
-        """Return the standard error of a configuration's score; infinite if it is unknown."""
-        estimate = self._state[number].estimate
-        return math.inf if estimate is None else estimate.error
 
-    def _again(self, record: TrialRecord) -> Sequence[TrialRecord]:
-        """Return the further trainings of a configuration, failed ones among them."""
-        return [each for each in self._state.values() if each.repeats == record.number]
+def rank(record: TrialRecord, lacking: Mapping[int, int]) -> tuple[int, float]:
+    """Return how much a member needs another training: the readings that it lacks, its error."""
+    error = math.inf if record.estimate is None else record.estimate.error
+    return lacking[record.number], error
+
+
+def again_of(state: SearchState, record: TrialRecord) -> Sequence[TrialRecord]:
+    """Return the further trainings of a configuration, failed ones among them."""
+    return [each for each in state.values() if each.repeats == record.number]

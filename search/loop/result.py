@@ -12,7 +12,8 @@ from search.objectives import STANDARD, UNIT, Objectives
 from search.pareto import front
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import Progress, progress
-from search.trials.trial_record import TrialRecord, front_of, hypervolume_of, spent, stopped
+from search.trials.totals import spent
+from search.trials.trial_record import TrialRecord, front_of, hypervolume_of, stopped
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class SearchResult:
             "budget": info.budget,
             "sampler": info.sampler,
             "seed": info.seed,
+            "lag": info.lag,
             "end": self.end,
             "trials": [trial.to_dict(info.objectives) for trial in trials],
             "stopped": len(stopped(trials)),

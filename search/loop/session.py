@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from search.engine.jobs import Failure, Job, Outcome, Report
 from search.loop.limits import Limits
+from search.loop.order import Order
 from search.loop.proposals import Proposals, new_record
 from search.loop.status import Display, Status
 from search.objectives import Objectives
@@ -51,9 +52,9 @@ class Session:
     ) -> None:
         self._trials, self._tracker, self._display = trials, tracker, display
         self._epoch_log, self._folder, self._limits = epoch_log, folder, limits
-        orphans = trials.orphans()
         self._state = SearchState(trials.records(), trials.info.objectives, trials.estimator)
-        self._proposals = Proposals(trials, orphans, self._state, limits)
+        self._order = Order(self._state, trials.info.lag)
+        self._proposals = Proposals(trials, self._state, limits, self._order)
         self._paused = self._told_trouble = False
         if limits.stopping is not None:
             limits.stopping.restore(self._state.values())
@@ -131,7 +132,7 @@ class Session:
         record = replace(record, score=score, epochs=epoch.epoch, seconds=epoch.seconds)
         stopping = self._limits.stopping
         if stopping is not None and stopping.at_rung(record):
-            record = stopping.judge(record)
+            record = stopping.judge(record, self._order.sees(record.number))
             verdict = {"stopped_at": record.stopped_at, "reason": record.reason}
             self._trials.note(record.number, verdict={"rungs": record.rungs} | verdict)
         return record

@@ -11,13 +11,13 @@ from search.objectives import UNIT, Cost, Objectives, Score
 from search.plots.chart import Chart
 from search.plots.page import Page, figure_of
 from search.trials.search_info import SearchInfo
+from search.trials.totals import spent
 from search.trials.trial_record import (
     TrialRecord,
     finished,
     front_of,
     hypervolume_of,
     knee_of,
-    spent,
     stopped,
 )
 
@@ -120,7 +120,7 @@ def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
         "Hypervolume": f"{hypervolume_of(trials, info.objectives):.4f}",
         "Training FLOPs of all trials": f"{spent(trials):.4g}",
         "Training time of all trials": _duration(sum(trial.seconds or 0 for trial in trials)),
-        "Sampler": f"{info.sampler}, seed {info.seed}",
+        "Sampler": info.sampling,
         "Device": info.device,
     }
     if info.unit is not None and cost.known:

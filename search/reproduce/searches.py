@@ -15,7 +15,7 @@ from search.store.home import Home
 from search.store.lock import held
 from search.store.urls import sqlite_file
 from search.trials.stored_searches import search_names
-from search.trials.trial_record import spent
+from search.trials.totals import spent
 from studies.outcomes import Found, Search
 from swast.config import TrainConfig
 from swast.files import JsonLines

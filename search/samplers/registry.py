@@ -15,6 +15,7 @@ from search.errors import RequestError
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+    from search.samplers.in_order import InOrder
     from search.samplers.problem import Problem
     from search.samplers.wrappers import Guarded
 
@@ -67,12 +68,9 @@ def _nsga3(_problem: Problem, seed: int, budget: int) -> BaseSampler:
 
 
 def _qmc(problem: Problem, seed: int, _budget: int) -> BaseSampler:
-    from optuna.samplers import QMCSampler
+    from search.samplers.wrappers import OverAll, Sobol
 
-    from search.samplers.wrappers import OverAll
-
-    sequence = QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
-    return OverAll(sequence, problem.space)
+    return OverAll(Sobol(seed), problem.space)
 
 
 def _random(_problem: Problem, seed: int, _budget: int) -> BaseSampler:
@@ -98,6 +96,8 @@ SAMPLERS: dict[str, Callable[[Problem, int, int], BaseSampler]] = {
 }
 
 
+NUMBERED = ("ehvi", "qmc")
+"""Samplers whose points are numbered as the trials are, so that one seed does for all trials."""
 MOST_VALUES = {"gp": 10_000}
 """The most values of a range of whole numbers or steps that a sampler can model, if limited."""
 
@@ -142,3 +142,23 @@ def make_sampler(name: str, problem: Problem, seed: int, budget: int) -> Guarded
         warnings.simplefilter("ignore", ExperimentalWarning)
         inner = SAMPLERS[name](problem, seed, budget)
         return Guarded(inner, name, seed, MOST_VALUES.get(name))
+
+
+def make_in_order(name: str, problem: Problem, seed: int, budget: int, lag: int) -> InOrder:
+    """Return a sampler for a repeatable search with some trials at a time.
+
+    Args:
+        name: one of `SAMPLERS`.
+        problem: space, objectives and prices.
+        seed: of the search.
+        budget: trials that the search is planned for.
+        lag: trials at a time.
+    """
+    from search.samplers.in_order import InOrder
+
+    return InOrder(
+        lambda own: make_sampler(name, problem, own, budget),
+        seed,
+        lag,
+        numbered=name in NUMBERED,
+    )

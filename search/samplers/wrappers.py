@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, QMCSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from search.samplers.parameters import every_parameter
@@ -230,6 +230,30 @@ class OverAll(InSpace):
         """Return every parameter, from the second trial on; the first one is random."""
         found = super().infer_relative_search_space(study, trial)
         return self._parameters if found else found
+
+
+class Sobol(QMCSampler):
+    """Sobol's sequence, scrambled, whose points are numbered as the trials are.
+
+    Optuna counts its points in the storage, so a trial that is proposed again would get another
+    one. The first trial is random.
+
+    Args:
+        seed: of the scrambling.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed=seed, scramble=True, warn_independent_sampling=False)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the trial's point."""
+        self._point = max(0, trial.number - 1)
+        return super().sample_relative(study, trial, search_space)
+
+    def _find_sample_id(self, *_: object) -> int:
+        return self._point
 
 
 def _in_space(study: optuna.Study) -> optuna.Study:

@@ -28,10 +28,11 @@ TOOL = "swast-search"
 
 def search_run(info: SearchInfo, experiment_id: str) -> Fixed:
     """Return the constant part of a search's run."""
+    lag = {} if info.lag is None else {"lag": info.lag}
     return Fixed(
         experiment_id=experiment_id,
         name=info.name,
-        params={"budget": info.budget, "sampler": info.sampler, "seed": info.seed},
+        params={"budget": info.budget, "sampler": info.sampler, "seed": info.seed} | lag,
         texts={"study.toml": info.study.source},
     )
 

@@ -16,9 +16,10 @@ from typing import Any
 import optuna
 from optuna.trial import Trial, TrialState
 
+from search.samplers.in_order import InOrder
 from search.samplers.parameters import draw, parameters
 from search.samplers.problem import REPEATS, Prices, Problem
-from search.samplers.registry import make_sampler
+from search.samplers.registry import make_in_order, make_sampler
 from search.samplers.wrappers import Guarded
 from search.store.retrying_storage import open_storage
 from search.store.urls import shown
@@ -56,7 +57,7 @@ class SearchTrials:
     def __init__(self, info: SearchInfo, study: optuna.Study, seed: int) -> None:
         self.info = info
         self._study, self._seed = study, seed
-        self._sampler: Guarded | None = None
+        self._sampler: Guarded | InOrder | None = None
         self._prices: Prices | None = None
         self._asked: dict[int, Trial] = {}
         self.estimator = Estimator(info)
@@ -144,22 +145,24 @@ class SearchTrials:
         Args:
             at_random: draw from the space without the sampler.
         """
+        self._use_sampler(at_random=at_random)
+        return self._propose(self._study.ask())
+
+    def _use_sampler(self, *, at_random: bool) -> None:
+        """Give the study its sampler, or one that draws at random."""
         self._study.sampler = self._own_sampler()
         if at_random:
-            drawn = len(self._study.get_trials(deepcopy=False))
-            seed = (self.info.seed + drawn) % 2**32
+            seed = (self.info.seed + len(self._study.get_trials(deepcopy=False))) % 2**32
             self._study.sampler = self._make_sampler("random", seed)
-        return self._propose(self._study.ask())
 
     def better_again(self) -> int | None:
         """Return the trial that deserves another seed more than a new one, by the sampler."""
         return self._own_sampler().better_again(self._study)
 
-    def ask_again(self, record: TrialRecord, seed: int) -> Proposal:
-        """Return a new trial that trains a trial's configuration with another seed."""
-        assert record.config is not None
-        again = record.config.with_values({"seed": seed})
-        self._enqueue(record.config, {REPEATS: record.number, "config": again.to_dict()})
+    def ask_again(self, number: int, config: TrainConfig, seed: int) -> Proposal:
+        """Return a new trial that trains the configuration of another one with another seed."""
+        again = config.with_values({"seed": seed})
+        self._enqueue(config, {REPEATS: number, "config": again.to_dict()})
         return self._propose(self._study.ask())
 
     @property
@@ -167,26 +170,32 @@ class SearchTrials:
         """The first failure of the sampler in words, if it failed."""
         return None if self._sampler is None else self._sampler.trouble
 
-    def _own_sampler(self) -> Guarded:
+    def _own_sampler(self) -> Guarded | InOrder:
         if self._sampler is None:
             self._sampler = self._make_sampler(self.info.sampler, self._seed)
         return self._sampler
 
-    def _make_sampler(self, name: str, seed: int) -> Guarded:
+    def _make_sampler(self, name: str, seed: int) -> Guarded | InOrder:
         info = self.info
-        samples = validation_samples(info)
-        problem = Problem(
-            info.study.space, info.objectives, info.unit or 1.0, self._prices, samples
-        )
+        known = info.study.space, info.objectives, info.unit or 1.0, self._prices
+        problem = Problem(*known, validation_samples(info))
+        if info.lag is not None:
+            return make_in_order(name, problem, info.seed, info.budget, info.lag)
         return make_sampler(name, problem, seed, info.budget)
 
-    def orphans(self) -> list[Proposal]:
-        """Return the trials that a dead driver left running, to be run again."""
-        return [
-            self._propose(Trial(self._study, frozen._trial_id))
-            for frozen in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
-            if frozen.number not in self._asked
-        ]
+    def orphans(self, at_random: Callable[[int], bool] = lambda _: False) -> list[Proposal]:
+        """Return the trials that a dead driver left running, to be run again.
+
+        Args:
+            at_random: whether a trial that has no configuration yet is drawn without the sampler.
+        """
+        found = []
+        for frozen in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            if frozen.number not in self._asked:
+                if "config" not in frozen.user_attrs:
+                    self._use_sampler(at_random=at_random(frozen.number))
+                found.append(self._propose(Trial(self._study, frozen._trial_id)))
+        return found
 
     def _propose(self, trial: Trial) -> Proposal:
         """Return a running trial with its configuration: the stored one, or a new one to store."""

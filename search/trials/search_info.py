@@ -20,6 +20,7 @@ from swast.settings import FieldType, Setting
 
 ABOVE = Setting("", above=0)
 """Range of costs and limits."""
+AT_LEAST_1 = Setting("", low=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,8 @@ class SearchInfo(Tracked):
         replicates: trainings of each member of the front with further seeds, within the budget: a
             whole number, or ``auto``.
         confirm_seeds: further seeds over which the front is trained again at the end.
+        lag: trials at a time for which a repeatable search was started: a proposal sees all
+            trials but the last ``lag - 1`` before it; None if it sees whatever has ended.
     """
 
     uid: str
@@ -94,11 +97,18 @@ class SearchInfo(Tracked):
     flops_budget: float = math.inf
     replicates: str = "0"
     confirm_seeds: int = 0
+    lag: int | None = None
 
     @property
     def objectives(self) -> Objectives:
         """Score and cost of its trials."""
         return self.study.objectives
+
+    @property
+    def sampling(self) -> str:
+        """Its sampler, seed and lag in words."""
+        lag = "" if self.lag is None else f", deterministic with {self.lag} at a time"
+        return f"{self.sampler}, seed {self.seed}{lag}"
 
     def run_name(self, label: str) -> str:
         """Return the name of the MLflow run of a trial with a label."""
@@ -171,6 +181,7 @@ KINDS: dict[str, tuple[FieldType, Setting]] = {
     "flops_budget": (NUMBER, ABOVE),
     "replicates": (FieldType(str, REPLICATES), ANY),
     "confirm_seeds": (WHOLE, COUNT),
+    "lag": (WHOLE, AT_LEAST_1),
     "experiment_id": (TEXT, ANY),
     "run_id": (TEXT, ANY),
     "tracking_uri": (TEXT, ANY),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from search.objectives import STANDARD, Objectives
 from search.trials.readings import Estimate
+from search.trials.totals import promised, spent
 from search.trials.trial_record import (
     ENDED,
     State,
@@ -16,8 +17,6 @@ from search.trials.trial_record import (
     contenders_of,
     front_of,
     hypervolume_of,
-    promised,
-    spent,
 )
 
 ESTIMATING_SHARE = 20
@@ -45,7 +44,7 @@ class SearchState(Mapping[int, TrialRecord]):
         self._trials: dict[int, TrialRecord] = {}
         self._states: Counter[State] = Counter()
         self._members: list[TrialRecord] = []
-        self._estimator, self._due = estimator, 0.0
+        self.estimator, self._due = estimator, 0.0
         self._fresh: set[int] = set()
         self._endings: dict[int, None] = {}
         self._rejected = self._spent = 0
@@ -72,7 +71,7 @@ class SearchState(Mapping[int, TrialRecord]):
             scores are estimated, those that are no contenders.
         """
         is_new = self._put(trial)
-        if self._estimator is not None:
+        if self.estimator is not None:
             return self.estimate(now=False) if trial.state == "complete" else [trial]
         if not is_new:
             return self._front_among(self._trials.values())
@@ -103,10 +102,10 @@ class SearchState(Mapping[int, TrialRecord]):
             Trials that cannot be on the front any more.
         """
         began = time.monotonic()
-        if self._estimator is None or not self._fresh or (not now and began < self._due):
+        if self.estimator is None or not self._fresh or (not now and began < self._due):
             return []
         watched = {*self._fresh, *(each.number for each in self.contenders)}
-        found = self._estimator(self.trials)
+        found = self.estimator(self.trials)
         for number, estimate in found.items():
             self._trials[number] = replace(self._trials[number], estimate=estimate)
         self._front_among(self._trials.values())

@@ -181,12 +181,3 @@ def _directions(axes: Objectives) -> list[Literal["minimize", "maximize"]]:
 def search_names(storage_url: str) -> list[str]:
     """Return the names of the searches in a storage, oldest first."""
     return names_in(open_storage(storage_url))
-
-
-def check_name_free(storage_url: str, name: str) -> None:
-    """Refuse a name for a new search that a study in a storage has.
-
-    Raises:
-        RequestError: a search has it, or another program's study.
-    """
-    check_free(open_storage(storage_url), name)

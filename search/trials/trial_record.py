@@ -87,6 +87,19 @@ class TrialRecord:
         """Return whether it has begun and not ended."""
         return self.state in ("running", "paused")
 
+    def running(self) -> TrialRecord:
+        """Return the record that it had when it started."""
+        return TrialRecord(
+            number=self.number,
+            state="running",
+            params=self.params,
+            config=self.config,
+            reference=self.reference,
+            repeats=self.repeats,
+            unit=self.unit,
+            predicted_cost=self.predicted_cost,
+        )
+
     @property
     def value(self) -> float | None:
         """The score of its configuration: the estimate, else its own reading."""
@@ -267,21 +280,6 @@ def _oriented(done: Sequence[TrialRecord], objectives: Objectives) -> NDArray[np
     score = objectives.score.rising([math.nan if t.value is None else t.value for t in done])
     cost = objectives.cost.rising([math.nan if t.cost is None else t.cost for t in done])
     return np.stack([score, -cost])
-
-
-def promised(trials: Sequence[TrialRecord]) -> float:
-    """Return the cost that trials will have; open trials count with their whole schedule."""
-    return sum(
-        (each.predicted_cost or 0) if each.is_open else each.spent - each.shared for each in trials
-    )
-
-
-def spent(trials: Sequence[TrialRecord]) -> int:
-    """Return the FLOPs that a search has spent, on stopped and failed trials as well.
-
-    A warm-up that trials share is counted once.
-    """
-    return sum(trial.spent - trial.shared for trial in trials)
 
 
 def reading_values(

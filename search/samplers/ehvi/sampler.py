@@ -27,7 +27,8 @@ class Ehvi(BaseSampler):
     Without prices, costs are learnt from finished trials.
 
     A proposal depends on the seed, the trial's number, and the trials so far in their order. The
-    sampler of a resumed search has another seed and fits its hyperparameters anew.
+    sampler of a resumed search has another seed and fits its hyperparameters anew; in a repeatable
+    search each proposal does so, with one seed (see `search.samplers.in_order`).
 
     Args:
         problem: space, objectives and prices.

@@ -91,7 +91,11 @@ class Surrogate:
         return level + spread * mean, spread * np.sqrt(np.maximum(variance, 1e-12))
 
     def _fit(self) -> None:
-        """Fit hyperparameters; keep the last ones if that fails."""
+        """Fit hyperparameters; keep the last ones if that fails.
+
+        Where a fit fails, BoTorch begins again at random, here always at the same places.
+        """
+        import torch
         from botorch.exceptions.errors import ModelFittingError
         from botorch.fit import fit_gpytorch_mll
         from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -100,9 +104,11 @@ class Surrogate:
         model = self._made(*self._data)
         limits = {"options": {"maxiter": ITERATIONS}}
         try:
-            fit_gpytorch_mll(
-                ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs=limits
-            )
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)  # noqa: TID251 - BoTorch takes no generator
+                fit_gpytorch_mll(
+                    ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs=limits
+                )
         except ModelFittingError:
             return
         self._state = model.state_dict()

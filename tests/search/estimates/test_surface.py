@@ -40,7 +40,7 @@ def test_conditioning_is_scikit_learns(scene):
 
 def test_hyperparameters_are_the_most_probable_ones(scene):
     """The density's gradient is 0 there, by scikit-learn's likelihood and the stated priors."""
-    features, away, values, variances = scene
+    _, away, values, variances = scene
     found = fit(away, values, variances)
 
     def density(logs):

@@ -12,7 +12,7 @@ from search.engine.jobs import Failure, FailureKind, Report
 from search.loop.limits import Limits
 from search.loop.proposals import MOST_REJECTED, MOST_REPEATS
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import spent
+from search.trials.totals import spent
 from tests.search.loop.support import ONE_FIELD, Scene, halved
 from tests.search.support import (
     database,

@@ -9,7 +9,8 @@ from optuna.trial import TrialState
 
 from search.engine.jobs import Failure, FailureKind, Report
 from search.loop.limits import Limits
-from search.trials.trial_record import front_of, spent
+from search.trials.totals import spent
+from search.trials.trial_record import front_of
 from tests.search.loop.support import Scene
 from tests.search.support import epoch, record, renumbered, result, status
 

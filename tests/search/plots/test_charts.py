@@ -26,7 +26,8 @@ from search.plots.scales import colouring, scales
 from search.plots.slices import slices_chart
 from search.plots.still import write_png
 from search.plots.theme import NIGHT, SHADES
-from search.trials.trial_record import finished, front_of, hypervolume_of, spent, stopped
+from search.trials.totals import spent
+from search.trials.trial_record import finished, front_of, hypervolume_of, stopped
 from tests.search.plots.support import marks
 from tests.search.plotted import epochs_of, recorded
 from tests.search.support import UNIT, epoch, record

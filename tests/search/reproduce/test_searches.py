@@ -15,7 +15,8 @@ from search.errors import SearchFailedError
 from search.reproduce.searches import KnownSearches, find
 from search.store.home import Home
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import front_of, spent
+from search.trials.totals import spent
+from search.trials.trial_record import front_of
 from studies.outcomes import Found, Search
 from swast.config import TrainConfig
 from swast.data import load_data

@@ -27,6 +27,7 @@ FULL = {
     "max_flops": 1e9,
     "flops_budget": 2e9,
     "confirm_seeds": 3,
+    "lag": 4,
 }
 
 

@@ -8,15 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.trials.search_state import SearchState, progress
-from search.trials.trial_record import (
-    ENDED,
-    State,
-    TrialRecord,
-    front_of,
-    hypervolume_of,
-    promised,
-    spent,
-)
+from search.trials.totals import promised, spent
+from search.trials.trial_record import ENDED, State, TrialRecord, front_of, hypervolume_of
 from tests.search.support import UNIT, record, renumbered
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from search.objectives import choose
 from search.pareto import dominates, hypervolume, ranks
 from search.trials.readings import Reading
+from search.trials.totals import promised, spent
 from search.trials.trial_record import (
     State,
     TrialRecord,
@@ -21,9 +22,7 @@ from search.trials.trial_record import (
     hypervolume_of,
     knee_of,
     points,
-    promised,
     ranks_of,
-    spent,
     worthwhile,
 )
 from swast.config import TrainConfig
