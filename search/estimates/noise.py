@@ -1,8 +1,8 @@
 """Variance between trainings of one configuration with different seeds, in logits.
 
 It depends on the score: near collapse a training may fail or not, and its standard deviation is
-ten times that of a good one. Its logarithm is a straight line in the logit of the score. The line
-is estimated from configurations that were trained more than once: their sample variances follow a
+ten times that of a good one. Its logarithm is a straight line in the logit of the score, and level
+above the best scores. The line is estimated from configurations that were trained more than once: their sample variances follow a
 gamma distribution. A prior keeps it sensible with few of them, or none. At the best scores it is a
 part of the binomial variance of the validation set: all trainings share the set, so that most of
 this variance is common to them.
@@ -24,10 +24,10 @@ SLOPE = -0.7
 """Prior mean of the line's slope, of log variance in logits."""
 DEVIATIONS = (1.0, 0.5)
 """Prior standard deviations of the line's height and slope."""
-BINOMIAL = 0.4
+BINOMIAL = 0.7
 """Prior mean of the variance at the best scores, over the binomial variance."""
 SPAN, MOST = 12.0, 4.0
-"""The line is cut so far from its height, as a logarithm, and at this variance."""
+"""The line ends so far above its height, as a logarithm, and at this variance."""
 STEPS = 50
 
 
@@ -36,7 +36,7 @@ class SeedNoise:
     """Line of the log variance of one reading over the logit of the score.
 
     Attributes:
-        top: logit at which the line has its height.
+        top: logit from which on the line is level.
         height: log variance there.
         slope: change of the log variance with the logit.
     """
@@ -51,8 +51,9 @@ class SeedNoise:
         Args:
             logits: of mean scores.
         """
-        line = self.slope * (np.asarray(logits, dtype=float) - self.top)
-        return np.minimum(np.exp(self.height + np.clip(line, -SPAN, SPAN)), MOST)
+        below = np.minimum(np.asarray(logits, dtype=float) - self.top, 0)
+        line = np.clip(self.slope * below, -SPAN, SPAN)
+        return np.minimum(np.exp(self.height + line), MOST)
 
 
 def prior(top: float, samples: int | None) -> SeedNoise:
@@ -78,7 +79,7 @@ def seed_noise(
         degrees: degrees of freedom of that variance (readings less 1), n.
         before: the prior.
     """
-    x = np.asarray(logits, dtype=float) - before.top
+    x = np.minimum(np.asarray(logits, dtype=float) - before.top, 0)
     seen, freedom = np.asarray(squares, dtype=float), np.asarray(degrees, dtype=float)
     rows = np.stack([np.ones_like(x), x])
     middle, weights = np.array([before.height, before.slope]), 1 / np.array(DEVIATIONS) ** 2

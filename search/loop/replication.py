@@ -16,13 +16,15 @@ from search.study.tables import AUTO
 from search.trials.proposal import Proposal
 from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
-from search.trials.trial_record import TrialRecord
+from search.trials.trial_record import TrialRecord, finished
 from swast.config import LARGEST_SEED
 
 FEWEST = 10
 """Trials from which on a search has replicates by default."""
 SHARE = 3
 """At most one in so many trials is kept for members of the front."""
+LATEST = 10
+"""Trials whose largest cost is kept for the next new configuration."""
 MARGIN = 1.5
 """Trials that are kept, over those that members lack by now: new readings bring new members."""
 
@@ -64,20 +66,27 @@ class Replication:
 
     def _due(self, state: SearchState, remaining: int) -> TrialRecord | None:
         """Return a member of the front to be trained again, if the rest is needed for those."""
-        if remaining > max(1, self._trials.info.budget // SHARE):
+        if self._limits.total == math.inf and remaining > self._trials.info.budget // SHARE:
             return None
         state.estimate()
         lacking = {
             member.number: self._wanted - len(again_of(state, member)) for member in state.members
         }
         lacking = {number: count for number, count in lacking.items() if count > 0}
-        price = sum(count * (state[number].cost or 0) for number, count in lacking.items())
-        saved = sum(each.shared for each in state.values() if not each.is_open)
-        left = self._limits.total - state.promised(without=-1) - saved
-        enough = MARGIN * sum(lacking.values()) < remaining and MARGIN * price < left
-        if not lacking or enough:
+        if not lacking or self._has_room(state, lacking, remaining):
             return None
         return max((state[number] for number in lacking), key=lambda each: rank(each, lacking))
+
+    def _has_room(self, state: SearchState, lacking: Mapping[int, int], remaining: int) -> bool:
+        """Return whether another new configuration leaves enough trials and FLOPs for members."""
+        if self._limits.total < math.inf:
+            price = sum(count * (state[number].cost or 0) for number, count in lacking.items())
+            saved = sum(each.shared for each in state.values() if not each.is_open)
+            left = self._limits.total - state.promised(without=-1) - saved
+            latest = [each.cost for each in finished(state.trials)[-LATEST:] if each.cost]
+            if MARGIN * price + max(latest, default=0) > left:
+                return False
+        return MARGIN * sum(lacking.values()) < remaining
 
 
 def rank(record: TrialRecord, lacking: Mapping[int, int]) -> tuple[int, float]:
