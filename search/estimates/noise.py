@@ -2,10 +2,10 @@
 
 It depends on the score: near collapse a training may fail or not, and its standard deviation is
 ten times that of a good one. Its logarithm is a straight line in the logit of the score, and level
-above the best scores. The line is estimated from configurations that were trained more than once: their sample variances follow a
-gamma distribution. A prior keeps it sensible with few of them, or none. At the best scores it is a
-part of the binomial variance of the validation set: all trainings share the set, so that most of
-this variance is common to them.
+above the best scores. The line is estimated from configurations that were trained more than once:
+their sample variances follow a gamma distribution. A prior keeps it sensible with few of them, or
+none. At the best scores it is a part of the binomial variance of the validation set: all trainings
+share the set, so that some of this variance is common to them.
 """
 
 from __future__ import annotations
