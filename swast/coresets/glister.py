@@ -6,8 +6,9 @@ on V is recomputed 15 times while the quota fills; in between, the samples of la
 selected. The step is normalised by the quota, so that η does not depend on the coreset's size.
 
 V is a tenth of the training samples, drawn anew at each selection; the validation set is never
-used for selection. As in the paper, V and the candidates are apart: a sample of V is selected only
-if its group has no other left to fill the quota. Cost: 15·(4·|V|·C·E + 2·N·C·E) operations. Needs: features, logits, labels.
+used for selection. V and the candidates are apart, as in the authors' code: a sample of V is
+selected only if its group has no other left to fill the quota.
+Cost: 15·(4·|V|·C·E + 2·N·C·E) operations. Needs: features, logits, labels.
 Source: Killamsetty et al., "GLISTER", AAAI 2021 (the R-greedy form of its code).
 """
 
