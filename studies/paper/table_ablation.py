@@ -9,7 +9,7 @@ only in the setting that it is named for; seeds 0 to 9. λ and its reduction, R,
 (el2n hard and easy; infobatch at 50 %, the share that it was published with), all pruners (n:m at
 75 %, uniform, and one-shot, which it requires; channel at 50 %, uniform), the five schedules, the
 three distributions; and parts left out, alone and together. Test accuracy after the last epoch;
-differences paired by seed, 95 % bootstrap intervals; the smallest effect that counts is half a
+differences paired by seed, 95 % intervals; the smallest effect that counts is half a
 point. Among 50 differences two or three exclude 0 by chance. Paper's scale: CIFAR-10, ResNet-18,
 five seeds; scorers whose solver costs more than the training are left out.
 """
@@ -149,7 +149,7 @@ def report(setting: Setting, arms: Arms) -> Report:
     ]
     caption = (
         f"The effect of one change to the defaults, over {len(setting.seeds)} seeds, with 95 % "
-        "bootstrap intervals: blue is better than the defaults and orange worse, if the interval "
+        "intervals: blue is better than the defaults and orange worse, if the interval "
         "excludes 0. Some fifty differences are shown: two or three exclude 0 by chance. The "
         "table of arms has the effect on FLOPs."
     )

@@ -9,7 +9,7 @@ any arm. Every pruner has four arms: pruning only, on all data for as many epoch
 all data for so few epochs that it costs as much as SWaST (17 epochs, pruned after every one; the
 table has the FLOPs); SWaST with GradMatch; and, our control, SWaST with coresets redrawn at
 random. Dense training and the coreset alone are references. Test accuracy after the last epoch;
-differences paired by seed, 95 % bootstrap intervals; claims pool the pruners seed by seed. The
+differences paired by seed, 95 % intervals; claims pool the pruners seed by seed. The
 smallest gain that counts is half a point. Paper's scale: CIFAR-10, ResNet-18, RigL, five seeds.
 """
 
@@ -23,7 +23,7 @@ from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, drawing, f
 from studies.paper.report import Effect, Report, claim
 from studies.paper.settings import DENSE, PLAIN, WHOLE_DATA, Values, base, told
 from studies.paper.study import Arms, Design, Setting, billed, designed, gain
-from studies.statistics import Interval, bootstrap_mean
+from studies.statistics import Interval, mean_interval
 from studies.summaries import ArmSummary, accuracies
 
 PRUNERS = {"small": ("rigl", "magnitude", "granet", "snip"), "paper": ("rigl",)}
@@ -68,7 +68,7 @@ def pooled(setting: Setting, arms: Arms, ours: str, theirs: str) -> Interval:
         np.subtract(accuracies(arms[f"{pruner}: {ours}"]), accuracies(arms[f"{pruner}: {theirs}"]))
         for pruner in PRUNERS[setting.scale]
     ]
-    return bootstrap_mean(np.mean(found, axis=0))
+    return mean_interval(np.mean(found, axis=0))
 
 
 def effects(setting: Setting, arms: Arms) -> list[Effect]:
@@ -111,7 +111,7 @@ def report(setting: Setting, arms: Arms) -> Report:
     caption = (
         f"Networks pruned to 90 %, over {len(setting.seeds)} seeds. Left: test accuracy against "
         "training FLOPs (mean and standard deviation; one mark a pruner). Right: differences "
-        "with their 95 % bootstrap intervals, blue above 0 and orange below if the interval "
+        "with their 95 % intervals, blue above 0 and orange below if the interval "
         "excludes 0. Diamonds: the paper's differences for RigL on CIFAR-10."
     )
     return Report(

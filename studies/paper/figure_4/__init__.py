@@ -24,7 +24,7 @@ everything.
   upwards, FLOPs on a log scale from a hundredth of dense training's), searched less defaults, over
   the searches; test accuracy at the FLOPs of each default member, over the searches; the defaults'
   hypervolume less that of the others, paired over fresh seeds. The smallest effect that counts is
-  half a point, of accuracy or of the unit square. 95 % bootstrap intervals. Paper's scale:
+  half a point, of accuracy or of the unit square. 95 % intervals. Paper's scale:
   CIFAR-10, ResNet-18, T = 200, three seeds.
 """
 

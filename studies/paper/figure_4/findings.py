@@ -12,7 +12,7 @@ from studies.paper.figure_4.fronts import Fronts, Measure, Member, matched, volu
 from studies.paper.report import Claim, Curve, Effect, Grid, Report, claim
 from studies.paper.settings import base, told
 from studies.paper.study import Arms, Setting
-from studies.statistics import bootstrap_mean
+from studies.statistics import mean_interval
 from studies.summaries import ArmSummary
 from studies.tables import MISSING, percent
 
@@ -48,7 +48,7 @@ def report(
         claims=claims(fronts, list(found), gains, measure),
         arms={name: ArmSummary.of(each) for name, each in arms.items()},
         effects=[
-            Effect("searched less default, at the FLOPs of", name, bootstrap_mean(values))
+            Effect("searched less default, at the FLOPs of", name, mean_interval(values))
             for name, values in gains.items()
         ],
         curves=curves(fronts),
@@ -66,20 +66,20 @@ def claims(
     made = [
         claim(
             "A search finds a better front than the paper's defaults for the same FLOPs",
-            bootstrap_mean(beyond),
+            mean_interval(beyond),
             LEAST_VOLUME,
             remark=f"hypervolume, % of the unit square; the defaults' is {percent(whole, 2)}",
         )
     ]
     if gains:
         text = "At the FLOPs of the defaults' front, the searched fronts are more accurate"
-        pooled = bootstrap_mean(np.mean(list(gains.values()), axis=0))
+        pooled = mean_interval(np.mean(list(gains.values()), axis=0))
         above = sum(np.mean(each) > 0 for each in gains.values())
         remark = f"mean of {len(gains)} members, more accurate at {above} of them"
         made.append(claim(text, pooled, LEAST, remark=remark))
     for side in SIDES:
         if side != DEFAULTS:
-            less = bootstrap_mean(np.subtract(ours, volumes(fronts[side], measure)))
+            less = mean_interval(np.subtract(ours, volumes(fronts[side], measure)))
             text = f"The paper's defaults have a better front than {side}"
             remark = "hypervolume, % of the unit square; over fresh seeds"
             paper = "SWaST lies above at equal FLOPs"
