@@ -90,6 +90,22 @@ def verdict(gain: Interval, least: float) -> Verdict:
     return "no" if gain.high < least else "not decided"
 
 
+def not_worse(gain: Interval, least: float) -> Verdict:
+    """Decide whether something is as good as something else.
+
+    Args:
+        gain: as measured, below 0 if it is worse.
+        least: the smallest loss that counts, fixed beforehand.
+
+    Returns:
+        ``yes`` if the whole interval is above −``least``, so that any loss there may be is too
+        small to count; ``no`` if all of it is below 0; else ``not decided``.
+    """
+    if gain.low > -least:
+        return "yes"
+    return "no" if gain.high < 0 else "not decided"
+
+
 def collapse_threshold(*single_removals: Sequence[float]) -> float:
     """Return the accuracy below which a run counts as collapsed.
 
