@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.record import recorded_study
 from bench.search import Replays, gains, read, yardstick
 from search.objectives import Objectives
-from search.study.study_file import find_study
 from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, band, drawing
 
 SHOWN = {
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     parser.add_argument("--study", default="digits")
     options = parser.parse_args()
-    draw(read(options.replays), find_study(options.study).objectives, options.picture)
+    draw(read(options.replays), recorded_study(options.study).objectives, options.picture)
 
 
 if __name__ == "__main__":

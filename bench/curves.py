@@ -25,15 +25,14 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 from sklearn.model_selection import KFold
 
-from bench.record import drawn
+from bench.record import TABLES, drawn, recorded_study
 from search.study.space import Choices, Domain, Range
-from search.study.study_file import Study, find_study
+from search.study.study_file import Study
 from swast import TrainConfig
 from swast.data import load_data
 from swast.environment import environment
 
 Array = NDArray[np.float64]
-TABLES = Path(__file__).parent / "tables"
 FOLDS = 5
 FITTED = 500
 """Curves to fit the kernel's length scales to; the process itself learns from all curves."""
@@ -83,7 +82,7 @@ class Table:
     @cached_property
     def configs(self) -> list[TrainConfig]:
         """The configurations, with the first seed."""
-        found = find_study(self.study)
+        found = recorded_study(self.study)
         return [found.configure(values) for values in self.params]
 
     @property
@@ -102,7 +101,7 @@ def pack(recorded: Path, study: str, path: Path) -> None:
         for place in range(max(line["config"] for line in lines) + 1)
         if all((place, seed) in found for seed in seeds)
     ]
-    configs, kept = drawn(study, whole[-1] + 1), find_study(study)
+    configs, kept = drawn(study, whole[-1] + 1), recorded_study(study)
     data = load_data(kept.fixed.data, kept.fixed.loading)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
@@ -175,7 +174,7 @@ class Surrogate:
         kernel: Kernel | None = None,
     ) -> None:
         chosen = np.arange(len(table.params)) if places is None else places
-        self._encode = Encoding(find_study(table.study))
+        self._encode = Encoding(recorded_study(table.study))
         points = np.stack([self._encode(table.configs[place]) for place in chosen])
         curves = logits(table.hits[chosen, 0], table.sizes[0])
         self.kernel = kernel or _fitted(points[:FITTED], curves[:FITTED, -1:])

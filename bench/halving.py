@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import sheet
-from search.study.study_file import find_study
+from bench.record import recorded_study
 
 ARMS = ("whole", "halved")
 HEADER = (
@@ -42,7 +42,7 @@ def best(summary: dict[str, Any]) -> float:
 
 def arm_files(study: str, grace: int, reduction: int, folder: Path) -> dict[str, Path]:
     """Write the study with a ``[halving]`` table and without, and return the paths."""
-    whole = TABLE.sub("", find_study(study).source)
+    whole = TABLE.sub("", recorded_study(study).source)
     halved = f"{whole}\n[halving]\ngrace = {grace}\nreduction = {reduction}\n"
     files = {arm: folder / f"{study}-{arm}.toml" for arm in ARMS}
     for path, text in zip(files.values(), (whole, halved), strict=True):

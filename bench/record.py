@@ -3,6 +3,8 @@
     python -m bench.record --out FILE.jsonl [--study digits] [--count 1000] [--seeds 2]
         [--workers 1]
 
+The studies are those in ``bench/tables``. All trainings of one have the same number of epochs.
+
 Every line of the file is one training: its configuration's place in the draw, its seed, the
 number of validation samples classified correctly after each epoch, its FLOPs up to each epoch, and
 the number of test samples classified correctly at the end. A training that diverged counts as
@@ -26,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from search.samplers.parameters import sample
-from search.study.study_file import find_study
+from search.study.study_file import Study, find_study
 from swast import TrainConfig
 from swast.data import load_data
 from swast.errors import DivergedError
@@ -36,13 +38,20 @@ from swast.training import epochs, foresee, result
 from swast.warmups import Warmups
 
 DRAW_SEED = 0
+TABLES = Path(__file__).parent / "tables"
+"""Folder of the studies whose curves are recorded, and of their tables."""
 AHEAD = 4
 """Trainings submitted ahead for each worker."""
 
 
+def recorded_study(name: str) -> Study:
+    """Return a study of recorded curves."""
+    return find_study(str(TABLES / f"{name}.toml"))
+
+
 def drawn(study: str, count: int) -> list[TrainConfig]:
     """Return the first configurations of a recording's draw."""
-    found = find_study(study)
+    found = recorded_study(study)
     return [found.configure(each) for each in sample(found.space, count, DRAW_SEED)]
 
 

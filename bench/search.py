@@ -26,11 +26,10 @@ import optuna
 
 from bench import sheet
 from bench.curves import Table, errors
-from bench.record import mend
+from bench.record import mend, recorded_study
 from bench.replay import Clock, Finish, Gains, World
 from bench.strategies import make
 from search.objectives import STANDARD, Objectives
-from search.study.study_file import find_study
 
 FULL = 200
 """Trials of random search, the yardstick."""
@@ -215,7 +214,7 @@ def main() -> None:
     known = sheet.facts()
     mend(options.out)
     run(options)
-    done, axes = read(options.out), find_study(options.study).objectives
+    done, axes = read(options.out), recorded_study(options.study).objectives
     found = {
         "yardstick": yardstick(done, axes),
         "rows": summary(done, axes),

@@ -15,12 +15,12 @@ from ray.tune.schedulers.async_hyperband import _Bracket
 from ray.tune.schedulers.trial_scheduler import TrialScheduler
 
 from bench.peers import from_package
+from bench.record import recorded_study
 from bench.replay import Strategy, World
 from search.loop.halving import Arrival, Halving
 from search.samplers.parameters import draw
 from search.samplers.problem import Prices, Problem, Values
 from search.samplers.registry import make_sampler
-from search.study.study_file import find_study
 from swast import TrainConfig
 
 GRACE, REDUCTION = 3, 3
@@ -32,13 +32,13 @@ class Sampled:
     """Strategy that uses an Optuna sampler on both objectives, and stops no trial.
 
     Args:
-        study: a shipped study's name.
+        study: name of a study of recorded curves.
         sampler: Optuna's.
         shares_warmups: whether trials with the same warm-up train it once.
     """
 
     def __init__(self, study: str, sampler: BaseSampler, *, shares_warmups: bool = False) -> None:
-        self._study, self.shares_warmups = find_study(study), shares_warmups
+        self._study, self.shares_warmups = recorded_study(study), shares_warmups
         self._optuna = optuna.create_study(sampler=sampler, directions=list(self.directions))
         self._asked: dict[int, Trial] = {}
 
@@ -135,7 +135,7 @@ class Moasha(Sampled):
     """Syne Tune's MOASHA over random configurations, on error and final FLOPs.
 
     Args:
-        study: a shipped study's name.
+        study: name of a study of recorded curves.
         seed: of the random configurations.
         price: FLOPs of a configuration's whole schedule.
         repaired: whether its sorted indices are converted to ranks, which its brackets expect.
@@ -190,7 +190,7 @@ def make(name: str, world: World, study: str, seed: int, trials: int) -> Strateg
     Args:
         name: of the strategy.
         world: prices configurations.
-        study: a shipped study's name.
+        study: name of a study of recorded curves.
         seed: of all random draws.
         trials: planned number of trials of the search.
     """
@@ -210,7 +210,7 @@ def make(name: str, world: World, study: str, seed: int, trials: int) -> Strateg
 
 def problem_of(world: World, study: str) -> Problem:
     """Return a study's problem with the prices of its recorded world."""
-    found = find_study(study)
+    found = recorded_study(study)
     unit = world.dense(found.dense)
 
     def relative(values: Values) -> float:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+
+from bench import intervals, sheet
 from docs.pages import DOCS, Parts, write
 from studies.paper import STUDIES
 from studies.paper.report import Report
 from studies.paper.words import brief, tally
-from studies.tables import table
+from studies.tables import excluding, table
 
 PAGE, RESULTS, FOLDER = DOCS / "paper.md", DOCS / "results.md", "results/"
 
@@ -30,9 +35,21 @@ def reports() -> list[Report]:
 
 
 def verdicts() -> str:
-    """Count the claims of each study by verdict."""
-    grid = tally(reports())
-    return table(grid.head, grid.rows) + "\n"
+    """Count the claims of each study by verdict, and all intervals that exclude 0."""
+    found = reports()
+    grid = tally(found)
+    every = [each.effect for report in found for each in report.claims]
+    every += [each.interval for report in found for each in report.effects]
+    return f"{table(grid.head, grid.rows)}\n\n{excluding(every)}\n"
+
+
+def coverage() -> str:
+    """Return the measured coverage of intervals, below the machine it was measured on."""
+    found = json.loads((DOCS / "bench" / "intervals.json").read_text(encoding="utf-8"))
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        intervals.show(found)
+    return f"{sheet.said(found[sheet.FACTS])}\n\n{out.getvalue().strip()}\n"
 
 
 def sections() -> str:
@@ -40,7 +57,12 @@ def sections() -> str:
     return "\n\n".join(brief(each, FOLDER) for each in reports()) + "\n"
 
 
-PARTS: Parts = {"studies": studies, "verdicts": verdicts, "reports": sections}
+PARTS: Parts = {
+    "studies": studies,
+    "coverage": coverage,
+    "verdicts": verdicts,
+    "reports": sections,
+}
 
 if __name__ == "__main__":
     write(PARTS, PAGE, RESULTS)

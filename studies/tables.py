@@ -36,6 +36,15 @@ def points(interval: Interval, digits: int = 1) -> str:
     return plain(interval.scaled(100), digits)
 
 
+def excluding(intervals: Sequence[Interval]) -> str:
+    """Say how many of some 95 % intervals exclude 0, and how many would by chance."""
+    found, chance = sum(each.sign != 0 for each in intervals), round(0.05 * len(intervals))
+    return (
+        f"{found} of {len(intervals)} intervals exclude 0; if there were no effect at all, about "
+        f"{chance} would."
+    )
+
+
 def plain(interval: Interval, digits: int = 2) -> str:
     """Format a number with its interval; bold if that excludes 0."""
     mean, low, high = (

@@ -48,10 +48,13 @@ class Features:
 
     @property
     def errors(self) -> torch.Tensor:
-        """Gradient of the cross-entropy in the logits, softmax(z) − onehot(y), n × C."""
-        errors = self.logits.softmax(dim=1)
-        errors[torch.arange(len(errors), device=errors.device), self.labels] -= 1
-        return errors
+        """Gradient of the cross-entropy in the logits, softmax(z) − onehot(y), n × C.
+
+        The label's entry is minus the sum of the others: p − 1 loses its digits as p nears 1.
+        """
+        errors, label = self.logits.softmax(dim=1), self.labels[:, None]
+        errors.scatter_(1, label, 0)
+        return errors.scatter_(1, label, -errors.sum(dim=1, keepdim=True))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from search.plots.axes import (
 )
 from search.plots.chart import Axis, Chart, Line, Mark, Panel, Points, Range, Symbol
 from search.plots.scales import colouring, scales
+from search.plots.staircase import as_drawn, shorter_line, steps
 from search.plots.theme import (
     BLACK,
     BLUE,
@@ -41,6 +42,8 @@ REFERENCES: tuple[tuple[Symbol, str], ...] = (
     ("star", ORANGE),
     ("square", PURPLE),
     ("triangle-up", YELLOW),
+    ("square", GREEN),
+    ("diamond", PURPLE),
 )
 FRONT, KNEE, DOMINATED, STOPPED = "Pareto front", "Knee", "Dominated", "Stopped early"
 EMPTY = "No trial has finished yet"
@@ -100,8 +103,8 @@ def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """Return the plot, with settings under the pointer and colours by setting."""
     score, cost = info.objectives.score, info.objectives.cost
     picture = compose(trials, info.objectives)
-    marks: list[Mark] = []
-    x, y = _drawn(picture.line[:, 0], cost), list(picture.line[:, 1])
+    marks: list[Mark] = [*shorter_line(trials, info.objectives)]
+    x, y = as_drawn(picture.line[:, 0], cost), list(picture.line[:, 1])
     if x:
         marks.append(Line(x=x, y=y, name=FRONT, dotted=True))
     marks += [_points(info, each, picture) for each in reversed(picture.series)]
@@ -153,11 +156,6 @@ def _value(trial: TrialRecord, cost: Cost) -> float:
     """Return the cost of a trial as the axis prints it."""
     value = trial.relative_prediction
     return math.nan if value is None else cost.factor * value
-
-
-def _drawn(places: Iterable[float], cost: Cost) -> list[float]:
-    """Return coordinates of the cost as numbers; a log axis computes logarithms itself."""
-    return [float(10**place if cost.log else place) for place in places]
 
 
 def compose(trials: Sequence[TrialRecord], objectives: Objectives) -> Picture:
@@ -212,12 +210,6 @@ def series_of(trials: Sequence[TrialRecord], objectives: Objectives) -> list[Ser
         Series(STOPPED, stopped, BLACK, "x", opacity=0.35, diameter=8),
     ]
     return [each for each in series if each.trials]
-
-
-def steps(points: Sequence[Range]) -> Array:
-    """Return the corners of a front's steps: across to the next point's cost, then up to it."""
-    twice = np.repeat(np.reshape(np.array(points, dtype=float), (-1, 2)), 2, axis=0)
-    return np.column_stack([twice[1:, 0], twice[:-1, 1]])
 
 
 def diameters(series: Sequence[Series]) -> dict[int, float]:

@@ -42,7 +42,7 @@ from studies.paper.fits import (
 from studies.paper.report import Claim, Curve, Grid, Report, claim
 from studies.paper.runge import Array, draw, fit, prune, runge
 from studies.paper.study import Setting, Study
-from studies.statistics import Interval, bootstrap_mean
+from studies.statistics import Interval, mean_interval
 
 LEAST = 0.05
 UNPRUNED, POWERS, LEGENDRE = "not pruned", "pruned", "pruned in Legendre polynomials"
@@ -84,7 +84,7 @@ def _claims(found: Measured) -> list[Claim]:
     few = NOISY.index(10)
 
     def compared(text: str, of: Array, than: Array, remark: str = "") -> Claim:
-        effect = bootstrap_mean(_rise(of, than))
+        effect = mean_interval(_rise(of, than))
         more = f"; {remark}" if remark else ""
         return claim(text, effect, LEAST, unit="plain", remark=f"log10 of their ratio{more}")
 
@@ -182,7 +182,7 @@ def _grids(found: Measured) -> list[Grid]:
         for place, count in enumerate(NOISY)
     ]
     hard = [
-        [f"{degree}", _unsigned(bootstrap_mean(found.hard[:, degree])), f"{100 * worst:.1f}"]
+        [f"{degree}", _unsigned(mean_interval(found.hard[:, degree])), f"{100 * worst:.1f}"]
         for degree, worst in zip(DEGREES, (found.seen / found.hard).min(axis=0), strict=True)
     ]
     kinds = (UNPRUNED, POWERS, LEGENDRE)

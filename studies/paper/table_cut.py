@@ -8,7 +8,7 @@ Protocol, fixed before any result was seen. Small: digits, cnn-small, coresets o
 and 5,000 pictures of Fashion-MNIST, lenet-5, 5 %; p = 90, 50 and 30 %; seeds 0 to 15; nothing is
 tuned for any arm. No row of ours is a row of the paper's: each is compared with the paper's row of
 the nearest coreset share. Test accuracy after the last epoch; differences paired by seed, 95 %
-bootstrap intervals; claims pool the rows seed by seed. The smallest gain that counts is half a
+intervals; claims pool the rows seed by seed. The smallest gain that counts is half a
 point. A control of ours: the coreset alone with the KL term, since cut has that term and the
 paper's baseline has not. Paper's scale: its own rows with ResNet-101, five seeds.
 """
@@ -19,7 +19,7 @@ from studies.paper.report import Report, claim
 from studies.paper.settings import Values
 from studies.paper.study import Arms, Design, Setting, designed
 from studies.paper.tailoring import Row, Tailoring, draw, span
-from studies.statistics import bootstrap_mean
+from studies.statistics import mean_interval
 
 SPARSITIES = (0.9, 0.5, 0.3)
 NUMBERS = {
@@ -74,37 +74,37 @@ def report(setting: Setting, arms: Arms) -> Report:
     """Report the gains and the claims."""
     made = table(setting)
     most, least = made.sparsities[0], made.sparsities[-1]
-    gains = [bootstrap_mean(made.gains(arms, row, least)) for row in made.rows]
+    gains = [mean_interval(made.gains(arms, row, least)) for row in made.rows]
     claims = [
         claim(
             "Cut at p = 30 % beats the coreset alone",
-            bootstrap_mean(made.pooled(arms, least)),
+            mean_interval(made.pooled(arms, least)),
             LEAST,
             paper="+4.06 to +17.83 points",
             remark=f"row by row {span(gains)}",
         ),
         claim(
             "Cut at p = 90 % beats it, too",
-            bootstrap_mean(made.pooled(arms, most)),
+            mean_interval(made.pooled(arms, most)),
             LEAST,
             paper="+1.35 to +14.85 points",
         ),
         claim(
             "Pruning less is better (p = 30 % against 90 %)",
-            bootstrap_mean(made.pooled(arms, least) - made.pooled(arms, most)),
+            mean_interval(made.pooled(arms, least) - made.pooled(arms, most)),
             LEAST,
             paper="+1.64 to +3.70 points",
         ),
         claim(
             "Our control: cut at p = 30 % beats the coreset alone that has the KL term, too",
-            bootstrap_mean(made.pooled(arms, least, kl=True)),
+            mean_interval(made.pooled(arms, least, kl=True)),
             LEAST,
             remark="whether the gain comes from pruning",
         ),
     ]
     caption = (
         "The gain of SWaST-cut over training on the coreset alone, by data, coreset share and "
-        f"sparsity; the mean over {len(setting.seeds)} seeds and its 95 % bootstrap interval, "
+        f"sparsity; the mean over {len(setting.seeds)} seeds and its 95 % interval, "
         "blue above 0 and orange below if the interval excludes 0. Diamonds: the paper's "
         "gains with ResNet-101, on other data. “KL alone” is the coreset without pruning with "
         f"the preservation term. At p = 30 %: {span(gains)} points."

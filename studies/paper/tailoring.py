@@ -18,7 +18,7 @@ from studies.outcomes import Cell, Outcome
 from studies.paper.report import Effect, Grid, Report
 from studies.paper.settings import DENSE, PLAIN, SCOPES, Values, base, told
 from studies.paper.study import Arms, Design, Setting
-from studies.statistics import Interval, bootstrap_mean, spread
+from studies.statistics import Interval, mean_interval, spread
 from studies.summaries import ArmSummary, accuracies
 from studies.tables import MISSING
 
@@ -101,11 +101,11 @@ class Tailoring:
         found = []
         for row in self.rows:
             for sparsity in self.sparsities:
-                gain = bootstrap_mean(self.gains(arms, row, sparsity))
+                gain = mean_interval(self.gains(arms, row, sparsity))
                 name = f"p = {sparsity:.0%}"
                 found.append(Effect(row.name, name, gain, row.gain(sparsity)))
             with_kl, without = (accuracies(arms[self.alone(row, kl=kl)]) for kl in (True, False))
-            found.append(Effect(row.name, KL, bootstrap_mean(np.subtract(with_kl, without))))
+            found.append(Effect(row.name, KL, mean_interval(np.subtract(with_kl, without))))
         return found
 
     def grid(self, arms: Arms) -> Grid:

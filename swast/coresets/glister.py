@@ -6,7 +6,9 @@ on V is recomputed 15 times while the quota fills; in between, the samples of la
 selected. The step is normalised by the quota, so that η does not depend on the coreset's size.
 
 V is a tenth of the training samples, drawn anew at each selection; the validation set is never
-used for selection. Cost: 15·(4·|V|·C·E + 2·N·C·E) operations. Needs: features, logits, labels.
+used for selection. V and the candidates are apart, as in the authors' code: a sample of V is
+selected only if its group has no other left to fill the quota.
+Cost: 15·(4·|V|·C·E + 2·N·C·E) operations. Needs: features, logits, labels.
 Source: Killamsetty et al., "GLISTER", AAAI 2021 (the R-greedy form of its code).
 """
 
@@ -36,6 +38,7 @@ def select(
     held = torch.randperm(len(errors), generator=generator)[: held_out_size(len(errors))]
     held = held.to(errors.device)
     taken = torch.zeros(len(errors), dtype=torch.bool, device=errors.device)
+    last_resort = taken.index_fill(0, held, True)
     for step in range(1, ROUNDS + 1):
         chosen = taken.nonzero().flatten()
         move = STEP / total * errors[chosen].T @ extended[chosen]
@@ -44,8 +47,10 @@ def select(
         gain = (errors @ (gradient.T @ extended[held]) * extended).sum(dim=1)
         for group in groups:
             want = group.quota * step // ROUNDS - int(taken[group.indices].sum())
-            free = gain[group.indices].masked_fill(taken[group.indices], -torch.inf)
-            taken[group.indices[free.argsort(descending=True, stable=True)[:want]]] = True
+            order = group.indices[gain[group.indices].argsort(descending=True, stable=True)]
+            order = order[~taken[order]]
+            order = order[last_resort[order].int().argsort(stable=True)]
+            taken[order[:want]] = True
     return Coreset.of(taken.nonzero().flatten())
 
 

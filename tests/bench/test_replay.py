@@ -12,12 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.curves import Encoding, Table, pack
-from bench.record import drawn, training
+from bench.record import drawn, recorded_study, training
 from bench.replay import Clock, Finish, Gains, Replay, Training
 from bench.strategies import Halved, Sampled, ranked
 from search.objectives import STANDARD, choose
 from search.pareto import hypervolume
-from search.study.study_file import find_study
 from swast.environment import environment
 
 EPOCHS = 30
@@ -166,7 +165,7 @@ def test_a_recorded_training_comes_out_again_as_it_is_in_the_table(tmp_path):
 
 
 def test_configurations_become_points_of_the_unit_cube():
-    encode = Encoding(find_study("digits"))
+    encode = Encoding(recorded_study("digits"))
     points = np.stack([encode(config) for config in drawn("digits", 50)])
     assert points.shape == (50, 2 + 4 + 1 + 2 + 5 + 1 + 2 + 2)
     assert points.min() >= 0

@@ -129,6 +129,18 @@ def test_errors_are_the_gradient_of_the_loss_in_the_logits():
     torch.testing.assert_close(features.errors, logits.grad)
 
 
+def test_errors_of_a_fitted_network_keep_their_digits():
+    """At p = 1 − 1e−7, p − 1 in float32 has one digit left; the oracle is float64."""
+    margin = torch.linspace(0, 40, 81)
+    logits = torch.stack([margin, torch.zeros(81), torch.full((81,), -1.0)], dim=1)
+    labels = torch.zeros(81, dtype=torch.long)
+    exact = logits.double().softmax(dim=1)
+    exact[:, 0] = -exact[:, 1:].sum(dim=1)
+    found = Features(torch.zeros(81, 1), logits, labels).errors
+    torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=0)
+    assert found.sum(dim=1).abs().max() < 1e-7
+
+
 def test_a_network_without_a_linear_layer_is_refused():
     with pytest.raises(ConfigError, match="must end in a linear layer"):
         last_linear(nn.Sequential(nn.Conv2d(1, 1, 1)))

@@ -16,7 +16,7 @@ one-shot and cubic.
   the KL term (0.02, 0.05, 0.1, 0.2), then λ at that rate (0.1, 0.3, 1, 3). Ties go to the smaller.
   All arms of a severity have that rate, unless they are named for the trainer's own of 0.05.
 - Fresh seeds, 100 to 107, train every arm again and give all figures: test accuracy after the
-  last epoch. Differences are paired by seed, 95 % bootstrap intervals; claims average severities
+  last epoch. Differences are paired by seed, 95 % intervals; claims average severities
   seed by seed. The smallest effects that count are half a point of accuracy, and five points of
   collapsed runs.
 - A run has collapsed if it is more than five points below the lower of two medians: that of the

@@ -33,7 +33,7 @@ from studies.paper.figure_3.arms import (
 from studies.paper.report import Claim, Curve, Effect, Grid, Report, claim
 from studies.paper.settings import base, told
 from studies.paper.study import Arms, Setting
-from studies.statistics import Interval, bootstrap_mean, collapse_rate, collapse_threshold
+from studies.statistics import Interval, collapse_rate, collapse_threshold, mean_interval
 from studies.summaries import ArmSummary, accuracies
 from studies.tables import accuracy, percent, points
 
@@ -91,7 +91,7 @@ def difference(name: str, arms: Arms) -> Values:
 def pooled(name: str, results: Results, schedule: str | None = None) -> Interval:
     """Return a difference, severities (of a schedule) averaged seed by seed."""
     some = [arms for each, arms in results.items() if schedule in (None, each.schedule)]
-    return bootstrap_mean(np.mean([difference(name, arms) for arms in some], axis=0))
+    return mean_interval(np.mean([difference(name, arms) for arms in some], axis=0))
 
 
 def threshold(arms: Arms) -> float:
@@ -106,7 +106,7 @@ def rescued(results: Results) -> Interval:
         rows = [np.array(accuracies(arms[name])) < threshold(arms) for arms in results.values()]
         return np.asarray(np.mean(rows, axis=0), dtype=np.float64)
 
-    return bootstrap_mean(shares(OFF) - shares(ON))
+    return mean_interval(shares(OFF) - shares(ON))
 
 
 def gradual(results: Results) -> Interval:
@@ -116,7 +116,7 @@ def gradual(results: Results) -> Interval:
         signs[each.schedule] * np.array(accuracies(arms[OWN_RATE]))
         for each, arms in results.items()
     ]
-    return bootstrap_mean(len(SCHEDULES) * np.mean(found, axis=0))
+    return mean_interval(len(SCHEDULES) * np.mean(found, axis=0))
 
 
 def report(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results) -> Report:
@@ -132,7 +132,7 @@ def report(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results
             "the extra loss from removing weights and samples together, beyond either removal; "
             "the share of runs that collapse, without and with the KL term, over the worst run; "
             "and the gain of each remedy, averaged over a schedule's severities, with 95 % "
-            "bootstrap intervals. Rate and λ were chosen on other seeds. Arms are means over a "
+            "intervals. Rate and λ were chosen on other seeds. Arms are means over a "
             "schedule's severities."
         ),
         claims=claims(results),
@@ -195,7 +195,7 @@ def claims(results: Results) -> list[Claim]:
 
 def credited(arms: Arms) -> bool:
     """Decide whether preservation is credited with a gain, by the rule fixed beforehand."""
-    return all(bootstrap_mean(difference(name, arms)).sign > 0 for name in CREDIT)
+    return all(mean_interval(difference(name, arms)).sign > 0 for name in CREDIT)
 
 
 def maps(setting: Setting, chosen: Mapping[Severity, Chosen], results: Results) -> list[Curve]:
@@ -236,7 +236,7 @@ def grids(chosen: Mapping[Severity, Chosen], results: Results) -> Sequence[Grid]
         arms_of[-1] += [accuracy(each) for each in made.values()]
         shares = [(percent(made[arm].collapsed, 0), percent(made[arm].worst)) for arm in REMOVING]
         collapsed.append([name, percent(limit), *(f"{a} ({b})" for a, b in shares)])
-        cells = {each: points(bootstrap_mean(difference(each, arms))) for each in SUMS}
+        cells = {each: points(mean_interval(difference(each, arms))) for each in SUMS}
         first.append([name, *(cells[each] for each in SHOWN)])
         rest = [cells[each] for each in SUMS if each not in SHOWN]
         second.append([name, *rest, "yes" if credited(arms) else "no"])

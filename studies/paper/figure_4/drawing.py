@@ -11,13 +11,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
-from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, YELLOW, drawing
+from studies.figures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, YELLOW, drawing
 from studies.paper.figure_4.arms import (
     CORESET,
     CUT,
+    CUT_K1,
     DEFAULTS,
     PRUNING,
     RANDOM,
+    SHORT_DENSE,
     SIDES,
     TRIM,
     WHOLE,
@@ -31,6 +33,7 @@ Numbers = NDArray[np.float64]
 COLOURS = {
     CUT: BLUE,
     TRIM: SKY,
+    CUT_K1: PURPLE,
     CORESET: GREEN,
     RANDOM: YELLOW,
     PRUNING: "#b3b3b3",
@@ -52,11 +55,13 @@ def draw(report: Report, path: Path) -> None:
     fronts = report.curves_of("front")
     searched = [each for each in fronts if each.name not in SIDES]
     with drawing(1, 1, (10.5, 6.6), path) as (figure, (axes,)):
-        defaults = next(each for each in fronts if each.name == DEFAULTS)
-        _scale(axes, report, [defaults, *searched])
+        defaults, shorter = (
+            next(each for each in fronts if each.name == side) for side in (DEFAULTS, SHORT_DENSE)
+        )
+        _scale(axes, report, [defaults, shorter, *searched])
         for name, arm in report.arms.items():
             _bubble(axes, arm, COLOURS[family(name)], longest)
-        _fronts(axes, defaults, searched)
+        _fronts(axes, defaults, shorter, searched)
         for each, times in zip(searched, report.curves_of("wall")[len(SIDES) :], strict=True):
             sizes = [max(SMALLEST, 0.3 * _area(each, longest)) for each in times.mean]
             axes.scatter(
@@ -112,11 +117,12 @@ def _bubble(axes: Axes, arm: ArmSummary, colour: str, longest: float) -> None:
     )
 
 
-def _fronts(axes: Axes, defaults: Curve, searched: Sequence[Curve]) -> None:
-    """Draw the best accuracy at every cost: the defaults', and the searches' range and median."""
-    ends = [*(each.x for each in (defaults, *searched)), axes.get_xlim()[1:]]
+def _fronts(axes: Axes, defaults: Curve, shorter: Curve, searched: Sequence[Curve]) -> None:
+    """Draw the best accuracy at every cost: the rivals', and the searches' range and median."""
+    ends = [*(each.x for each in (defaults, shorter, *searched)), axes.get_xlim()[1:]]
     costs = np.unique(np.concatenate(ends))
     axes.step(costs, offer(defaults, costs), BLUE, where="post", lw=2.2, ls="--", zorder=5)
+    axes.step(costs, offer(shorter, costs), BLACK, where="post", lw=1.8, ls=":", zorder=5)
     found = np.array([offer(each, costs) for each in searched])
     known = np.isfinite(found).all(axis=0)
     found, costs = found[:, known], costs[known]
@@ -144,6 +150,7 @@ def _legend(longest: float) -> list[Line2D]:
     families = [dot(name, colour, 90) for name, colour in COLOURS.items()]
     fronts = [
         Line2D([], [], color=BLUE, ls="--", lw=2.2, label=f"front of {DEFAULTS}"),
+        Line2D([], [], color=BLACK, ls=":", lw=1.8, label=SHORT_DENSE),
         Line2D([], [], color=ORANGE, marker="D", mec="white", lw=2.2, label="searched fronts"),
     ]
     times = [

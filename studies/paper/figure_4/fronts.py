@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from studies.outcomes import Cell, Outcome, Run
-from studies.paper.figure_4.arms import DEFAULTS, SIDES, family
+from studies.paper.figure_4.arms import SIDES, family
 from studies.paper.study import Arms, Design, Setting, billed
 from studies.summaries import accuracies
 
@@ -74,15 +74,15 @@ def volumes(members: Sequence[Member], measure: Measure) -> list[float]:
     ]
 
 
-def matched(fronts: Fronts, searches: Sequence[str]) -> dict[str, list[float]]:
-    """Return each search's gain at the FLOPs of each default member: by member, a value a search.
+def matched(fronts: Fronts, searches: Sequence[str], rival: str) -> dict[str, list[float]]:
+    """Return each search's gain at the FLOPs of a rival's members: by member, a value a search.
 
-    A default member is compared with the search's most expensive member that costs no more; by
-    the search's own validation accuracy that is its best. Default members are skipped if some
+    A rival's member is compared with the search's most expensive member that costs no more; by
+    the search's own validation accuracy that is its best. A rival's member is skipped if some
     search has no member as cheap.
     """
     found = {}
-    for member in fronts[DEFAULTS]:
+    for member in fronts[rival]:
         within = [[m for m in fronts[each] if m.flops <= member.flops] for each in searches]
         if all(within):
             found[member.name] = [each[-1].accuracy - member.accuracy for each in within]

@@ -6,6 +6,7 @@ The data sets have their real sizes, but every image is the same black one in me
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -31,6 +32,8 @@ SIZES = {
     "imagenet": ((3, 224, 224), 1_000, 1_153_000),
 }
 """Image shape, classes and training samples of each data set (docs/data.md)."""
+DENSE = {"dense": 1, "dense-third": 1 / 3, "dense-sixth": 1 / 6}
+"""References that train shorter, with their share of the study's epochs."""
 every_study = pytest.mark.parametrize("name", SHIPPED)
 
 
@@ -80,13 +83,17 @@ def test_says_what_it_is(name):
 @every_study
 def test_is_measured_against_the_papers_defaults_and_dense_training(name):
     study = find_study(name)
-    assert list(study.references) == ["paper-trim", "paper-cut", "dense"]
-    for key in ("paper-trim", "paper-cut"):
+    assert list(study.references) == ["paper-trim", "paper-cut", "paper-cut-k1", *DENSE]
+    for key in ("paper-trim", "paper-cut", "paper-cut-k1"):
         config = study.references[key]
         assert study.contains(config), f"{key} teaches the sampler nothing"
         assert (config.prune.method, config.prune.sparsity) == ("rigl", 0.9)
         assert config.preserve.weight == 0.1
-    assert study.references["dense"].coreset.fraction == 1.0
+    cut, short = (study.references[key] for key in ("paper-cut", "paper-cut-k1"))
+    assert short == replace(cut, warmup_epochs=1) != cut
+    for key, share in DENSE.items():
+        length = round(share * study.fixed.epochs)
+        assert study.references[key] == replace(study.dense, epochs=length)
 
 
 @every_study
@@ -112,6 +119,7 @@ def test_its_rungs_lie_within_its_epochs(name):
     """Digits has no halving: its trials take seconds."""
     study = find_study(name)
     assert study.halving is not None
+    assert "epochs" not in {each.path for each in study.space.root}, "rungs compare equal lengths"
     assert study.halving.grace * study.halving.reduction < study.fixed.epochs
 
 

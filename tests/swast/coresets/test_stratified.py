@@ -57,6 +57,20 @@ def test_glister_prefers_samples_that_lower_the_loss():
     assert (labels[chosen.indices] == 0).all()
 
 
+@pytest.mark.parametrize("share", [0.1, 0.9, 0.97])
+def test_glister_selects_held_out_samples_only_if_no_others_are_left(share):
+    features = sample(5)
+    members = [(features.labels == label).nonzero().flatten() for label in range(4)]
+    groups = [Group(each, int(share * len(each))) for each in members]
+    chosen = SCORERS["glister"].select(features, groups, generator(0, "s"), CoresetConfig())
+    held = torch.randperm(200, generator=generator(0, "s"))[:20]
+    for group in groups:
+        mine = group.indices[torch.isin(group.indices, chosen.indices)]
+        others = int((~torch.isin(group.indices, held)).sum())
+        assert len(mine) == group.quota
+        assert torch.isin(mine, held).sum() == max(0, group.quota - others)
+
+
 def test_a_forgetting_is_a_flip_from_right_to_wrong():
     memory = Memory(4, torch.device("cpu"))
     places = torch.tensor([0, 1, 2])

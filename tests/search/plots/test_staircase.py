@@ -1,0 +1,55 @@
+"""The line of dense training for fewer epochs in the Pareto plot."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.objectives import STANDARD
+from search.plots import pareto_chart
+from search.plots.interactive import figure
+from search.plots.staircase import SHORTER, shorter_line
+from search.plots.still import write_png
+from swast.config import TrainConfig
+from tests.search.plots.support import search, trial
+from tests.search.support import search_info
+
+DENSE = TrainConfig().with_values(
+    {"coreset.fraction": 1.0, "prune.method": "none", "preserve.weight": 0.0}
+)
+
+
+def trained(number, epochs, accuracy, reference="dense", **values):
+    """Return a trial of dense training for some of 30 epochs."""
+    config = DENSE.with_values({"epochs": epochs, **values})
+    return trial(number, accuracy, epochs / 30, reference=reference, config=config)
+
+
+SHORT = [trained(50, 30, 0.98), trained(51, 5, 0.96), trained(52, 10, 0.95)]
+
+
+def test_it_is_the_best_that_dense_trainings_reach_within_each_cost():
+    (line,) = shorter_line([*search(), *SHORT], STANDARD)
+    assert line.x == pytest.approx([5 / 30, 1, 1])
+    assert line.y == pytest.approx([96, 96, 98])
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [
+        search(),
+        SHORT[:1],
+        [SHORT[0], trained(1, 5, 0.96, reference=None)],
+        [SHORT[0], trained(1, 5, 0.96, **{"coreset.fraction": 0.5})],
+        [SHORT[0], trained(1, 5, None)],
+    ],
+    ids=["no configuration", "whole alone", "no reference", "a coreset", "not finished"],
+)
+def test_there_is_none_without_references_of_fewer_epochs(trials):
+    assert shorter_line(trials, STANDARD) == []
+
+
+def test_both_renderers_draw_it(tmp_path):
+    chart = pareto_chart(search_info(), [*search(), *SHORT])
+    assert SHORTER in {trace.name for trace in figure(chart).data}
+    write_png(chart, tmp_path / "front.png")
+    assert (tmp_path / "front.png").stat().st_size > 10_000
