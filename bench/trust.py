@@ -32,10 +32,10 @@ import optuna
 from scipy import stats
 
 from bench import sheet
-from bench.curves import TABLES, Table
+from bench.curves import Table
 from bench.outside import Outside
 from bench.readings import Grid, Recorded, World
-from bench.record import mend
+from bench.record import TABLES, mend
 from bench.trust_ours import make
 from bench.trust_replay import Budget, Replay
 from swast.errors import ConfigError
