@@ -24,11 +24,11 @@ from scipy.special import expit
 
 from bench.curves import Surrogate, Table, logits, unseen
 from bench.outside import GRID, Outside
+from bench.record import recorded_study
 from search.objectives import STANDARD, Objectives
 from search.samplers.problem import Prices, Problem, Values
 from search.study.search_space import SearchSpace
 from search.study.space import Domain, Range
-from search.study.study_file import find_study
 from swast import TrainConfig
 from swast.data import load_data
 from swast.forecast import dense_flops
@@ -196,7 +196,7 @@ class Recorded:
     """
 
     def __init__(self, table: Table) -> None:
-        self._study, self._samples = find_study(table.study), table.sizes[0]
+        self._study, self._samples = recorded_study(table.study), table.sizes[0]
         self._surrogate = Surrogate(table)
         self.predicted = logits(table.hits[:, 0, -1], self._samples)
         self.predicted -= unseen(table, self._surrogate.kernel)[:, -1]

@@ -21,11 +21,11 @@ MOST = 300
 """The most configurations on a surface: those nearest to the front."""
 MOST_FITTED = 120
 """The most configurations that hyperparameters are fitted to; the time grows with their cube."""
-DEPTH = 2.5
+DEPTH = 6.0
 """Configurations farther below the front than this, in logits, count as so far below it."""
 TOP = 0.9
 """Quantile of the scores at which the noise has its prior height."""
-PASSES = 2
+PASSES = 3
 DRAWS = 1000
 """Joint draws from which probabilities are counted."""
 FAR = 4.0
@@ -102,10 +102,10 @@ def _estimate(known: Evidence) -> Estimates:
     again = counts > 1
     squares = np.array([each.var(ddof=1) for each in pairs if len(each) > 1])
     before = prior(float(np.quantile(read, TOP)), known.samples)
-    mean = read
+    expected = read
     for _ in range(PASSES):  # the noise depends on the score, and the estimated score on the noise
-        noise = seed_noise(mean[again], squares, counts[again] - 1, before)
-        mean, cov = _posterior(known, read, noise.variance(mean) / counts)
+        noise = seed_noise(expected[again], squares, counts[again] - 1, before)
+        mean, cov, expected = _posterior(known, read, noise.variance(expected) / counts)
     deviation = np.sqrt(np.diag(cov))
     near, draws = _draws(mean, cov, known.costs, noise)
     half, seeds = HALF_WIDTH * deviation, np.sqrt(noise.variance(mean))
@@ -137,9 +137,13 @@ def mean_score(logits: ArrayLike, noise: SeedNoise) -> Array:
     return np.asarray(expit(found[..., None] + spread[..., None] * NODES) @ WEIGHTS)
 
 
-def _posterior(known: Evidence, read: Array, variances: Array) -> tuple[Array, Array]:
-    """Return mean and covariance of the true logits, k and k × k."""
-    mean, cov = read.copy(), np.diag(variances)
+def _posterior(known: Evidence, read: Array, variances: Array) -> tuple[Array, Array, Array]:
+    """Return mean, covariance and expectation of the true logits, k, k × k and k.
+
+    The expectation of each is that by the others alone. The noise is judged by it: by its own
+    lucky reading, a configuration near collapse would pass for a safe one.
+    """
+    mean, cov, expected = read.copy(), np.diag(variances), read.copy()
     places, floor = _on_surface(known, read)
     if len(places) >= FEWEST:
         values = np.maximum(read, floor)[places]
@@ -148,11 +152,12 @@ def _posterior(known: Evidence, read: Array, variances: Array) -> tuple[Array, A
         away = Distances.between(known.features[places], known.costs[places])
         some = np.linspace(0, len(places) - 1, min(len(places), MOST_FITTED)).round().astype(int)
         logs = fit(away.some(some), values[some], noise[some])
-        found, spreads = condition(covariance(away, logs), values, noise)
+        found = condition(covariance(away, logs), values, noise)
         deep = read[places] < floor[places]
-        mean[places] = np.where(deep, read[places], level + spread * found)
-        cov[np.ix_(places, places)] = spread**2 * spreads
-    return mean, cov
+        mean[places] = np.where(deep, read[places], level + spread * found.mean)
+        expected[places] = np.where(deep, read[places], level + spread * found.without)
+        cov[np.ix_(places, places)] = spread**2 * found.covariance
+    return mean, cov, expected
 
 
 def _on_surface(known: Evidence, read: Array) -> tuple[NDArray[np.intp], Array]:

@@ -106,8 +106,23 @@ def covariance(away: Distances, logs: Array) -> Array:
     return np.asarray(sum(components(away, logs)))
 
 
-def condition(prior: Array, values: Array, variances: Array) -> tuple[Array, Array]:
-    """Return mean and covariance of the true values, given noisy ones.
+@dataclass(frozen=True)
+class Posterior:
+    """True values at n points, given noisy ones.
+
+    Attributes:
+        mean: n.
+        covariance: n × n.
+        without: mean at each point given the values at all others, n.
+    """
+
+    mean: Array
+    covariance: Array
+    without: Array
+
+
+def condition(prior: Array, values: Array, variances: Array) -> Posterior:
+    """Return the true values, given noisy ones.
 
     Args:
         prior: covariance of the true values, of mean 0, n × n.
@@ -115,5 +130,7 @@ def condition(prior: Array, values: Array, variances: Array) -> tuple[Array, Arr
         variances: of their noise, n.
     """
     factor = cho_factor(prior + np.diag(variances + LEAST))
-    mean = prior @ cho_solve(factor, values)
-    return mean, prior - prior @ cho_solve(factor, prior)
+    inverse = cho_solve(factor, np.eye(len(values)))
+    weights = inverse @ values
+    cov = prior - prior @ inverse @ prior
+    return Posterior(prior @ weights, cov, values - weights / np.diag(inverse))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 from search.loop.limits import Limits
 from search.study.tables import AUTO
@@ -24,8 +25,8 @@ FEWEST = 10
 SHARE = 3
 """At most one in so many trials is kept for members of the front."""
 LATEST = 10
-"""Trials whose largest cost is kept for the next new configuration."""
-MARGIN = 1.5
+"""Trials whose median cost is kept for the next new configuration."""
+MARGIN = 1.25
 """Trials that are kept, over those that members lack by now: new readings bring new members."""
 
 
@@ -84,7 +85,7 @@ class Replication:
             saved = sum(each.shared for each in state.values() if not each.is_open)
             left = self._limits.total - state.promised(without=-1) - saved
             latest = [each.cost for each in finished(state.trials)[-LATEST:] if each.cost]
-            if MARGIN * price + max(latest, default=0) > left:
+            if MARGIN * price + (median(latest) if latest else 0) > left:
                 return False
         return MARGIN * sum(lacking.values()) < remaining
 

@@ -109,7 +109,7 @@ class SearchResult:
             "budget": info.budget,
             "sampler": info.sampler,
             "seed": info.seed,
-            "lag": info.lag,
+            **({} if info.lag is None else {"lag": info.lag}),
             "end": self.end,
             "trials": [trial.to_dict(info.objectives) for trial in trials],
             "stopped": len(stopped(trials)),

@@ -14,23 +14,28 @@ from search.pareto import front
 SAMPLES = 500
 
 
-def simulated(seed, count=40, readings=1):
-    """Return the evidence of a random search, and the true mean score of each configuration."""
+def simulated(seed, count=40, readings=None):
+    """Return the evidence of a random search, and the true mean score of each configuration.
+
+    The eight best readings are read again, or all so many times.
+    """
     draw = np.random.default_rng(seed)
     features, costs = draw.random((count, 4)), 10 ** draw.uniform(-2, 0, count)
-    logits = (
-        3 + np.log10(costs) - 2 * (features[:, 0] - 0.4) ** 2 + 0.2 * draw.standard_normal(count)
-    )
-    deviation = 0.3 * np.exp(-0.4 * (logits - 3))
+    logits = 3 + np.log10(costs) - 2 * (features[:, 0] - 0.4) ** 2
+    logits += 0.1 * draw.standard_normal(count)
+    deviation = 0.25 * np.exp(-0.5 * np.minimum(logits - 3, 0))
     many = expit(logits[:, None] + deviation[:, None] * draw.standard_normal((count, 400)))
-    read = [tuple(row) for row in many[:, :readings]]
+    best = np.argsort(-many[:, 0])[:8]
+    numbers = [readings or 1 + (place in best) for place in range(count)]
+    read = [tuple(row[:number]) for row, number in zip(many, numbers, strict=True)]
     return Evidence(features, costs, read, SAMPLES), many.mean(axis=1)
 
 
-def test_members_hold_when_they_are_trained_again():
-    """Over 30 searches readings are 1.4 points too high, estimates within 0.3; 90 % cover.
+def test_members_hold_better_than_readings_when_they_are_trained_again():
+    """Over 30 searches readings are 5.5 points too high, estimates 2.0; 79 % of intervals cover.
 
-    The spread of these means over other seeds of the simulation is 0.2 points, and 3 %.
+    Half of the front is near collapse, where seeds differ by ten points. Over other seeds of the
+    simulation: 5.8 to 6.1, 1.6 to 1.9, and 81 to 82 %.
     """
     lucky, shown, covered = [], [], []
     for seed in range(30):
@@ -42,9 +47,9 @@ def test_members_hold_when_they_are_trained_again():
         members = np.flatnonzero(found.front >= 0.5)
         shown += list((found.score - truth)[members])
         covered += list(((found.low <= truth) & (truth <= found.high))[members])
-    assert np.mean(lucky) > 0.01
-    assert abs(np.mean(shown)) < 0.005
-    assert 0.82 <= np.mean(covered) <= 0.97
+    assert np.mean(lucky) > 0.05
+    assert abs(np.mean(shown)) < 0.5 * np.mean(lucky)
+    assert 0.72 <= np.mean(covered) <= 0.97
 
 
 def test_probabilities_are_shares_of_fronts():
@@ -58,14 +63,14 @@ def test_probabilities_are_shares_of_fronts():
     chance, is_on = np.array(stated), np.array(true)
     for low, high in itertools.pairwise((0.02, 0.3, 0.7, 0.999)):
         here = (low <= chance) & (chance < high)
-        assert chance[here].mean() == pytest.approx(is_on[here].mean(), abs=0.15)
+        assert chance[here].mean() == pytest.approx(is_on[here].mean(), abs=0.25)
 
 
 def test_more_readings_tell_more():
-    one, four = (estimate(simulated(5, readings=count)[0]) for count in (1, 4))
+    two, eight = (estimate(simulated(5, readings=count)[0]) for count in (2, 8))
     truth = simulated(5)[1]
-    assert (four.error < one.error).mean() > 0.9
-    assert np.abs(four.score - truth).mean() < np.abs(one.score - truth).mean()
+    assert (eight.error < two.error).mean() > 0.9
+    assert np.abs(eight.score - truth).mean() < np.abs(two.score - truth).mean()
 
 
 def test_of_few_configurations_or_those_outside_the_space_is_the_mean_of_their_readings():

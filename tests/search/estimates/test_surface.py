@@ -33,9 +33,12 @@ def test_conditioning_is_scikit_learns(scene):
     kernel = ConstantKernel(math.exp(0.3)) * RBF(math.exp(-0.2) * math.sqrt(apart.mean()))
     theirs = GaussianProcessRegressor(kernel, alpha=variances + LEAST, optimizer=None)
     mean, spread = theirs.fit(features, values).predict(features, return_cov=True)
-    ours, cov = condition(covariance(away, logs), values, variances)
-    assert ours == pytest.approx(mean, abs=1e-6)
-    assert cov == pytest.approx(spread, abs=1e-6)
+    ours = condition(covariance(away, logs), values, variances)
+    assert ours.mean == pytest.approx(mean, abs=1e-6)
+    assert ours.covariance == pytest.approx(spread, abs=1e-6)
+    theirs = GaussianProcessRegressor(kernel, alpha=(variances + LEAST)[1:], optimizer=None)
+    left_out = theirs.fit(features[1:], values[1:]).predict(features[:1])
+    assert ours.without[0] == pytest.approx(left_out[0], abs=1e-6)
 
 
 def test_hyperparameters_are_the_most_probable_ones(scene):
