@@ -26,6 +26,7 @@ FULL = {
     "tracking_uri": "http://host:1",
     "max_flops": 1e9,
     "flops_budget": 2e9,
+    "replicates": "auto",
     "confirm_seeds": 3,
     "lag": 4,
 }
