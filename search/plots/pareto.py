@@ -103,10 +103,11 @@ def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """Return the plot, with settings under the pointer and colours by setting."""
     score, cost = info.objectives.score, info.objectives.cost
     picture = compose(trials, info.objectives)
-    marks: list[Mark] = [*shorter_line(trials, info.objectives)]
+    marks: list[Mark] = []
     x, y = as_drawn(picture.line[:, 0], cost), list(picture.line[:, 1])
     if x:
         marks.append(Line(x=x, y=y, name=FRONT, dotted=True))
+    marks += shorter_line(trials, info.objectives)
     marks += [_points(info, each, picture) for each in reversed(picture.series)]
     frame = picture.frame
     shown = [trial for each in picture.series for trial in each.trials]

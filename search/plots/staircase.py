@@ -11,7 +11,7 @@ from search.plots.axes import Array
 from search.plots.chart import Line, Range
 from search.plots.theme import FADED
 from search.plots.words import point
-from search.trials.trial_record import TrialRecord, front_of
+from search.trials.trial_record import TrialRecord, finished
 
 SHORTER = "Train shorter"
 
@@ -30,12 +30,16 @@ def as_drawn(places: Iterable[float], cost: Cost) -> list[float]:
 def shorter_line(trials: Sequence[TrialRecord], objectives: Objectives) -> list[Line]:
     """Return the line of dense training cut short, if a search has such references.
 
-    It is the staircase of the front of those references that are dense trainings.
+    At each cost it has the best score of those references that are dense trainings and cost no
+    more, from the cheapest of them to the most expensive.
     """
-    dense = front_of([trial for trial in trials if is_dense_reference(trial)], objectives)
-    if len(dense) < 2:
+    dense = [trial for trial in finished(trials) if is_dense_reference(trial)]
+    spots = np.array(sorted(point(trial, objectives) for trial in dense))
+    spots = spots[np.isfinite(spots).all(axis=1)] if len(spots) else spots
+    if len(spots) < 2:
         return []
-    line = steps([point(trial, objectives) for trial in dense])
+    spots[:, 1] = np.maximum.accumulate(spots[:, 1])
+    line = steps(spots.tolist())
     x, y = as_drawn(line[:, 0], objectives.cost), list(line[:, 1])
     return [Line(x=x, y=y, name=SHORTER, colour=FADED, width=1.5, dash="dot")]
 
