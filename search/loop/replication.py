@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 from search.loop.limits import Limits
 from search.study.tables import AUTO
+from search.trials.confirming import confirming, following_seeds, used_seeds
 from search.trials.proposal import Proposal
 from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord, front_of
-from swast.config import LARGEST_SEED
 
 FEWEST = 10
 """Trials from which on a search has replicates by default."""
@@ -59,7 +59,7 @@ class Replication:
             record = None if number is None else self._state.get(number)
         if record is None or record.config is None:
             return None
-        seed = (record.config.seed + 1 + len(self._again(record))) % (LARGEST_SEED + 1)
+        seed = next(following_seeds(record.config, used_seeds(record, self._state.trials)))
         return self._trials.ask_again(record, seed)
 
     def _due(self, remaining: int) -> TrialRecord | None:
@@ -68,7 +68,7 @@ class Replication:
             return None
         self._state.estimate()
         lacking = {
-            member.number: self._wanted - len(self._again(member))
+            member.number: self._wanted - len(self._again(member)) - len(confirming(member))
             for member in front_of(self._state.trials, self._state.objectives)
         }
         lacking = {number: count for number, count in lacking.items() if count > 0}
