@@ -137,7 +137,7 @@ class TestASearch:
     def test_is_read_back_from_its_storage(self, place):
         trials = SearchTrials.load(database(place.home.path), "trip")
         assert trials.info.unit == place.unit
-        assert tuple(trials.records()) == place.result.trials
+        assert tuple(trials.estimated()) == place.result.trials
 
     def test_is_logged_to_mlflow_under_its_names(self, place):
         client = MlflowClient(place.home.tracking)
