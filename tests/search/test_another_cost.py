@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -80,8 +81,18 @@ def place(tmp_path_factory):
     workers = Here(info.study.fixed)
     unit = workers.data.num_train * info.study.fixed.epochs
     trials = launch.open_trials(request, home, launch.replace(info, unit=unit))
-    result = launch.search(request, home, trials, workers)
-    return SimpleNamespace(folder=folder, home=home, result=result, unit=unit)
+    took = []
+
+    def timed(*given):
+        began = time.monotonic()
+        read_front(*given)
+        took.append(time.monotonic() - began)
+
+    read_front = launch.read_front
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "read_front", timed)
+        result = launch.search(request, home, trials, workers)
+    return SimpleNamespace(folder=folder, home=home, result=result, unit=unit, took=took)
 
 
 @pytest.fixture
@@ -117,6 +128,10 @@ class TestASearch:
                 assert trial.relative_cost == trial.cost / place.unit
         assert place.result.end == "finished"
         assert done >= 2
+
+    def test_lasts_until_the_front_is_confirmed(self, place):
+        (confirming,) = place.took
+        assert place.result.seconds > confirming + sum(t.seconds for t in place.result.trials)
 
     def test_gives_the_front_by_samples(self, place):
         done = [trial for trial in place.result.trials if trial.state == "complete"]

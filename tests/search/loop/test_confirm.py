@@ -190,6 +190,18 @@ def test_a_killed_driver_finds_the_checkpoints_of_its_round(tmp_path):
     assert "1" not in kept
 
 
+def test_a_training_that_fails_holds_up_no_other_and_is_made_by_the_next_driver(tmp_path):
+    scene = Scene(tmp_path, confirm_seeds=1)
+    failing = scene.work.propose()
+    scene.work.on_end(failing.number, Failure(FailureKind.DIVERGED, "DivergedError: nan"))
+    assert scene.work_through(steady) == [(2, 1, False), (0, 0, True), (2, 0, True), (2, 1, True)]
+    assert scene.work.over
+    assert "#0 with seed 1 could not be confirmed: DivergedError: nan" in scene.display.told(
+        "said"
+    )
+    assert Scene.of(tmp_path).work_through(steady) == [(0, 1, False), (0, 1, True)]
+
+
 def test_more_seeds_are_added_to_those_that_were_read(tmp_path):
     Scene(tmp_path, confirm_seeds=1).work_through(steady)
     scene = Scene.of(tmp_path)

@@ -55,7 +55,7 @@ def test_the_selected_score_counts_until_others_confirm_the_trial():
 
 
 def test_a_seed_that_was_trained_twice_counts_once():
-    """Version 0.3 could give a replicate and a confirming training the same seed."""
+    """Older versions could give a replicate and a confirming training the same seed."""
     trials = [trained(0, 0.9, again=(0.8,)), trained(1, 0.8, seed=10, repeats=0)]
     assert counted_scores(trials) == {0: {10: 0.8}}
 
