@@ -125,7 +125,7 @@ def collect_from(storage: str, name: str, folder: Path, remover: Remover) -> Non
         return
     with file_held(folder / "lock", taken(name)):
         trials = SearchTrials.load(storage, name, to_change=True)
-        wanted = checkpoints.wanted(trials.estimated(), trials.info.objectives)
+        wanted = checkpoints.wanted(trials.estimated(), trials.info)
         checkpoints.sweep(remover, folder, wanted)
 
 

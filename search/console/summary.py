@@ -10,27 +10,35 @@ from rich.text import Text
 
 from search.console import live
 from search.loop.result import Confirmed, SearchResult
-from search.objectives import Objectives
+from search.objectives import Objectives, Score
 from search.store.home import Home
 from swast.errors import printable
 from swast.printing import out, out_rich
 
 
 def confirmed_table(confirmed: Sequence[Confirmed], objectives: Objectives) -> Table:
-    """Return the front over several seeds, as a table."""
+    """Return the means over further seeds with their standard errors, as a table."""
     score = objectives.score
-    count = max(len(each.seeds) for each in confirmed)
-    table = Table(title=f"Over {count} seeds", title_justify="left", title_style="bold")
-    for name in ("trial", score.name, "on test", "front"):
+    table = Table(title="With further seeds", title_justify="left", title_style="bold")
+    for name in ("trial", score.name, "seeds", "on test", "networks", "front"):
         table.add_column(name, justify="left" if name == "trial" else "right", no_wrap=True)
     for each in confirmed:
         table.add_row(
             f"#{each.number}",
-            f"{score.text(each.val_mean)} ± {score.text(each.val_std)}",
-            f"{score.text(each.test_mean)} ± {score.text(each.test_std)}",
-            "stays" if each.on_front else "dominated",
+            with_error(each.val_mean, each.val_error, score),
+            str(len(each.seeds)),
+            with_error(each.test_mean, each.test_error, score),
+            str(each.tests or ""),
+            "yes" if each.on_front else "no",
         )
     return table
+
+
+def with_error(mean: float | None, error: float | None, score: Score) -> str:
+    """Return a mean and its standard error in words, as far as they are known."""
+    if mean is None:
+        return ""
+    return score.text(mean) + ("" if error is None else f" ± {score.text(error)}")
 
 
 def show_end(result: SearchResult, home: Home) -> None:

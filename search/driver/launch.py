@@ -199,7 +199,7 @@ def search(
             if status.end != "failed" and not status.interrupted:
                 readings = Confirmation(trials, tracker, shown, folder, request.retries)
                 read_front(readings, workers)
-                status = replace(status, interrupted=readings.paused)
+                status = replace(session.status, interrupted=readings.paused)
             if status.end == "finished":
                 write_report(trials, tracker, epoch_log, folder, shown)
         finally:
@@ -209,13 +209,17 @@ def search(
 
 
 def read_front(readings: Confirmation, workers: Workers) -> None:
-    """Read the front on the test set: here if nothing has to be trained, else by workers."""
+    """Confirm contenders and read the front on the test set.
+
+    This process does it if nothing has to be trained, else workers do.
+    """
     from search.engine.worker import Worker, work_here
 
     if readings.is_short:
         work_here(readings, Worker(workers.data))
     else:
         workers.run(readings)
+    readings.close()
 
 
 def write_report(

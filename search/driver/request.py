@@ -102,7 +102,7 @@ class Request(Table):
     )
     confirm_seeds: int | None = option(
         None,
-        "train the front again at the end, with K further seeds",
+        "train the front and what may be on it at the end with K further seeds, and correct it",
         low=0,
         most=MOST_SEEDS,
         metavar="K",

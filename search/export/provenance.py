@@ -106,13 +106,14 @@ def _confirmed(trial: TrialRecord, objectives: Objectives) -> dict[str, Any]:
     if len(trial.readings) < 2:
         return {}
     seeds = sorted(trial.readings)
-    return {
-        "confirmed": {
-            "seeds": seeds,
-            plural(score.metric): [trial.readings[seed].score for seed in seeds],
-            plural(f"test_{score.key}"): [trial.readings[seed].test_score for seed in seeds],
-        }
+    found: dict[str, Any] = {
+        "seeds": seeds,
+        plural(score.metric): [trial.readings[seed].score for seed in seeds],
     }
+    tests = [trial.readings[seed].test_score for seed in seeds]
+    if None not in tests:
+        found[plural(f"test_{score.key}")] = tests
+    return {"confirmed": found}
 
 
 def plural(name: str) -> str:

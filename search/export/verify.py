@@ -12,12 +12,13 @@ import statistics
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from search.errors import MismatchError, RequestError
 from search.export.provenance import Exported, plural, read_exported
 from search.export.retrain import Retraining
-from search.loop.confirm import seeds as following_seeds
 from search.store.home import Home, open_home
+from search.trials.confirming import following_seeds
 from swast import trust
 from swast.data import ArrayData, Places
 from swast.identity import what_changed
@@ -165,7 +166,7 @@ def verify_one(exported: Exported, retraining: Retraining, seeds: int) -> Verdic
     measure = exported.objectives.score.measure
     others = {
         seed: measure(retraining.train(config, seed))
-        for seed in following_seeds(config, seeds)[1:]
+        for seed in islice(following_seeds(config, {config.seed}), seeds)
     }
     images = len(retraining.data(config).val_labels)
     return Verdict(exported, again, others, choose_rule(exported, again, others, images))

@@ -14,11 +14,11 @@ from statistics import median
 
 from search.loop.limits import Limits
 from search.study.tables import AUTO
+from search.trials.confirming import confirming, following_seeds, used_seeds
 from search.trials.proposal import Proposal
 from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
 from search.trials.trial_record import TrialRecord, finished
-from swast.config import LARGEST_SEED
 
 FEWEST = 10
 """Trials from which on a search has replicates by default."""
@@ -62,7 +62,7 @@ class Replication:
             record = None if number is None else state.get(number)
         if record is None or record.config is None:
             return None
-        seed = (record.config.seed + 1 + len(again_of(state, record))) % (LARGEST_SEED + 1)
+        seed = next(following_seeds(record.config, used_seeds(record, state.trials)))
         return self._trials.ask_again(record.number, record.config, seed)
 
     def _due(self, state: SearchState, remaining: int) -> TrialRecord | None:
@@ -71,7 +71,8 @@ class Replication:
             return None
         state.estimate()
         lacking = {
-            member.number: self._wanted - len(again_of(state, member)) for member in state.members
+            member.number: self._wanted - len(again_of(state, member)) - len(confirming(member))
+            for member in state.members
         }
         lacking = {number: count for number, count in lacking.items() if count > 0}
         if not lacking or self._has_room(state, lacking, remaining):

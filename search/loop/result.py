@@ -2,41 +2,56 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from search.loop.status import End
 from search.objectives import STANDARD, UNIT, Objectives
-from search.pareto import front
+from search.trials.confirming import confirming, counted_scores
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import Progress, progress
 from search.trials.totals import spent
-from search.trials.trial_record import TrialRecord, front_of, hypervolume_of, stopped
+from search.trials.trial_record import (
+    TrialRecord,
+    configurations,
+    front_of,
+    hypervolume_of,
+    stopped,
+)
 
 
 @dataclass(frozen=True)
 class Confirmed:
-    """Member of the front, trained with several seeds.
+    """Configuration that was trained with further seeds.
+
+    The training by which the search chose it does not count.
 
     Attributes:
         number: of the trial.
-        seeds: of its trainings, the trial's own among them.
-        val_mean, val_std: validation score, mean and sample standard deviation.
-        test_mean, test_std: test score.
-        cost_mean: of the trainings.
-        on_front: whether no other member dominates it by mean validation score and cost.
+        seeds: of the trainings that count: those that confirm it, and its replicates.
+        val_mean, val_std, val_error: their validation score: mean, sample standard deviation, and
+            standard error of the mean; the last two are None for one training.
+        test_mean, test_std, test_error: the same of the test score of the networks that were read
+            on the test set; None if none was, as of those that are not on the front.
+        tests: number of those networks.
+        cost_mean: of the trainings that confirm it.
+        on_front: whether it is on the front.
     """
 
     number: int
     seeds: tuple[int, ...]
     val_mean: float
-    val_std: float
-    test_mean: float
-    test_std: float
+    val_std: float | None
+    val_error: float | None
+    test_mean: float | None
+    test_std: float | None
+    test_error: float | None
+    tests: int
     cost_mean: float
-    on_front: bool = False
+    on_front: bool
 
 
 @dataclass(frozen=True)
@@ -75,8 +90,8 @@ class SearchResult:
 
     @property
     def confirmed(self) -> tuple[Confirmed, ...]:
-        """The front's members that were trained with several seeds, cheapest first."""
-        return confirm(self.front, self.info.objectives)
+        """The configurations that were trained with further seeds, cheapest first."""
+        return confirm(self.trials, self.info.objectives)
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row for each trial, settings beside values, as `pandas.DataFrame` takes it."""
@@ -133,29 +148,41 @@ def renamed(values: dict[str, Any], **names: str) -> dict[str, Any]:
 
 
 def confirm(
-    members: Sequence[TrialRecord], objectives: Objectives = STANDARD
+    trials: Sequence[TrialRecord], objectives: Objectives = STANDARD
 ) -> tuple[Confirmed, ...]:
-    """Return the means over seeds of the members that were trained with several."""
-    found = [_means(member) for member in members if len(member.readings) > 1]
-    left = front(
-        objectives.score.rising([each.val_mean for each in found]),
-        -objectives.cost.rising([each.cost_mean for each in found]),
-    )
+    """Return the means of the configurations that were trained with further seeds."""
+    scores = counted_scores(trials)
+    members = {member.number for member in front_of(trials, objectives)}
+    found = [trial for trial in configurations(trials) if confirming(trial)]
     return tuple(
-        Confirmed(**asdict(each) | {"on_front": place in left}) for place, each in enumerate(found)
+        _means(trial, scores[trial.number], on_front=trial.number in members)
+        for trial in sorted(found, key=lambda trial: (trial.cost or 0, trial.number))
     )
 
 
-def _means(member: TrialRecord) -> Confirmed:
-    readings = list(member.readings.values())
-    val = [each.score for each in readings]
-    test = [each.test_score for each in readings]
+def _means(trial: TrialRecord, scores: Mapping[int | None, float], *, on_front: bool) -> Confirmed:
+    readings = confirming(trial).values()
+    tests = [each.test_score for each in readings if each.test_score is not None]
+    val_std, val_error = _deviations(list(scores.values()))
+    test_std, test_error = _deviations(tests)
     return Confirmed(
-        number=member.number,
-        seeds=tuple(sorted(member.readings)),
-        val_mean=statistics.mean(val),
-        val_std=statistics.stdev(val),
-        test_mean=statistics.mean(test),
-        test_std=statistics.stdev(test),
+        number=trial.number,
+        seeds=tuple(sorted(seed for seed in scores if seed is not None)),
+        val_mean=statistics.mean(scores.values()),
+        val_std=val_std,
+        val_error=val_error,
+        test_mean=statistics.mean(tests) if tests else None,
+        test_std=test_std,
+        test_error=test_error,
+        tests=len(tests),
         cost_mean=statistics.mean(each.cost for each in readings),
+        on_front=on_front,
     )
+
+
+def _deviations(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the sample standard deviation, and the standard error of the mean; None of one."""
+    if len(values) < 2:
+        return None, None
+    deviation = statistics.stdev(values)
+    return deviation, deviation / math.sqrt(len(values))

@@ -58,8 +58,7 @@ class Session:
         self._paused = self._told_trouble = False
         if limits.stopping is not None:
             limits.stopping.restore(self._state.values())
-        wanted = checkpoints.wanted(self._state.trials, trials.info.objectives)
-        checkpoints.prepare(folder, wanted)
+        checkpoints.prepare(folder, checkpoints.wanted(self._state.trials, trials.info))
         self._started = time.monotonic()
         self._ended_here = 0
 

@@ -52,11 +52,20 @@ class TrialSyncs:
         rank = self._ranks.get(record.number)
         run.tags = trial_tags(self._info, record, str(self._parent.run_id), rank)
         run.correct(final_values(record, objectives), record.epochs)
+        self._add_readings(run, record)
+        return run
+
+    def _add_readings(self, run: RunSync, record: TrialRecord) -> None:
+        """Queue the readings of a trial that MLflow lacks; a driver may have died between two."""
+        sent: dict[str, set[int]] = {}
         known = set(run.values)
         for seed, reading in sorted(record.readings.items()):
-            values, step = reading_values(record, seed, reading, objectives)
-            run.add_values({k: v for k, v in values.items() if k not in known}, step)
-        return run
+            values, step = reading_values(record, seed, reading, self._info.objectives)
+            for name in known & set(values) - set(sent):
+                history = self._client.get_metric_history(run.run_id, name)
+                sent[name] = {metric.step for metric in history}
+            new = {name: v for name, v in values.items() if step not in sent.get(name, ())}
+            run.add_values(new, step)
 
     def rank(self, trials: Sequence[TrialRecord]) -> Iterator[tuple[int, bool]]:
         """Set the tags of changed ranks; yield the trials, and whether the front has changed."""

@@ -1,13 +1,14 @@
-"""Checkpoints of a search's trials: of open trials, and of the front's members."""
+"""Checkpoints of a search's trials: of open trials, and of contenders for the front."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from search.errors import RequestError
-from search.objectives import Objectives
 from search.store.removal import Remover
+from search.trials.confirming import confirming_seeds
+from search.trials.search_info import SearchInfo
 from search.trials.trial_record import TrialRecord, contenders_of, front_of
 
 
@@ -19,7 +20,11 @@ def folder_of(search: Path, number: int, seed: int | None = None) -> Path:
         number: of the trial.
         seed: a further seed that confirms it; None for its own.
     """
-    return search / "checkpoints" / (str(number) if seed is None else f"{number}-seed-{seed}")
+    return search / "checkpoints" / _name(number, seed)
+
+
+def _name(number: int, seed: int | None = None) -> str:
+    return str(number) if seed is None else f"{number}-seed-{seed}"
 
 
 def remove(search: Path, number: int, seed: int | None = None) -> None:
@@ -27,15 +32,38 @@ def remove(search: Path, number: int, seed: int | None = None) -> None:
     Remover(search).remove(folder_of(search, number, seed))
 
 
-def wanted(records: Sequence[TrialRecord], objectives: Objectives) -> set[int]:
-    """Return the trials whose checkpoints are of use: open, damaged, on the front or near it."""
-    kept = {each.number for each in records if each.is_open or each.damage}
-    near = [*front_of(records, objectives), *contenders_of(records)]
-    return kept | {each.number for each in near}
+def wanted(records: Sequence[TrialRecord], info: SearchInfo) -> set[str]:
+    """Return the names of the checkpoints that are of use.
+
+    Those are of open and damaged trials, of contenders for the front, and of the trainings that
+    confirm contenders, until their networks are read on the test set.
+
+    Args:
+        records: of the search's trials, with estimates if there are any.
+        info: the search.
+    """
+    kept = {_name(each.number) for each in records if each.is_open or each.damage}
+    near = [*front_of(records, info.objectives), *contenders_of(records)]
+    near += [each for each in records if each.number in info.confirming]
+    return kept.union(*(_of_contender(each, records, info.confirm_seeds) for each in near))
 
 
-def prepare(search: Path, kept: Set[int]) -> None:
-    """Make the folder of checkpoints, with those of some trials alone.
+def _of_contender(
+    record: TrialRecord, records: Sequence[TrialRecord], seeds: int
+) -> Iterator[str]:
+    yield _name(record.number)
+    for seed in confirming_seeds(record, records, seeds):
+        reading = record.readings.get(seed)
+        if reading is None or reading.test_score is None:
+            yield _name(record.number, seed)
+
+
+def prepare(search: Path, kept: Set[str]) -> None:
+    """Make the folder of checkpoints, and remove those in it that are of no use.
+
+    Args:
+        search: folder of the search.
+        kept: names of those of use.
 
     Raises:
         RequestError: it cannot be made.
@@ -48,15 +76,15 @@ def prepare(search: Path, kept: Set[int]) -> None:
     sweep(Remover(search), search, kept)
 
 
-def sweep(remover: Remover, search: Path, kept: Set[int]) -> None:
-    """Remove all checkpoints but those of some trials.
+def sweep(remover: Remover, search: Path, kept: Set[str]) -> None:
+    """Remove the checkpoints that are of no use.
 
     Args:
         remover: of files in the search's folder.
         search: folder of the search.
-        kept: numbers of the trials.
+        kept: names of those of use.
     """
     folder = search / "checkpoints"
     for name in remover.names(folder):
-        if name not in {str(number) for number in kept}:
+        if name not in kept:
             remover.remove(folder / name)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from search.estimates.estimate import FEWEST, Evidence, estimate
 from search.samplers.parameters import parameters
 from search.samplers.points import Points
+from search.trials.confirming import confirming, counted_scores
 from search.trials.readings import Estimate
 from search.trials.search_info import SearchInfo
-from search.trials.trial_record import TrialRecord, configurations, finished
+from search.trials.trial_record import TrialRecord, configurations
 from swast.config import TrainConfig
 
 Array = NDArray[np.float64]
@@ -22,6 +23,11 @@ Array = NDArray[np.float64]
 
 class Estimator:
     """Estimator of the scores that the configurations of a search have over seeds.
+
+    The first reading of a configuration that was confirmed does not count, neither for its mean
+    nor for the noise: as the best of many it would bias both (see `confirming.counted_scores`).
+    A single confirming reading leaves no deviation to learn the noise from; then the noise is that
+    of other configurations, or the prior's.
 
     Args:
         info: the search.
@@ -38,17 +44,14 @@ class Estimator:
     def __call__(self, trials: Sequence[TrialRecord]) -> Mapping[int, Estimate]:
         """Return an estimate for each configuration, by the number of its first training.
 
-        There are none while fewer than `FEWEST` configurations are finished and none was trained
-        twice.
+        There are none while fewer than `FEWEST` configurations are finished, and none was trained
+        twice or confirmed.
         """
         first = configurations(trials)
-        readings: dict[int, list[float]] = {trial.number: [] for trial in first}
-        for trial in finished(trials):
-            owner = trial.number if trial.number in readings else trial.repeats
-            if owner is not None and trial.score is not None:
-                readings[owner].append(trial.score)
-        known = len(first) >= FEWEST or any(len(each) > 1 for each in readings.values())
-        return self._estimate(first, list(readings.values())) if known else {}
+        readings = [list(each.values()) for each in counted_scores(trials).values()]
+        known = len(first) >= FEWEST or any(len(each) > 1 for each in readings)
+        known = known or any(confirming(trial) for trial in first)
+        return self._estimate(first, readings) if known else {}
 
     def attach(self, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return trials with their estimates."""

@@ -17,7 +17,7 @@ class Estimate:
         error: its standard error.
         low, high: ends of its 90 % interval.
         front: probability that no other configuration of the search dominates it.
-        readings: number of trainings that it was read from.
+        readings: number of trainings that count (see `search.trials.confirming`).
         spread: standard deviation between seeds.
     """
 
@@ -43,19 +43,19 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Reading:
-    """A training whose network was read on the test set.
+    """A training that confirms a configuration, or whose network was read on the test set.
 
     Attributes:
         score: after the last epoch, on the validation set.
-        test_score: the same on the test set.
+        test_score: the same on the test set; None if that was not read.
         cost: of the training.
     """
 
     score: float
-    test_score: float
+    test_score: float | None
     cost: float
 
-    def to_dict(self, objectives: Objectives) -> dict[str, float]:
+    def to_dict(self, objectives: Objectives) -> dict[str, float | None]:
         """Return plain values, under the names that files and MLflow use."""
         score, cost = objectives.score, objectives.cost
         return {

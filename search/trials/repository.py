@@ -134,7 +134,7 @@ class SearchTrials:
                 self._study.set_user_attr(f"{LATE_RUN}{record.number}", run_id)
 
     def add_reading(self, number: int, seed: int, reading: Reading) -> None:
-        """Store a reading of a training on the test set."""
+        """Store a reading of a trial's configuration with a seed, in place of an earlier one."""
         self._study.set_user_attr(
             f"reading-{number}-{seed}", reading.to_dict(self.info.objectives)
         )

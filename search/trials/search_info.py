@@ -81,7 +81,8 @@ class SearchInfo(Tracked):
         flops_budget: the most that all trials may cost together; infinite for no limit.
         replicates: trainings of each member of the front with further seeds, within the budget: a
             whole number, or ``auto``.
-        confirm_seeds: further seeds over which the front is trained again at the end.
+        confirm_seeds: further seeds with which contenders are trained at the end.
+        confirming: trials that are to have those trainings before others are chosen.
         lag: trials at a time for which a repeatable search was started: a proposal sees all
             trials but the last ``lag - 1`` before it; None if it sees whatever has ended.
     """
@@ -98,6 +99,7 @@ class SearchInfo(Tracked):
     replicates: str = "0"
     confirm_seeds: int = 0
     lag: int | None = None
+    confirming: tuple[int, ...] = ()
 
     @property
     def objectives(self) -> Objectives:
@@ -132,6 +134,7 @@ class SearchInfo(Tracked):
             each: facts.get(each, kind, None, limits) for each, (kind, limits) in KINDS.items()
         }
         given["identity"] = facts.made("identity", identity)
+        given["confirming"] = facts.made("confirming", numbers)
         problems += [f"{each} is missing" for each in NEEDED if kept.get(each) is None]
         if problems:
             raise ConfigError(problems)
@@ -158,6 +161,18 @@ def identity(value: object) -> Mapping[str, Any]:
     if not all(isinstance(each, str) for each in network.values()):
         raise TypeError("network must have a digest of each module")
     return given
+
+
+def numbers(value: object) -> tuple[int, ...]:
+    """Return stored numbers of trials.
+
+    Raises:
+        TypeError: they are none.
+    """
+    given = value if isinstance(value, list | tuple) else [None]
+    if not all(type(each) is int and each >= 0 for each in given):
+        raise TypeError("must be a list of numbers of trials")
+    return tuple(given)
 
 
 def stored(value: Any) -> Any:  # noqa: ANN401

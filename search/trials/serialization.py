@@ -255,12 +255,13 @@ def readings_of(kept: Mapping[str, Any], objectives: Objectives) -> dict[int, di
     """Return readings by trial and seed, from the facts of a search; damaged ones are left out."""
     score, cost = objectives.score, objectives.cost
     names = (score.metric, f"test_{score.key}", cost.absolute_key)
-    facts = Facts(kept, "", [])
     found: dict[int, dict[int, Reading]] = defaultdict(dict)
     for key in kept:
         place = READING.fullmatch(key)
         if place:
-            values = [facts.table(key).get(name, NUMBER) for name in names]
-            if None not in values:
-                found[int(place["number"])][int(place["seed"])] = Reading(*values)
+            problems: list[str] = []
+            facts = Facts(kept[key], "", problems)
+            reading = Reading(*(facts.get(name, NUMBER) for name in names))
+            if not problems and None not in (reading.score, reading.cost):
+                found[int(place["number"])][int(place["seed"])] = reading
     return found

@@ -50,7 +50,7 @@ class TrialRecord:
         rungs: score at each rung that it reached, by epoch.
         stopped_at: epoch of the rung that stopped it, if one did.
         retries: number of times that it was retried after a failure.
-        readings: its trainings that were read on the test set, by seed.
+        readings: its trainings that confirm it, or were read on the test set, by seed.
         estimate: the score of its configuration over seeds, if that is estimated.
         ended: when it ended, ISO 8601.
         damage: names the parts that could not be read from the storage; None if there are none.
@@ -285,12 +285,14 @@ def _oriented(done: Sequence[TrialRecord], objectives: Objectives) -> NDArray[np
 def reading_values(
     record: TrialRecord, seed: int, reading: Reading, objectives: Objectives
 ) -> tuple[dict[str, float], int]:
-    """Return the metrics of a reading on the test set, and their step.
+    """Return the metrics of a reading, and their step.
 
     That is the last epoch for the trial's own seed, and the seed for a further one.
     """
     score = objectives.score
     if record.config is not None and seed == record.config.seed:
-        return {f"test_{score.key}": reading.test_score}, record.epochs
-    test = f"confirmed_test_{score.key}"
-    return {test: reading.test_score, f"confirmed_{score.metric}": reading.score}, seed
+        values, step = {f"test_{score.key}": reading.test_score}, record.epochs
+    else:
+        values, step = {f"confirmed_test_{score.key}": reading.test_score}, seed
+        values[f"confirmed_{score.metric}"] = reading.score
+    return {name: value for name, value in values.items() if value is not None}, step

@@ -7,7 +7,7 @@ import contextlib
 import optuna
 
 from search.trials.repository import SearchTrials
-from search.trials.trial_record import front_of
+from search.trials.trial_record import contenders_of, front_of
 from tests.e2e.support import only, tagged, undominated
 
 
@@ -30,7 +30,11 @@ def check_whole(place, budget, name="trip"):
         for t in begun
         if t.state.name == "COMPLETE"
     ]
-    front = undominated(done)
+    trials = SearchTrials.load(place.database(), name)
+    records, objectives = trials.estimated(), trials.info.objectives
+    front = {each.number for each in front_of(records, objectives)}
+    if not any(each.estimate for each in records):
+        assert front == undominated(done)
     assert tagged(runs) == front
     rows = (place.home / "searches" / name / "front.csv").read_text().splitlines()[1:]
     assert {int(row.partition(",")[0]) for row in rows} == front
@@ -57,22 +61,35 @@ def check_nothing_runs(place, name):
 
 
 def check_readings(place, name, runs):
-    """Check that each of the front is read on the test set once with each seed, in MLflow too."""
+    """Check that contenders are confirmed, and the front alone is read on the test set.
+
+    Each reading is in MLflow once.
+    """
     trials = SearchTrials.load(place.database(), name)
     score, (_, client) = trials.info.objectives.score, place.parent(name)
-    for member in front_of(trials.records(), trials.info.objectives):
-        first = member.config.seed
-        own, *others = [first + at for at in range(trials.info.confirm_seeds + 1)]
-        assert sorted(member.readings) == [own, *others]
-        run = only(runs, member.number).info.run_id
+    records = trials.estimated()
+    members = {each.number for each in front_of(records, trials.info.objectives)}
+    contenders = {each.number for each in contenders_of(records)} | members
+    for each in records:
+        own = each.config.seed if each.config else None
+        others = {seed: reading for seed, reading in each.readings.items() if seed != own}
+        if each.number in contenders:
+            assert len(others) >= trials.info.confirm_seeds
+        if each.number in members:
+            assert {own, *others} == set(each.readings)
+        read = {seed: reading.test_score for seed, reading in each.readings.items()}
+        assert (None in read.values()) == (bool(read) and each.number not in members)
+        if not read:
+            continue
+        run = only(runs, each.number).info.run_id
+        tests = {seed: found for seed, found in read.items() if found is not None}
+        own_test = {each.epochs: tests.pop(own)} if own in tests else {}
         for metric, wanted in (
-            (f"test_{score.key}", {member.epochs: member.readings[own].test_score}),
-            (
-                f"confirmed_test_{score.key}",
-                {seed: member.readings[seed].test_score for seed in others},
-            ),
+            (f"test_{score.key}", own_test),
+            (f"confirmed_test_{score.key}", tests),
+            (f"confirmed_{score.metric}", {seed: r.score for seed, r in others.items()}),
         ):
-            logged = [(each.step, each.value) for each in client.get_metric_history(run, metric)]
+            logged = [(one.step, one.value) for one in client.get_metric_history(run, metric)]
             assert sorted(logged) == sorted(wanted.items())
 
 

@@ -68,21 +68,29 @@ class TestAHalvedSearch:
         summary = json.loads((halved.place.folder / "summary.json").read_text())
         assert halved.done.out == f"{summary['front']} 8 finished\n"
 
-    def test_confirms_the_front_and_nothing_else(self, halved):
+    def test_confirms_contenders_and_reads_the_front_alone(self, halved):
         summary = json.loads((halved.place.folder / "summary.json").read_text())
-        read = {trial["number"] for trial in summary["trials"] if trial["readings"]}
-        assert read == set(summary["front"])
-        assert [each["number"] for each in summary["confirmed"]] == summary["front"]
-        for each in summary["confirmed"]:
-            trial, (_, client) = summary["trials"][each["number"]], halved.place.parent()
-            assert each["seeds"] == [0, 1]
-            own, other = trial["readings"]["0"], trial["readings"]["1"]
-            assert own["val_accuracy"] == trial["accuracy"]
-            assert own["test_accuracy"] == trial["test_accuracy"]
-            assert each["val_mean"] == (own["val_accuracy"] + other["val_accuracy"]) / 2
+        confirmed = {each["number"]: each for each in summary["confirmed"]}
+        assert {number for number in confirmed if confirmed[number]["on_front"]} == set(
+            summary["front"]
+        )
+        assert set(confirmed) == {
+            trial["number"] for trial in summary["trials"] if trial["readings"]
+        }
+        for number, each in confirmed.items():
+            trial, (_, client) = summary["trials"][number], halved.place.parent()
+            assert each["seeds"] == [1]
             logged = client.get_run(trial["run_id"]).data.metrics
-            assert logged["test_accuracy"] == own["test_accuracy"]
-            assert logged["confirmed_val_accuracy"] == other["val_accuracy"]
+            other = trial["readings"]["1"]
+            assert each["val_mean"] == other["val_accuracy"] == logged["confirmed_val_accuracy"]
+            read = [r["test_accuracy"] for r in trial["readings"].values()]
+            if not each["on_front"]:
+                assert (read, "confirmed_test_accuracy" in logged) == ([None], False)
+                continue
+            own = trial["readings"]["0"]
+            assert own["val_accuracy"] == trial["accuracy"]
+            assert own["test_accuracy"] == trial["test_accuracy"] == logged["test_accuracy"]
+            assert logged["confirmed_test_accuracy"] == other["test_accuracy"] == each["test_mean"]
 
     def test_leaves_no_process_and_no_folder_behind(self, halved):
         assert halved.leftovers == []

@@ -30,7 +30,7 @@ pytestmark = [
 
 KILLS = int(os.environ.get("SWAST_KILLS", "100"))
 SEED = int(os.environ.get("SWAST_SEED", "23"))
-PHASES = {None: 1890, "read_front": 90, "write_report": 125}
+PHASES = {None: 1890, "read_front": 540, "write_report": 125}
 """Touches of the home by a driver that makes a search and trains, reads its front, reports it.
 
 They are counted from the call of a function on. A driver that resumes may make fewer.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -80,8 +81,18 @@ def place(tmp_path_factory):
     workers = Here(info.study.fixed)
     unit = workers.data.num_train * info.study.fixed.epochs
     trials = launch.open_trials(request, home, launch.replace(info, unit=unit))
-    result = launch.search(request, home, trials, workers)
-    return SimpleNamespace(folder=folder, home=home, result=result, unit=unit)
+    took = []
+
+    def timed(*given):
+        began = time.monotonic()
+        read_front(*given)
+        took.append(time.monotonic() - began)
+
+    read_front = launch.read_front
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(launch, "read_front", timed)
+        result = launch.search(request, home, trials, workers)
+    return SimpleNamespace(folder=folder, home=home, result=result, unit=unit, took=took)
 
 
 @pytest.fixture
@@ -118,15 +129,19 @@ class TestASearch:
         assert place.result.end == "finished"
         assert done >= 2
 
+    def test_lasts_until_the_front_is_confirmed(self, place):
+        (confirming,) = place.took
+        assert place.result.seconds > confirming + sum(t.seconds for t in place.result.trials)
+
     def test_gives_the_front_by_samples(self, place):
         done = [trial for trial in place.result.trials if trial.state == "complete"]
         undominated = {
             trial.number
             for trial in done
             if not any(
-                other.score >= trial.score
+                other.value >= trial.value
                 and other.cost <= trial.cost
-                and (other.score, other.cost) != (trial.score, trial.cost)
+                and (other.value, other.cost) != (trial.value, trial.cost)
                 for other in done
             )
         }
@@ -137,7 +152,7 @@ class TestASearch:
     def test_is_read_back_from_its_storage(self, place):
         trials = SearchTrials.load(database(place.home.path), "trip")
         assert trials.info.unit == place.unit
-        assert tuple(trials.records()) == place.result.trials
+        assert tuple(trials.estimated()) == place.result.trials
 
     def test_is_logged_to_mlflow_under_its_names(self, place):
         client = MlflowClient(place.home.tracking)
@@ -162,7 +177,8 @@ class TestShowing:
             assert trial["predicted_samples"] == record.predicted_cost
             assert not {"train_flops", "relative_flops", "predicted_flops"} & set(trial)
         assert all("samples_mean" in each for each in summary["confirmed"])
-        assert len(summary["confirmed"]) == len(summary["front"])
+        confirmed = [each["number"] for each in summary["confirmed"] if each["on_front"]]
+        assert confirmed == summary["front"]
         assert 0 < summary["hypervolume"] < 1
 
     def test_the_table_names_it(self, command):

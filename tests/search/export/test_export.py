@@ -216,6 +216,15 @@ class TestFiles:
             "test_accuracies": [0.45, 0.4],
         }
 
+    def test_have_no_test_scores_that_were_not_read(self, trials, tmp_path):
+        """The search was paused between its last training and its first test reading."""
+        for trial in trials.records():
+            for seed in (1, 2):
+                trials.add_reading(trial.number, seed, Reading(0.8, None, 10))
+        (path,) = export(trials, request(tmp_path / "out", "best"))
+        told = parse_toml(path.read_text())["provenance"]
+        assert told["confirmed"] == {"seeds": [1, 2], "val_accuracies": [0.8, 0.8]}
+
     def test_take_the_place_of_older_ones_and_leave_others_alone(self, trials, tmp_path):
         out = tmp_path / "out"
         out.mkdir()

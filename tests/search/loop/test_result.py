@@ -101,20 +101,24 @@ class TestConfirmed:
         }
         return record(number, accuracies[0], readings=readings, config=TrainConfig(seed=0))
 
-    def test_are_mean_and_standard_deviation_over_all_seeds(self):
-        (made,) = confirm([self.member(4, 7, 0.9, 0.8, 0.85)])
-        assert (made.number, made.seeds, made.cost_mean) == (4, (0, 1, 2), 7)
-        assert made.val_mean == pytest.approx(0.85)
-        assert made.test_mean == pytest.approx(0.75)
-        assert made.val_std == made.test_std == pytest.approx(statistics.stdev([0.9, 0.8, 0.85]))
+    def test_are_means_and_errors_without_the_selected_training(self):
+        (made,) = confirm([self.member(4, 7, 0.9, 0.8, 0.85, 0.81)])
+        rest = [0.8, 0.85, 0.81]
+        assert (made.number, made.seeds, made.tests, made.cost_mean) == (4, (1, 2, 3), 3, 7)
+        assert made.val_mean == pytest.approx(statistics.mean(rest))
+        assert made.test_mean == pytest.approx(made.val_mean - 0.1)
+        assert made.val_std == pytest.approx(statistics.stdev(rest))
+        assert made.val_error == pytest.approx(statistics.stdev(rest) / 3**0.5)
+        assert made.test_error == pytest.approx(made.val_error)
         assert made.on_front
 
-    def test_a_lucky_seed_is_no_member_of_the_front_that_is_left(self):
-        """The more expensive member is better with its own seed only."""
-        cheap, lucky = self.member(0, 10, 0.8, 0.8), self.member(1, 20, 0.9, 0.6)
-        assert [each.on_front for each in confirm([cheap, lucky])] == [True, False]
+    def test_have_no_error_of_one_training_and_no_test_score_that_was_not_read(self):
+        unread = {1: Reading(0.8, None, 7)}
+        (made,) = confirm([renumbered(self.member(4, 7, 0.9), readings=unread)])
+        assert (made.val_mean, made.val_error, made.val_std) == (0.8, None, None)
+        assert (made.test_mean, made.test_error, made.tests) == (None, None, 0)
 
-    def test_leave_out_members_with_one_seed(self):
+    def test_leave_out_configurations_that_were_trained_once(self):
         assert confirm([self.member(0, 10, 0.8)]) == ()
         assert confirm([]) == ()
         result = found(renumbered(self.member(0, 10, 0.8, 0.7)))
@@ -124,8 +128,11 @@ class TestConfirmed:
             "seeds",
             "val_mean",
             "val_std",
+            "val_error",
             "test_mean",
             "test_std",
+            "test_error",
+            "tests",
             "flops_mean",
             "on_front",
         ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from search.trials.readings import Reading
 from tests.search.support import epoch, record, search_info
 from tests.search.tracking.stories import CONFIG, Story, new_store
 
@@ -75,6 +76,20 @@ class TestGoingOn:
         assert abandoned.tracker.run_of(7) is None
         abandoned.start(7)
         assert abandoned.run(7).info.status == "RUNNING"
+
+    def test_adds_the_readings_that_a_dying_driver_did_not_send(self, story):
+        """Each is there once, whatever the trial's run had of the others."""
+        story.start(0)
+        story.end(0, 0.9, 0.1)
+        story.read(0, {"confirmed_val_accuracy": 0.81}, step=1)
+        readings = {seed: Reading(0.8 + seed / 100, None, 7) for seed in (1, 2, 3)}
+        story.records[0] = record(0, 0.9, 0.1, config=CONFIG, readings=readings)
+        story.driver()
+        story.begin()
+        run_id = story.run(0).info.run_id
+        assert story.curve(run_id, "confirmed_val_accuracy") == [
+            (seed, each.score) for seed, each in readings.items()
+        ]
 
     def test_keeps_the_older_of_two_runs_and_closes_what_nobody_knows(self, abandoned):
         info = abandoned.info

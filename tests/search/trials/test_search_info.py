@@ -26,8 +26,9 @@ FULL = {
     "tracking_uri": "http://host:1",
     "max_flops": 1e9,
     "flops_budget": 2e9,
-    "replicates": "auto",
+    "replicates": "2",
     "confirm_seeds": 3,
+    "confirming": (4, 0),
     "lag": 4,
 }
 

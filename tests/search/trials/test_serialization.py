@@ -131,6 +131,12 @@ class TestASearchOfVersion01:
         trials = load(tmp_path, (FIXED, 0.8, 10**9, 0.1), **{"reading-0-7": values})
         assert trials.records()[0].readings == {7: Reading(0.8, 0.75, 10**9)}
 
+    def test_has_readings_whose_networks_were_not_read_on_the_test_set(self, tmp_path):
+        trials = load(tmp_path, (FIXED, 0.8, 10**9, 0.1))
+        unread = Reading(0.8, None, 10**9)
+        trials.add_reading(0, 7, unread)
+        assert trials.records()[0].readings == {7: unread}
+
 
 def test_outcomes_have_the_keys_of_version_0_1():
     record = TrialRecord(
