@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from search.objectives import STANDARD, Objectives, Score
+from search.pareto import front
 from search.trials.trial_record import (
     TrialRecord,
     configurations,
@@ -67,6 +68,16 @@ def by_configuration(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
         if trial.repeats not in numbers
         for each in (trial, *again.get(trial.number, ()))
     ]
+
+
+def undominated(
+    trials: Sequence[TrialRecord], objectives: Objectives = STANDARD
+) -> list[TrialRecord]:
+    """Return the configurations whose value no other one dominates, cheapest first."""
+    done = [trial for trial in configurations(trials) if None not in (trial.value, trial.cost)]
+    up = objectives.score.rising([trial.value or 0 for trial in done])
+    down = objectives.cost.rising([trial.cost or 0 for trial in done])
+    return [done[place] for place in front(up, -down)]
 
 
 def flat_estimate(trial: TrialRecord) -> dict[str, float | int | None]:
