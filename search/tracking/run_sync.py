@@ -211,7 +211,8 @@ class RunSync:
         """Create the run, unless an earlier try created it and its answer was lost."""
         parent = self.tags.get(ROOT) or self.tags.get(PARENT)
         if self._asked and parent:
-            found = children(self._client, self._fixed.experiment_id, parent, self.tags["trial"])
+            place, trial = self._fixed.experiment_id, self.tags["trial"]
+            found = children(self._client, place, parent, trial, further=ROOT in self.tags)
             if found:
                 self.adopt(found[0])
                 return

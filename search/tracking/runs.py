@@ -14,19 +14,27 @@ PAGE = 250
 """Runs in one answer: few enough for a busy server to send within a call's few seconds."""
 
 
-def children(client: MlflowClient, experiment_id: str, parent: str, trial: str = "") -> list[Run]:
+def children(
+    client: MlflowClient,
+    experiment_id: str,
+    parent: str,
+    trial: str = "",
+    *,
+    further: bool = True,
+) -> list[Run]:
     """Return the runs of a search's trials, or of one trial, with deleted ones, oldest first.
 
     Args:
         client: MLflow's client.
         experiment_id: experiment of the runs.
-        parent: the search's run. Runs of further trainings may hang under another one.
+        parent: the search's run.
         trial: number of the trial; all trials if it is empty.
+        further: include runs of further trainings, which hang under another trial's run.
     """
     rest = f" AND tags.trial = '{trial}'" if trial else ""
     found = {
         run.info.run_id: run
-        for tag in (PARENT, ROOT)
+        for tag in ((PARENT, ROOT) if further else (PARENT,))
         for run in find_runs(client, experiment_id, f"tags.`{tag}` = '{parent}'{rest}")
     }
     return in_order(found.values())

@@ -124,7 +124,8 @@ class Tracker:
             parent.restore()
         parent.sync()
         place, run_id = parent.experiment_id, str(parent.run_id)
-        runs = children(self._client, place, run_id)
+        further = any(record.repeats is not None for record in self._records.values())
+        runs = children(self._client, place, run_id, further=further)
         self._parent = parent
         self._runs = TrialSyncs(self._client, self._info, parent, self._standing)
         self._artifacts.after_sync("search", parent)

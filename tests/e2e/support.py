@@ -21,6 +21,7 @@ import sqlalchemy
 from mlflow.tracking import MlflowClient
 
 from search.engine.machine import cores
+from search.tracking.runs import children
 from tests.e2e.forks import HIDDEN, Forked
 from tests.e2e.sources import STUDIES
 from tests.search.support import blank_database
