@@ -89,6 +89,9 @@ class Exported(Table):
     """Trials to export, and their files."""
 
     pick: str = option("knee", "trials to export (default: knee)", names=PICKS)
+    trial: int | None = option(
+        None, "export this trial in place of a pick", low=0, most=10**9, metavar="N"
+    )
     max_flops: float | None = option(
         None,
         "leave out trials that cost more training FLOPs",

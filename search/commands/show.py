@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.errors import UnreadableError
 from search.store.home import open_home
 from search.study.study_file import read_study, shipped
 from swast.printing import out, out_json, out_rich
+
+if TYPE_CHECKING:
+    from search.objectives import Objectives
+    from search.trials.trial_record import TrialRecord
 
 
 def list_searches(options: Namespace) -> None:
@@ -47,31 +51,45 @@ def row_of(storage: str, name: str) -> dict[str, Any]:
 
 
 def show(options: Namespace) -> None:
-    """Print one search: every trial, with the front's members marked, and the front."""
-    from search.console.live import front_table, outcome
+    """Print one search: every trial, with members and candidates of the front marked; the front.
+
+    Further trainings of a configuration are printed below its first one.
+    """
+    from search.console.live import front_table
     from search.loop.result import SearchResult
     from search.loop.status import end_of
+    from search.trials.further import by_configuration
     from search.trials.repository import SearchTrials
-    from search.trials.trial_record import front_of, stopped
+    from search.trials.trial_record import stopped
 
     trials = SearchTrials.load(open_home(options), options.name)
     records = trials.estimated()
+    result = SearchResult(trials.info, tuple(records), end_of(records))
     if options.json:
-        result = SearchResult(trials.info, tuple(records), end_of(records))
         out_json(result.to_dict())
         return
     info, early = trials.info, len(stopped(records))
     begun = sum(not record.rejected for record in records)
     count = f"{begun} of {info.budget} trials" + (f", {early} stopped early" if early else "")
     out(f"{info.name}: study {info.study.name}, {count}, sampler {info.sampling}")
-    members = front_of(records, info.objectives)
-    numbers = {member.number for member in members}
-    for record in records:
-        mark = "*" if record.number in numbers else " "
-        damage = f"; {record.damage}" if record.damage and record.damage != record.reason else ""
-        line = f" {mark} {outcome(record, info.objectives)}{damage}"
-        out(line)
-    out_rich(front_table(members, info.objectives))
+    marks = {each.number: "*" for each in result.front}
+    marks |= {each.number: "?" for each in result.candidates}
+    numbers = {record.number for record in records}
+    for record in by_configuration(records):
+        mark = "  +" if record.repeats in numbers else f" {marks.get(record.number, ' ')}"
+        out(f"{mark} {line_of(record, info.objectives)}")
+    if "?" in marks.values():
+        out(" * on the front   ? may be on the front")
+    out_rich(front_table(result.front, info.objectives, result.candidates))
+
+
+def line_of(record: TrialRecord, objectives: Objectives) -> str:
+    """Return a trial in a line: its outcome, its estimate, and what of it is damaged."""
+    from search.console.live import estimate_text, outcome
+
+    damage = record.damage if record.damage != record.reason else None
+    parts = [outcome(record, objectives), estimate_text(record, objectives.score), damage]
+    return "; ".join(part for part in parts if part)
 
 
 def studies(options: Namespace) -> None:

@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from search.loop.status import Status
-from search.objectives import Objectives
+from search.objectives import Objectives, Score
+from search.trials.further import candidates_of, share_text, value_text
 from search.trials.trial_record import TrialRecord
 from swast.config import setting_paths
 from swast.errors import printable
@@ -70,7 +71,9 @@ class LiveTable(Quiet):
         if time.monotonic() - self._drawn > REFRESH_SECONDS:
             self._drawn = time.monotonic()
             line = shown(f"{status.name}: {progress(status)}")
-            table = front_table(status.state.members, status.state.objectives)
+            state, objectives = status.state, status.state.objectives
+            candidates = candidates_of(state.trials, objectives)
+            table = front_table(state.members, objectives, candidates)
             self._live.update(Group(line, table), refresh=True)
 
     def say(self, text: str) -> None:
@@ -123,27 +126,64 @@ def _outcome(trial: TrialRecord, objectives: Objectives) -> str:
     return f"{text}: {trial.reason}" if trial.reason else text
 
 
-def front_table(members: Sequence[TrialRecord], objectives: Objectives) -> Table:
-    """Return the front, cheapest first, as a table; with test scores once there are any."""
+def front_table(
+    members: Sequence[TrialRecord],
+    objectives: Objectives,
+    candidates: Sequence[TrialRecord] = (),
+) -> Table:
+    """Return the front as a table, with test scores and estimates once there are any.
+
+    Estimates take the place of the wall time: lines of a terminal are short.
+
+    Args:
+        members: of the front, cheapest first.
+        objectives: of the study.
+        candidates: configurations that may be on the front, in rows below the members.
+    """
     score, cost = objectives.score, objectives.cost
     table = Table(title="Pareto front", title_justify="left", title_style="bold")
     is_tested = any(trial.test_score is not None for trial in members)
+    is_estimated = any(trial.estimate for trial in [*members, *candidates])
     table.add_column("trial", no_wrap=True)
+    estimated = ["readings", "front"] if is_estimated else []
     price = f"{cost.name}/dense" if cost.known else cost.name
-    for name in (score.name, *(["on test"] if is_tested else []), price, "seconds"):
+    timed = [] if is_estimated else ["seconds"]
+    for name in (score.name, *estimated, *(["on test"] if is_tested else []), price, *timed):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("settings")
-    for trial in members:
+    for place, trial in enumerate([*members, *candidates]):
+        if candidates and place == len(members):
+            table.add_section()
         test = "" if trial.test_score is None else score.text(trial.test_score)
         table.add_row(
             shown(trial.label),
-            score.text(trial.score or 0),
+            value_text(trial, score),
+            *(estimate_cells(trial) if is_estimated else []),
             *([test] if is_tested else []),
             cost.text(trial.relative_cost or 0),
-            f"{trial.seconds:.1f}",
+            *(f"{trial.seconds:.1f}" for _ in timed),
             shown(settings(trial)),
         )
+    if candidates:
+        table.caption = "Below the line: candidates, which may be on the front."
+        table.caption_justify = "left"
     return table
+
+
+def estimate_cells(trial: TrialRecord) -> list[str]:
+    """Return the number of readings and the probability of being on the front."""
+    made = trial.estimate
+    return ["", ""] if made is None else [str(made.readings), share_text(made.front)]
+
+
+def estimate_text(trial: TrialRecord, score: Score) -> str:
+    """Return the estimate of a configuration in words; nothing if it is not estimated."""
+    made = trial.estimate
+    if made is None:
+        return ""
+    count = f"{made.readings} reading" + ("s" if made.readings > 1 else "")
+    chance = share_text(made.front)
+    return f"estimate {value_text(trial, score)} from {count}, on the front with {chance}"
 
 
 def shown(value: object) -> Text:

@@ -16,16 +16,18 @@ from search.errors import RequestError
 from search.export.provenance import document, read_exported
 from search.objectives import STANDARD, Objectives, Score
 from search.store.home import open_home
+from search.trials.further import scores_by_seed, trainings_of, undominated, value_text
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import (
     TrialRecord,
+    configurations,
     finished,
     front_of,
     knee_of,
     worthwhile,
 )
 from swast.outputs import write_output
-from swast.printing import out
+from swast.printing import err, out
 
 ROUNDING = 1e-9
 
@@ -47,12 +49,12 @@ class Bounds:
     within: float = math.inf
 
     def among(self, trials: Sequence[TrialRecord], objectives: Objectives) -> list[TrialRecord]:
-        """Return the finished trials within the bounds.
+        """Return the configurations within the bounds; estimates count where there are any.
 
         Raises:
             RequestError: there is none.
         """
-        score, done = objectives.score, finished(trials)
+        score, done = objectives.score, configurations(trials)
         if self.least_score is None:
             left = worthwhile(done, objectives)
         else:
@@ -76,8 +78,8 @@ class Bounds:
 
 
 def _risen(trial: TrialRecord, score: Score) -> float:
-    """Return the score of a finished trial, turned so that more is better."""
-    return float(score.rising(-math.inf if trial.score is None else trial.score))
+    """Return the score of a configuration, turned so that more is better."""
+    return float(score.rising(-math.inf if trial.value is None else trial.value))
 
 
 def pick(
@@ -86,7 +88,10 @@ def pick(
     objectives: Objectives = STANDARD,
     bounds: Bounds | None = None,
 ) -> dict[str, TrialRecord]:
-    """Return the finished trials that a pick selects, by the name of the file to write.
+    """Return the configurations that a pick selects, by the name of the file to write.
+
+    Where scores are estimated, the pick is among the members of the front that are left; if none
+    is left, among the configurations that no other one left dominates.
 
     Args:
         trials: of one search.
@@ -98,11 +103,12 @@ def pick(
         RequestError: no trial is left to pick from.
     """
     left = (bounds or Bounds()).among(trials, objectives)
-    members = front_of(left, objectives)
+    members = front_of(left, objectives) or undominated(left, objectives)
     if which == "front":
         return {f"trial-{trial.number}": trial for trial in members}
-    knee = knee_of(left, objectives)
-    return {which: {"knee": knee, "best": members[-1], "cheapest": members[0]}[which]}
+    knee = knee_of(members, objectives)
+    best = max(members, key=lambda trial: _risen(trial, objectives.score))
+    return {which: {"knee": knee, "best": best, "cheapest": members[0]}[which]}
 
 
 def export_files(options: Namespace) -> None:
@@ -132,7 +138,7 @@ def export_and_train(trials: SearchTrials, options: Namespace) -> None:
     if options.model:
         from search.export import network
 
-        network.check(options, picked(trials, options).values())
+        network.check(options, picked(trials, options, trials.estimated()).values())
     paths = export(trials, options)
     show_paths(paths)
     files = [read_exported(path) for path in paths]
@@ -150,8 +156,10 @@ def show_paths(paths: Sequence[Path]) -> None:
         out(f"{path}")
 
 
-def picked(trials: SearchTrials, options: Namespace) -> dict[str, TrialRecord]:
-    """Return the trials that the command line picks (see `pick`).
+def picked(
+    trials: SearchTrials, options: Namespace, records: Sequence[TrialRecord]
+) -> dict[str, TrialRecord]:
+    """Return the trials that the command line picks (see `pick`) among those of a search.
 
     Raises:
         RequestError: no trial is left to pick from, or ``--max-flops`` does not fit the cost.
@@ -162,23 +170,42 @@ def picked(trials: SearchTrials, options: Namespace) -> dict[str, TrialRecord]:
             f"--max-flops limits {STANDARD.cost.noun}, but the cost of search "
             f"{trials.info.name!r} is {objectives.cost.noun}; leave --max-flops out"
         )
+    if options.trial is not None:
+        return {f"trial-{options.trial}": numbered(options.trial, records)}
     bounds = Bounds(
         most_cost=math.inf if options.max_flops is None else options.max_flops,
         least_score=options.min_accuracy,
         within=math.inf if options.within is None else options.within,
     )
-    return pick(trials.estimated(), options.pick, objectives, bounds)
+    return pick(records, options.pick, objectives, bounds)
+
+
+def numbered(number: int, records: Sequence[TrialRecord]) -> TrialRecord:
+    """Return the finished trial of a number.
+
+    Raises:
+        RequestError: there is none.
+    """
+    for record in finished(records):
+        if record.number == number:
+            return record
+    raise RequestError(f"--trial {number}: the search has no finished trial of this number")
 
 
 def export(trials: SearchTrials, options: Namespace) -> list[Path]:
     """Write the picked configurations into a folder, and return the files.
 
+    Estimates are printed to the error stream, as paths alone go to standard output.
+
     Raises:
         RequestError: there is nothing to export, or the folder cannot be written.
     """
+    records = trials.estimated()
+    write, score = WRITERS[options.format], trials.info.objectives.score
+    chosen = picked(trials, options, records)
     texts = {
-        options.out / f"{name}.{options.format}": WRITERS[options.format](document(trials, trial))
-        for name, trial in picked(trials, options).items()
+        options.out / f"{name}.{options.format}": write(document(trials, trial, records))
+        for name, trial in chosen.items()
     }
     for path, text in texts.items():
         try:
@@ -186,7 +213,17 @@ def export(trials: SearchTrials, options: Namespace) -> list[Path]:
         except OSError as error:
             cause = error.strerror
             raise RequestError(f"--out {options.out}: cannot be written: {cause}") from None
+    for trial in chosen.values():
+        if trial.estimate is not None:
+            err(f"{trial.label}: {readings_text(trial, records, score)}")
     return list(texts)
+
+
+def readings_text(trial: TrialRecord, trials: Sequence[TrialRecord], score: Score) -> str:
+    """Return the estimate of a configuration and its readings, in words."""
+    scores = scores_by_seed(trainings_of(trial, trials))
+    read = ", ".join(f"{score.text(value)} with seed {seed}" for seed, value in scores.items())
+    return f"{score.name} {value_text(trial, score)}; read as {read}"
 
 
 def _yaml(document: dict[str, Any]) -> str:

@@ -55,7 +55,8 @@ def check_results(facts: Mapping[str, Any], objectives: Objectives) -> None:
         _number(facts, score.metric, share),
         _number(facts, cost.absolute_key, Setting("", low=0)),
         _texts(facts.get("trained_on", {})),
-        *_scores(facts.get("confirmed", {}), share),
+        *_scores("confirmed", facts.get("confirmed", {}), share),
+        *_scores("readings", facts.get("readings", {}), share),
     ]
     if any(problems):
         raise ConfigError(problem for problem in problems if problem)
@@ -73,9 +74,9 @@ def _texts(found: object) -> str | None:
     return f"{TABLE}.trained_on must be a table of strings, got {shown(found)}"
 
 
-def _scores(found: object, limits: Setting) -> list[str | None]:
+def _scores(table: str, found: object, limits: Setting) -> list[str | None]:
     """Return problems of the scores with several seeds, which are lists by name."""
-    path = f"{TABLE}.confirmed"
+    path = f"{TABLE}.{table}"
     if not isinstance(found, Mapping):
         return [f"{path} must be a table of lists, got {shown(found)}"]
     problems: list[str | None] = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from search.errors import RequestError
 from search.export.facts import check_results, read_origin
 from search.objectives import STANDARD, Objectives, choose
+from search.trials.further import scores_by_seed, trainings_of
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import TrialRecord
 from swast import trust
@@ -57,21 +58,34 @@ class Exported:
         return f"trial {self.provenance['trial']} of {self.provenance['search']}"
 
 
-def document(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
-    """Return the contents of a file: the whole configuration, and its provenance."""
+def document(
+    trials: SearchTrials, trial: TrialRecord, records: Sequence[TrialRecord] = ()
+) -> dict[str, Any]:
+    """Return the contents of a file: the whole configuration, and its provenance.
+
+    Args:
+        trials: the search.
+        trial: the training that the file repeats.
+        records: the search's trials, with further trainings of its configuration.
+    """
     if trial.config is None:
         raise RequestError(f"trial {trial.number} has no configuration to export")
     config = trial.config.to_dict()
-    facts = provenance(trials, trial) | {CONFIG: digest(config)}
+    facts = provenance(trials, trial, records) | {CONFIG: digest(config)}
     return config | {"provenance": facts | {RECORD: digest(facts)}}
 
 
-def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
+def provenance(
+    trials: SearchTrials, trial: TrialRecord, records: Sequence[TrialRecord] = ()
+) -> dict[str, Any]:
     """Return the origin of a configuration and its results.
 
     ``identity`` has data and code by content (see `swast.identity`). ``trained_on`` has the
     versions and the hardware of the training. If these were not recorded, ``exported_on`` has
-    those of this process. ``confirmed`` has the scores with several seeds.
+    those of this process. ``estimate`` has the score of the configuration over seeds, and
+    ``readings`` those of its trainings in the search; the results beside them are those of the
+    trial alone, which the file repeats. ``confirmed`` has the scores of trainings that were read
+    on the test set.
     """
     info = trials.info
     score, cost = info.objectives.score, info.objectives.cost
@@ -82,6 +96,7 @@ def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
         "sampler": info.sampler,
         "sampler_seed": info.seed,
         "trial": trial.number,
+        "repeats": trial.repeats,
         "reference": trial.reference,
         "mlflow_run": trial.run_id,
         "ended": trial.ended,
@@ -97,7 +112,26 @@ def provenance(trials: SearchTrials, trial: TrialRecord) -> dict[str, Any]:
         trust.MACHINE: trust.machine(),
     }
     known = {name: fact for name, fact in facts.items() if fact is not None}
+    known |= _estimated(trial, records, info.objectives)
     return known | _confirmed(trial, info.objectives) | _environment(trial)
+
+
+def _estimated(
+    trial: TrialRecord, records: Sequence[TrialRecord], objectives: Objectives
+) -> dict[str, Any]:
+    """Return the estimate of a trial's configuration and its readings, if it is estimated."""
+    trainings = trainings_of(trial, records) or [trial]
+    made = trainings[0].estimate
+    if made is None:
+        return {}
+    scores = scores_by_seed(trainings)
+    return {
+        "estimate": made.to_dict(objectives),
+        "readings": {
+            "seeds": list(scores),
+            plural(objectives.score.metric): list(scores.values()),
+        },
+    }
 
 
 def _confirmed(trial: TrialRecord, objectives: Objectives) -> dict[str, Any]:

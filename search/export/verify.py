@@ -219,7 +219,8 @@ def spread(
     validation images.
     """
     score = exported.objectives.score
-    known = exported.provenance.get("confirmed", {}).get(plural(score.metric), [])
+    tables = (exported.provenance.get(name, {}) for name in ("confirmed", "readings"))
+    known = max((table.get(plural(score.metric), []) for table in tables), key=len)
     now = [score.measure(again), *others.values()] if others else []
     values = max(known, now, key=len)
     share = exported.score

@@ -11,6 +11,7 @@ from typing import Any
 from search.loop.status import End
 from search.objectives import STANDARD, UNIT, Objectives
 from search.trials.confirming import confirming, counted_scores
+from search.trials.further import candidates_of, flat_estimate
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import Progress, progress
 from search.trials.totals import spent
@@ -75,8 +76,13 @@ class SearchResult:
 
     @property
     def front(self) -> tuple[TrialRecord, ...]:
-        """The finished trials that no other dominates, cheapest first."""
+        """The configurations that no other dominates, cheapest first."""
         return tuple(front_of(self.trials, self.info.objectives))
+
+    @property
+    def candidates(self) -> tuple[TrialRecord, ...]:
+        """The configurations that may be on the front and are no members, cheapest first."""
+        return tuple(candidates_of(self.trials, self.info.objectives))
 
     @property
     def hypervolume(self) -> float:
@@ -97,6 +103,7 @@ class SearchResult:
         """Return a row for each trial, settings beside values, as `pandas.DataFrame` takes it."""
         score, cost = self.info.objectives.score, self.info.objectives.cost
         members = {trial.number for trial in self.front}
+        candidates = {trial.number for trial in self.candidates}
         return [
             {
                 "trial": trial.number,
@@ -109,6 +116,9 @@ class SearchResult:
                 cost.key: trial.relative_cost,
                 "epochs": trial.epochs,
                 "seconds": trial.seconds,
+                "repeats": trial.repeats,
+                "candidate": trial.number in candidates,
+                **flat_estimate(trial),
                 **trial.params,
             }
             for trial in self.trials
@@ -129,6 +139,7 @@ class SearchResult:
             "trials": [trial.to_dict(info.objectives) for trial in trials],
             "stopped": len(stopped(trials)),
             "front": [trial.number for trial in self.front],
+            "candidates": [trial.number for trial in self.candidates],
             "confirmed": [
                 renamed(asdict(each), cost_mean=f"{cost.name.lower()}_mean")
                 for each in self.confirmed

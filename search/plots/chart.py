@@ -51,6 +51,8 @@ class Points:
         labels: texts beside the markers and their positions, as ``("dense", "top left")``.
         hover: text of each marker under the pointer, in HTML.
         trials: trial number of each marker, if the markers are trials.
+        ends: lower and upper end of a vertical bar through each marker, if there are bars.
+        end_colour: colour of the bars.
     """
 
     x: Sequence[float]
@@ -64,6 +66,8 @@ class Points:
     labels: Sequence[tuple[str, str]] = ()
     hover: Sequence[str] = ()
     trials: Sequence[int] = ()
+    ends: Sequence[Range] = ()
+    end_colour: str = BLUE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
 
-from search.objectives import UNIT, Cost, Objectives, Score
+from search.objectives import UNIT, Cost, Objectives
+from search.plots.cells import Cell, estimates, number, scored, setting
 from search.plots.chart import Chart
 from search.plots.page import Page, figure_of
+from search.trials.further import by_configuration, candidates_of, value_text
 from search.trials.search_info import SearchInfo
 from search.trials.totals import spent
 from search.trials.trial_record import (
     TrialRecord,
+    configurations,
     finished,
     front_of,
     hypervolume_of,
@@ -28,12 +29,25 @@ BODY = """<h1>{name}</h1>
 </dl>
 <h2 id="front">The front</h2>
 {front}
+{candidates}
 <p>Export the knee: <code>swast-search export {name} --pick knee --out best</code></p>
 <h2 id="plots">Plots</h2>
 {plots}
 <h2 id="trials">All trials</h2>
-<p class="lead">A column's name sorts by it. Shaded: on the front.</p>
+<p class="lead">A column's name sorts by it. Shaded: on the front. {further}</p>
 {trials}"""
+FURTHER = (
+    "A row with <em>#N again</em> is another training of configuration #N with another seed: "
+    "a further reading, below the row of the configuration."
+)
+CANDIDATES = """<h3 id="candidates">May be on the front</h3>
+{table}
+<p class="lead">{explained}</p>"""
+EXPLAINED = (
+    "An estimate is the score that a configuration has over seeds, with its standard error, from "
+    "all its readings and from those of similar configurations. Members are on the front with a "
+    "probability of at least 50 %, candidates with one of at least 10 %."
+)
 TABLE = """<div class="scroll" tabindex="0" role="region" aria-label="{label}">
 <table>
 <thead><tr>{heads}</tr></thead>
@@ -45,20 +59,6 @@ TABLE = """<div class="scroll" tabindex="0" role="region" aria-label="{label}">
 
 THE_SAME = frozenset({"state", "front", "epochs"})
 """Columns in which the front's members hardly differ."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Cell of a table: the text shown and the value to sort by."""
-
-    text: str
-    value: float | str | None
-
-    def __str__(self) -> str:
-        """Return the cell's HTML."""
-        kind = ' class="number"' if isinstance(self.value, int | float) else ""
-        value = "" if self.value is None else html.escape(f"{self.value}")
-        return f'<td{kind} data-value="{value}">{html.escape(self.text)}</td>'
 
 
 def report(
@@ -87,8 +87,10 @@ def report(
         front=_table("The front", members, members, info.objectives, THE_SAME)
         if members
         else "<p>Nothing finished yet.</p>",
+        candidates=_candidates(trials, info.objectives),
         plots="\n".join(map(figure_of, charts)),
-        trials=_table("All trials", begun, members, info.objectives)
+        further=FURTHER if any(trial.repeats is not None for trial in begun) else "",
+        trials=_table("All trials", by_configuration(begun), members, info.objectives)
         if begun
         else "<p>Nothing started yet.</p>",
     )
@@ -105,6 +107,17 @@ def report(
     )
 
 
+def _candidates(trials: Sequence[TrialRecord], objectives: Objectives) -> str:
+    """Return the table of the candidates, and what estimates are; nothing without estimates."""
+    possible = candidates_of(trials, objectives)
+    if not any(trial.estimate for trial in trials):
+        return ""
+    if not possible:
+        return f'<p class="lead">{EXPLAINED}</p>'
+    table = _table("May be on the front", possible, (), objectives, THE_SAME)
+    return CANDIDATES.format(table=table, explained=EXPLAINED)
+
+
 def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
     """Return key figures of a search, by name."""
     done, times = finished(trials), sorted(trial.ended for trial in trials if trial.ended)
@@ -114,7 +127,7 @@ def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
     found = {
         "Study": info.study.name,
         "Trials": f"{len(begun)} of {info.budget}",
-        "Finished": f"{len(done)}, {len(members)} on the front",
+        "Finished": _finished(done, members),
         "Stopped early": f"{len(stopped(trials))}",
         "Failed": f"{sum(trial.state == 'failed' for trial in begun)}",
         "Hypervolume": f"{hypervolume_of(trials, info.objectives):.4f}",
@@ -127,12 +140,19 @@ def facts(info: SearchInfo, trials: Sequence[TrialRecord]) -> dict[str, str]:
         found["Unit of cost"] = f"{cost.absolute_text(info.unit)}: {UNIT}"
     if members:
         knee = knee_of(trials, info.objectives)
-        value, price = score.text(knee.score or 0), _price(knee, cost)
+        value, price = value_text(knee, score), _price(knee, cost)
         found["Knee"] = f"{knee.label}: {value} at {price}"
     if times:
         found["First trial ended"] = _moment(times[0])
         found["Last trial ended"] = _moment(times[-1])
     return found
+
+
+def _finished(done: Sequence[TrialRecord], members: Sequence[TrialRecord]) -> str:
+    """Return the number of finished trials, and those of further readings and members."""
+    again = len(done) - len(configurations(done))
+    read = f"{len(done)} ({again} of them further readings)" if again else f"{len(done)}"
+    return f"{read}, {len(members)} on the front"
 
 
 def _price(trial: TrialRecord, cost: Cost) -> str:
@@ -150,9 +170,12 @@ def _table(
 ) -> str:
     """Return trials as a table that sorts by any column, without some columns."""
     on_front = {member.number for member in members}
+    is_estimated = any(trial.estimate for trial in rows)
     names = list(dict.fromkeys(name for trial in rows for name in trial.params))
     cells = {
-        trial.number: _row(trial, on_front, objectives) | _settings(trial, names) for trial in rows
+        trial.number: _row(trial, on_front, objectives, extra=is_estimated)
+        | _settings(trial, names)
+        for trial in rows
     }
     first, *heads = (head for head in cells[rows[0].number] if head not in left_out)
     shown = [
@@ -175,48 +198,36 @@ def _sorter(head: str) -> str:
     return f'<th><button type="button">{html.escape(head)}</button></th>'
 
 
-def _row(trial: TrialRecord, on_front: set[int], objectives: Objectives) -> dict[str, Cell]:
-    """Return the values of a trial other than its settings, by column."""
+def _row(
+    trial: TrialRecord, on_front: set[int], objectives: Objectives, *, extra: bool
+) -> dict[str, Cell]:
+    """Return the values of a trial other than its settings, by column.
+
+    Args:
+        trial: the trial.
+        on_front: numbers of the front's members.
+        objectives: of the study.
+        extra: add the columns of estimates.
+    """
     score, cost = objectives.score, objectives.cost
-    relative = {f"{cost.name} / dense": _number(trial.relative_cost, "#.4g")}
+    relative = {f"{cost.name} / dense": number(trial.relative_cost, "#.4g")}
     return {
         "trial": Cell(trial.label, trial.number),
         "state": Cell(trial.state, trial.state),
         "front": Cell("yes", 1) if trial.number in on_front else Cell("", None),
-        score.name: _scored(trial.score, score),
-        "test": _scored(trial.test_score, score),
+        **(estimates(trial, score) if extra else {}),
+        score.name: scored(trial.score, score),
+        "test": scored(trial.test_score, score),
         **(relative if cost.known else {}),
-        cost.noun: _number(trial.cost, ".4g"),
-        "epochs": _number(trial.epochs, "d"),
-        "seconds": _number(trial.seconds, ".1f"),
+        cost.noun: number(trial.cost, ".4g"),
+        "epochs": number(trial.epochs, "d"),
+        "seconds": number(trial.seconds, ".1f"),
     }
-
-
-def _scored(value: float | None, score: Score) -> Cell:
-    return Cell("", None) if value is None else _finite(Cell(score.text(value), value))
-
-
-def _number(value: float | None, form: str) -> Cell:
-    return Cell("", None) if value is None else _finite(Cell(format(value, form), value))
-
-
-def _finite(cell: Cell) -> Cell:
-    """Return the cell of a number; one that is not finite sorts as unknown."""
-    known = isinstance(cell.value, int | float) and math.isfinite(cell.value)
-    return cell if known else Cell(cell.text, None)
 
 
 def _settings(trial: TrialRecord, names: Sequence[str]) -> dict[str, Cell]:
     """Return a trial's searched settings, by column."""
-    return {name: _setting(trial.params.get(name)) for name in names}
-
-
-def _setting(value: object) -> Cell:
-    if isinstance(value, float):
-        return Cell(f"{value:.4g}", value)
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return Cell("" if value is None else f"{value}", value)
-    return Cell(str(value), str(value))
+    return {name: setting(trial.params.get(name)) for name in names}
 
 
 def _copier(trial: TrialRecord) -> str:

@@ -90,6 +90,7 @@ def _(mark: Points) -> go.Scatter:
         textposition=[place for _, place in mark.labels] or None,
         textfont={"size": 13, "color": INK, "shadow": HALO},
         customdata=list(mark.trials) or None,
+        error_y=_bars(mark),
         **_common(mark),
     )
 
@@ -127,6 +128,22 @@ def _common(mark: Mark) -> dict[str, Any]:
     hovering = {"hovertext": list(mark.hover), "hoverinfo": "text"}
     name = {"name": escape(mark.name), "legendgroup": escape(mark.name)} if mark.name else {}
     return name | {"showlegend": False} | (hovering if mark.hover else {"hoverinfo": "skip"})
+
+
+def _bars(mark: Points) -> dict[str, Any] | None:
+    """Return the bars through markers; None if there are none."""
+    if not mark.ends:
+        return None
+    lower, upper = zip(*mark.ends, strict=True)
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [end - y for end, y in zip(upper, mark.y, strict=True)],
+        "arrayminus": [y - end for end, y in zip(lower, mark.y, strict=True)],
+        "color": mark.end_colour,
+        "thickness": 1.5,
+        "width": 4,
+    }
 
 
 def _marker(mark: Points) -> dict[str, Any]:

@@ -33,9 +33,11 @@ from search.plots.theme import (
     VERMILLION,
     YELLOW,
 )
+from search.plots.uncertainty import contending, ends_of, reading_points
 from search.plots.words import count_words, heading, hover, point, short
+from search.trials.further import candidates_of, trainings_of
 from search.trials.search_info import SearchInfo
-from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
+from search.trials.trial_record import TrialRecord, configurations, front_of, knee_of
 
 REFERENCES: tuple[tuple[Symbol, str], ...] = (
     ("diamond", GREEN),
@@ -46,6 +48,7 @@ REFERENCES: tuple[tuple[Symbol, str], ...] = (
     ("diamond", PURPLE),
 )
 FRONT, KNEE, DOMINATED, STOPPED = "Pareto front", "Knee", "Dominated", "Stopped early"
+CANDIDATES = "May be on the front"
 EMPTY = "No trial has finished yet"
 
 
@@ -108,13 +111,18 @@ def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     if x:
         marks.append(Line(x=x, y=y, name=FRONT, dotted=True))
     marks += shorter_line(trials, info.objectives)
-    marks += [_points(info, each, picture) for each in reversed(picture.series)]
+    marks += reading_points(info, trials)
+    bars = {trial.number for trial in contending(trials, info.objectives)}
+    marks += [_points(info, each, picture, bars) for each in reversed(picture.series)]
     frame = picture.frame
     shown = [trial for each in picture.series for trial in each.trials]
+    again = [
+        each for trial in shown if trial.number in bars for each in trainings_of(trial, trials)
+    ]
     return Chart(
         key="pareto",
         title=heading(info, f"{score.name} against {cost.noun}"),
-        note=picture.note,
+        note=f"{picture.note} · bars: 90 % intervals" if bars else picture.note,
         advice="double-click to see all" if picture.hidden else "",
         panels=[
             Panel(
@@ -129,15 +137,23 @@ def pareto_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
             )
         ],
         empty="" if x else EMPTY,
-        runs={trial.number: trial.run_id for trial in shown if trial.run_id},
+        runs={trial.number: trial.run_id for trial in [*shown, *again] if trial.run_id},
         colourings=[colouring(each, shown) for each in scales(info.study, shown)],
     )
 
 
-def _points(info: SearchInfo, series: Series, picture: Picture) -> Points:
-    """Return the markers of a series; the legend names the front by its line."""
+def _points(info: SearchInfo, series: Series, picture: Picture, bars: set[int]) -> Points:
+    """Return the markers of a series; the legend names the front by its line.
+
+    Args:
+        info: the search.
+        series: the trials.
+        picture: the plot.
+        bars: numbers of the trials whose intervals are drawn.
+    """
     trials = series.trials
     objectives = info.objectives
+    are_some = any(trial.number in bars for trial in trials)
     return Points(
         x=[_value(trial, objectives.cost) for trial in trials],
         y=[point(trial, objectives)[1] for trial in trials],
@@ -150,6 +166,8 @@ def _points(info: SearchInfo, series: Series, picture: Picture) -> Points:
         labels=[picture.labels.get(trial.number, ("", "top left")) for trial in trials],
         hover=[hover(info, trial) for trial in trials],
         trials=[trial.number for trial in trials],
+        ends=[ends_of(trial, bars, objectives) for trial in trials] if are_some else (),
+        end_colour=BLUE if series.colour == PAPER else series.colour,
     )
 
 
@@ -161,21 +179,23 @@ def _value(trial: TrialRecord, cost: Cost) -> float:
 
 def compose(trials: Sequence[TrialRecord], objectives: Objectives) -> Picture:
     """Return the contents of the plot."""
+    place = objectives.score.place
     spots = {trial.number: point(trial, objectives) for trial in trials}
     placed = [trial for trial in trials if math.isfinite(spots[trial.number][0])]
-    series, shown = series_of(placed, objectives), finished(placed)
+    series, shown = series_of(placed, objectives), configurations(placed)
     drawn = [trial for each in series for trial in each.trials]
     names = {trial.number: short(trial.reference) for trial in shown if trial.reference}
     if shown:
         knee = knee_of(shown, objectives)
         names[knee.number] = f"{short(knee.reference or knee.label)} (knee)"
     named = [spots[trial.number][1] for trial in shown if trial.number in names]
+    members = front_of(shown, objectives)
+    tops = [place(each.estimate.high) for each in members if each.estimate is not None]
     frame = Frame(
         cost_bounds(objectives.cost, [spots[trial.number][0] for trial in drawn]),
-        score_bounds([spots[trial.number][1] for trial in shown], named),
+        score_bounds([*(spots[trial.number][1] for trial in shown), *tops], named),
     )
-    members = front_of(shown, objectives)
-    sizes, line = diameters(series), steps([spots[trial.number] for trial in members])
+    sizes, line = diameters(series), steps(rising([spots[each.number] for each in members]))
     at = {trial.number: frame.shares(spots[trial.number])[0] for trial in drawn}
     hidden = sum(bool(share[1] < 0) for share in at.values())
     return Picture(
@@ -190,11 +210,12 @@ def compose(trials: Sequence[TrialRecord], objectives: Objectives) -> Picture:
 
 
 def series_of(trials: Sequence[TrialRecord], objectives: Objectives) -> list[Series]:
-    """Return the trials by look: every finished trial in one series, stopped ones in another."""
-    done = finished(trials)
+    """Return the trials by look: every configuration in one series, stopped trials in another."""
+    done = configurations(trials)
     best = {trial.number for trial in front_of(done, objectives)}
     knee = {knee_of(done, objectives).number} if done else set()
     own = [trial for trial in done if not trial.reference]
+    possible = {trial.number for trial in candidates_of(done, objectives)}
     stopped = [trial for trial in trials if trial.state == "pruned"]
     series = [
         Series(KNEE, [t for t in own if t.number in knee], VERMILLION, edge=INK),
@@ -207,10 +228,20 @@ def series_of(trials: Sequence[TrialRecord], objectives: Objectives) -> list[Ser
         size = 20 if symbol == "star" else 14
         series.append(Series(short(name), same, colour, symbol, edge=INK, diameter=size))
     series += [
-        Series(DOMINATED, [t for t in own if t.number not in best], SKY, opacity=0.6),
+        Series(CANDIDATES, [t for t in own if t.number in possible], PAPER, edge=BLUE),
+        Series(DOMINATED, [t for t in own if t.number not in best | possible], SKY, opacity=0.6),
         Series(STOPPED, stopped, BLACK, "x", opacity=0.35, diameter=8),
     ]
     return [each for each in series if each.trials]
+
+
+def rising(points: Sequence[Range]) -> list[Range]:
+    """Return the points, cheapest first, whose score is not below one before."""
+    found: list[Range] = []
+    for each in points:
+        if not found or each[1] >= found[-1][1]:
+            found.append(each)
+    return found
 
 
 def diameters(series: Sequence[Series]) -> dict[int, float]:

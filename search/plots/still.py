@@ -106,9 +106,30 @@ def _(mark: Points, axes: Axes, depth: int) -> None:
             edgecolors=mark.edge,
             zorder=depth,
         )
+    if mark.ends:
+        _bars(axes, mark, depth)
     for x, y, size, (text, place) in zip(mark.x, mark.y, sizes, mark.labels, strict=False):
         if text:
             _label(axes, (x, y), text, place, size)
+
+
+def _bars(axes: Axes, mark: Points, depth: float) -> None:
+    """Draw bars through markers, behind them."""
+    lower, upper = zip(*mark.ends, strict=True)
+    reach = [
+        [y - end for end, y in zip(lower, mark.y, strict=True)],
+        [end - y for end, y in zip(upper, mark.y, strict=True)],
+    ]
+    axes.errorbar(
+        mark.x,
+        mark.y,
+        yerr=reach,
+        fmt="none",
+        ecolor=mark.end_colour,
+        elinewidth=1.1,
+        capsize=2.5,
+        zorder=depth - 0.5,
+    )
 
 
 def _label(axes: Axes, at: tuple[float, float], text: str, place: str, size: float) -> None:

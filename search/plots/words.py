@@ -6,8 +6,9 @@ import html
 import math
 from collections.abc import Sequence
 
-from search.objectives import Cost, Objectives
+from search.objectives import Cost, Objectives, Score
 from search.plots.chart import Range
+from search.trials.further import share_text, value_text
 from search.trials.search_info import SearchInfo
 from search.trials.trial_record import TrialRecord, finished
 
@@ -15,17 +16,32 @@ from search.trials.trial_record import TrialRecord, finished
 def hover(info: SearchInfo, trial: TrialRecord) -> str:
     """Return the hover text of a trial, in HTML: its run, results and settings."""
     score, cost = info.objectives.score, info.objectives.cost
-    rows = {
-        score.name: None if trial.score is None else score.text(trial.score, " "),
+    own = score.name if trial.estimate is None else "its own reading"
+    rows: dict[str, object] = {
+        own: None if trial.score is None else score.text(trial.score, " "),
         cost_name(cost): trial.relative_prediction if cost.known else None,
         cost.noun: None if trial.cost is None else float(trial.cost),
         "seconds": trial.seconds,
         "stopped": (trial.reason or f"epoch {trial.epochs}") if trial.state == "pruned" else None,
     }
+    rows = {**estimate_rows(trial, score), **rows}
     lines = [f"<b>{escape(info.run_name(trial.label))}</b>"]
     lines += [f"{name}: {escape(value)}" for name, value in rows.items() if value is not None]
     lines += [f"{escape(name)} = {escape(value)}" for name, value in trial.params.items()]
     return "<br>".join(lines)
+
+
+def estimate_rows(trial: TrialRecord, score: Score) -> dict[str, str]:
+    """Return what is estimated of a trial's configuration, as texts by name; nothing if none."""
+    made = trial.estimate
+    if made is None:
+        return {}
+    return {
+        "estimate": value_text(trial, score),
+        "90 % interval": f"{score.text(made.low)} to {score.text(made.high)}",
+        "readings": f"{made.readings}",
+        "on the front": share_text(made.front),
+    }
 
 
 def brief(info: SearchInfo, trial: TrialRecord, path: str) -> str:
@@ -36,7 +52,7 @@ def brief(info: SearchInfo, trial: TrialRecord, path: str) -> str:
     score, cost = info.objectives.score, info.objectives.cost
     unit = f" {cost.unit}" if cost.unit else ""
     lines += [
-        f"{score.name}: {score.text(trial.score or 0, ' ')}",
+        f"{score.name}: {value_text(trial, score)}",
         f"{cost_name(cost)}: {trial.relative_cost:.4g}{unit}",
     ]
     return "<br>".join(lines)
@@ -61,10 +77,11 @@ def escape(value: object) -> str:
 def point(trial: TrialRecord, objectives: Objectives) -> Range:
     """Return the coordinates of a trial, cost and score; NaN for both if either is unknown.
 
-    A stopped trial is placed at the predicted cost of its whole schedule.
+    The score is the estimate of its configuration, if there is one. A stopped trial is placed at
+    the predicted cost of its whole schedule.
     """
     x = objectives.cost.place(trial.relative_prediction)
-    y = objectives.score.place(trial.score)
+    y = objectives.score.place(trial.value)
     return (math.nan, math.nan) if math.isnan(x) or math.isnan(y) else (x, y)
 
 

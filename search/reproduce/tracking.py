@@ -80,7 +80,7 @@ class StudyRuns:
                 self._parent.adopt(living[0])
             self._parent.sync()
             self._id = str(self._parent.run_id)
-            for run in children(self._client, self._place, self._id):
+            for run in children(self._client, self._place, self._id, further=False):
                 self._found.setdefault(run.data.tags.get("trial", ""), run)
         except UNUSABLE as error:
             raise cannot_be_used(self._uri, error) from None

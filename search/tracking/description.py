@@ -10,9 +10,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from search.objectives import Cost, Objectives
+from search.objectives import Cost, Objectives, Score
 from search.plots import write_pareto
 from search.tracking.links import PLOT, chart_page, run_page
+from search.trials.further import flat_estimate, value_text
 from search.trials.search_info import SearchInfo
 from search.trials.trial_record import TrialRecord, front_of
 from swast.errors import printable
@@ -42,13 +43,15 @@ def describe(
         run_id: its own run.
     """
     score, cost = info.objectives.score, info.objectives.cost
+    is_estimated = any(trial.estimate for trial in members)
+    score_head = f"{score.name} (readings)" if is_estimated else score.name
     charts, plot = chart_page(experiment_id, run_id), run_page(experiment_id, run_id, PLOT)
     head = [
         f"Search **{markdown(info.name)}** of study **{markdown(info.study.name)}**, "
         f"{info.budget} trials, sampler {info.sampler}. "
         f"[Charts of its trials]({charts}) · [the front]({plot})",
         "",
-        "| " + " | ".join(["on the front", score.name, *_cost_heads(cost)]) + " |",
+        "| " + " | ".join(["on the front", score_head, *_cost_heads(cost)]) + " |",
         "|" + (2 + len(_cost_heads(cost))) * "---|",
     ]
     export = f"swast-search export {shlex.quote(info.name)} --pick knee --out best"
@@ -61,7 +64,7 @@ def _rows(members: Sequence[TrialRecord], objectives: Objectives, room: int) -> 
     """Return the members as rows of a table, as many as fit into ``room`` characters."""
     score, cost = objectives.score, objectives.cost
     rows = [
-        f"| {markdown(shortened(trial.label, MOST_LABEL))} | {score.text(trial.score or 0)} "
+        f"| {markdown(shortened(trial.label, MOST_LABEL))} | {_score_cell(trial, score)} "
         f"| {' | '.join(_cost_cells(trial, cost))} |"
         for trial in members
     ]
@@ -70,6 +73,13 @@ def _rows(members: Sequence[TrialRecord], objectives: Objectives, room: int) -> 
     rest = len(rows) - fitting
     blank = (1 + len(_cost_heads(cost))) * " |"
     return [*rows[:fitting], f"| and {rest} more |{blank}"] if rest else rows
+
+
+def _score_cell(trial: TrialRecord, score: Score) -> str:
+    """Return the score of a member, with its error and the number of readings if estimated."""
+    made = trial.estimate
+    readings = "" if made is None else f" ({made.readings})"
+    return f"{value_text(trial, score)}{readings}"
 
 
 def _cost_heads(cost: Cost) -> list[str]:
@@ -84,13 +94,15 @@ def _cost_cells(trial: TrialRecord, cost: Cost) -> list[str]:
 
 
 def front_table(members: Sequence[TrialRecord], objectives: Objectives) -> str:
-    """Return the front as CSV: objectives and searched settings."""
+    """Return the front as CSV: objectives as read, searched settings, estimates."""
     score, cost = objectives.score, objectives.cost
     names = sorted({name for trial in members for name in trial.params})
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["trial", "reference", score.metric, cost.absolute_key, cost.key, *names])
-    for trial in members:
+    heads = ["trial", "reference", score.metric, cost.absolute_key, cost.key]
+    estimates = [flat_estimate(trial) for trial in members]
+    writer.writerow([*heads, *names, *(estimates[0] if estimates else ())])
+    for trial, made in zip(members, estimates, strict=True):
         writer.writerow(
             [
                 trial.number,
@@ -99,6 +111,7 @@ def front_table(members: Sequence[TrialRecord], objectives: Objectives) -> str:
                 trial.cost,
                 trial.relative_cost,
                 *(trial.params.get(name, "") for name in names),
+                *made.values(),
             ]
         )
     return out.getvalue()

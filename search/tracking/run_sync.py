@@ -29,7 +29,7 @@ from search.tracking.client import (
     local_file_uri_to_path,
 )
 from search.tracking.faults import NO_MLFLOW
-from search.tracking.runs import children, metrics
+from search.tracking.runs import ROOT, children, metrics
 from search.tracking.texts import Texts
 from swast.files import replacing
 from swast.result import EpochRecord
@@ -50,7 +50,7 @@ COUNTED = "val_accuracy"
 """Metric whose last step is the number of epochs in MLflow."""
 UNSENT = "unsent"
 """Tag with the names of the run's text artifacts that MLflow has not taken yet."""
-TEMPORARY = {"reason", "rung", "rank", "pareto", UNSENT}
+TEMPORARY = {"reason", "rung", "rank", "pareto", "candidate", UNSENT}
 """Tags that are removed from a run when they no longer apply."""
 MOST_METRICS, MOST_TAG = 900, 8000
 """The most metrics in one call, with room for tags, and the most characters of a tag."""
@@ -209,9 +209,10 @@ class RunSync:
 
     def _create(self) -> None:
         """Create the run, unless an earlier try created it and its answer was lost."""
-        parent = self.tags.get(PARENT)
+        parent = self.tags.get(ROOT) or self.tags.get(PARENT)
         if self._asked and parent:
-            found = children(self._client, self._fixed.experiment_id, parent, self.tags["trial"])
+            place, trial = self._fixed.experiment_id, self.tags["trial"]
+            found = children(self._client, place, parent, trial, further=ROOT in self.tags)
             if found:
                 self.adopt(found[0])
                 return

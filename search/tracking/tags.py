@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from search.objectives import Objectives
 from search.tracking.run_sync import LOGGED, PARENT, SOURCE, Fixed
+from search.tracking.runs import ROOT
+from search.trials.further import candidates_of
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import SearchState
-from search.trials.trial_record import ENDED, TrialRecord
+from search.trials.trial_record import ENDED, POSSIBLE, TrialRecord, ranks_of
 from swast.config import flatten
 
 STATUSES = {
@@ -60,7 +63,7 @@ def trial_run(info: SearchInfo, record: TrialRecord, experiment_id: str) -> Fixe
 
 
 def trial_tags(
-    info: SearchInfo, record: TrialRecord, parent: str, rank: int | None
+    info: SearchInfo, record: TrialRecord, parent: str, standing: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the tags of a trial's run.
 
@@ -68,11 +71,13 @@ def trial_tags(
         info: the search.
         record: the trial.
         parent: id of the search's run.
-        rank: the trial's non-dominated rank, 0 on the front; None if it has none.
+        standing: the tags of the trial's standing (see `standing_tags`).
     """
     rung = None if record.stopped_at is None else f"epoch {record.stopped_at}"
     optional = {"reference": record.reference, "reason": record.reason, "rung": rung}
-    optional |= rank_tags(rank)
+    if record.repeats is not None:
+        optional |= {"repeats": str(record.repeats), ROOT: parent}
+    optional |= standing
     return {
         PARENT: parent,
         SOURCE: TOOL,
@@ -83,11 +88,35 @@ def trial_tags(
     } | {key: text for key, text in optional.items() if text}
 
 
-def rank_tags(rank: int | None) -> dict[str, str]:
-    """Return the tags for a trial's rank among the finished ones."""
-    if rank is None:
+STANDING = ("rank", "pareto", "candidate")
+"""Tags of a configuration's standing in its search."""
+
+
+def standings(
+    trials: Sequence[TrialRecord], objectives: Objectives
+) -> Mapping[int, Mapping[str, str]]:
+    """Return the tags of each configuration's standing: its rank, member or candidate."""
+    possible = {trial.number for trial in candidates_of(trials, objectives)}
+    return {
+        number: {"rank": str(rank)}
+        | ({"pareto": "true"} if rank == 0 else {})
+        | ({"candidate": "true"} if number in possible else {})
+        for number, rank in ranks_of(trials, objectives).items()
+    }
+
+
+def estimated_values(record: TrialRecord) -> dict[str, float]:
+    """Return the metrics of a configuration's estimate, rounded: small changes are not sent."""
+    made = record.estimate
+    if made is None:
         return {}
-    return {"rank": str(rank)} | ({"pareto": "true"} if rank == 0 else {})
+    digits = 4 if made.front >= POSSIBLE else 3
+    return {
+        "estimate": round(made.score, digits),
+        "estimate_error": round(made.error, digits),
+        "readings": made.readings,
+        "front_probability": round(made.front, 2),
+    }
 
 
 def search_values(state: SearchState) -> tuple[dict[str, float], int]:

@@ -23,11 +23,11 @@ from search.tracking.run_sync import NOTE, RunSync
 from search.tracking.runs import children
 from search.tracking.saved_view import save_view
 from search.tracking.sender import BEGIN, Sender, label_of
-from search.tracking.tags import ENDINGS, Ending, search_values
+from search.tracking.tags import ENDINGS, Ending, search_values, standings
 from search.tracking.trial_syncs import TrialSyncs
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import SearchState
-from search.trials.trial_record import ENDED, TrialRecord, ranks_of
+from search.trials.trial_record import ENDED, TrialRecord
 from swast.result import EpochRecord
 
 FLUSH_SECONDS = 2.0
@@ -67,7 +67,7 @@ class Tracker:
         self._records: dict[int, TrialRecord] = {}
         self._readings: list[tuple[int, Mapping[str, float], int]] = []
         self._trials = SearchState()
-        self._ranks: dict[int, int] = {}
+        self._standing: Mapping[int, Mapping[str, str]] = {}
         self._front = Front(folder, uri, clock)
         self._is_late = False
         self._ending: Ending | None = None
@@ -109,7 +109,7 @@ class Tracker:
         """
         self._info, self._trials = info, SearchState(records, info.objectives)
         self._records = {record.number: record for record in records}
-        self._ranks = dict(ranks_of(records, info.objectives))
+        self._standing = standings(records, info.objectives)
         for leftover in self._folder.glob(".*.partial"):  # of a driver that crashed
             leftover.unlink(missing_ok=True)
         self._sender.runs.put(BEGIN, partial(self._begin, again=again))
@@ -124,15 +124,16 @@ class Tracker:
             parent.restore()
         parent.sync()
         place, run_id = parent.experiment_id, str(parent.run_id)
-        runs = children(self._client, place, run_id)
+        further = any(record.repeats is not None for record in self._records.values())
+        runs = children(self._client, place, run_id, further=further)
         self._parent = parent
-        self._runs = TrialSyncs(self._client, self._info, parent, self._ranks)
+        self._runs = TrialSyncs(self._client, self._info, parent, self._standing)
         self._artifacts.after_sync("search", parent)
         self._reconcile(self._runs, runs, again=again)
         self._queue_call("view", partial(save_view, self._client, self._info, place, run_id))
         for number, values, step in self._readings:
             self.log_reading(number, values, step)
-        if self._ranks:
+        if self._standing:
             self.publish(self._info, self._trials, now=True)
         self.attach(self._attached)
         if self._ending is not None:
@@ -287,6 +288,8 @@ class Tracker:
     def _sync(self, key: int | str, run: RunSync) -> None:
         """Update a run, unless a user deleted it."""
         self._artifacts.before_sync(run)
+        if self._runs is not None and isinstance(key, int):
+            self._runs.hang(key)
         if sync_existing(run):
             deleted = f"the run of {label_of(key)} was deleted from MLflow"
             say(f"{deleted}; nothing more is logged to it")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from search.objectives import STANDARD, Objectives
+from search.trials.further import as_estimated
 from search.trials.readings import Estimate
 from search.trials.totals import promised, spent
 from search.trials.trial_record import (
@@ -200,9 +201,13 @@ class Progress:
 
 
 def progress(trials: Sequence[TrialRecord], objectives: Objectives = STANDARD) -> list[Progress]:
-    """Return the state of a search at the end of each of its trials, in that order."""
-    state, found = SearchState(objectives=objectives), []
+    """Return the state of a search at the end of each of its trials, in that order.
+
+    Where scores are estimated, each counts with its estimate of now, from the end of the
+    configuration's first training on.
+    """
+    state, found, values = SearchState(objectives=objectives), [], as_estimated(trials)
     for trial in sorted((t for t in trials if t.ended), key=lambda trial: trial.ended or ""):
-        state.put(trial)
+        state.put(replace(trial, score=values.get(trial.number, trial.score), estimate=None))
         found.append(Progress(trial.number, state.spent, state.hypervolume))
     return found

@@ -21,6 +21,7 @@ import sqlalchemy
 from mlflow.tracking import MlflowClient
 
 from search.engine.machine import cores
+from search.tracking.runs import children
 from tests.e2e.forks import HIDDEN, Forked
 from tests.e2e.sources import STUDIES
 from tests.search.support import blank_database
@@ -101,11 +102,11 @@ class Place:
         return client.get_run(self.study(name).user_attrs["run_id"]), client
 
     def children(self, name="trip"):
-        """The runs of a search's trials."""
+        """The runs of a search's trials, further trainings of a configuration among them."""
         parent, client = self.parent(name)
-        return client.search_runs(
-            [parent.info.experiment_id], f"tags.mlflow.parentRunId = '{parent.info.run_id}'"
-        )
+        place, run_id = parent.info.experiment_id, parent.info.run_id
+        found = children(client, place, run_id)
+        return [run for run in found if run.info.lifecycle_stage == "active"]
 
     def states(self):
         """States of all trials in the database, by number, and which have begun; none if new."""

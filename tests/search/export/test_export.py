@@ -34,7 +34,13 @@ CLOUD = [
 
 
 def request(out, which="knee", **more):
-    given = {"max_flops": None, "min_accuracy": None, "within": None, "format": "toml"} | more
+    given = {
+        "trial": None,
+        "max_flops": None,
+        "min_accuracy": None,
+        "within": None,
+        "format": "toml",
+    } | more
     return Namespace(pick=which, out=out, **given)
 
 

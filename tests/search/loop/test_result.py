@@ -37,6 +37,7 @@ def test_the_summary_has_what_scripts_rely_on():
         "trials",
         "stopped",
         "front",
+        "candidates",
         "confirmed",
         "hypervolume",
         "reference_point",
