@@ -99,6 +99,6 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             content = file.read(size)
             if len(content) != size or file.read(1):
                 raise DataError(f"{path}: is damaged: it says {size:,} bytes, and holds others")
+            return np.frombuffer(content, dtype=np.uint8).reshape(shape)
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
-    return np.frombuffer(content, dtype=np.uint8).reshape(shape)

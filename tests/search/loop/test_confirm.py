@@ -215,7 +215,8 @@ def test_more_seeds_are_added_to_those_that_were_read(tmp_path):
 
 def test_seeds_of_replicates_are_not_used_again(tmp_path):
     scene = Scene(tmp_path, confirm_seeds=2)
-    asked = scene.trials.ask_again(scene.trials.records()[2], 1)
+    first = scene.trials.records()[2]
+    asked = scene.trials.ask_again(first.number, first.config, 1)
     scene.trials.settle(record(asked.number, 0.9, 0.1))
     trained = [
         seed for number, seed, test in Scene.of(tmp_path).work_through(steady) if number == 2
