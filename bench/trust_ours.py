@@ -33,6 +33,8 @@ from swast import TrainConfig
 
 Array = NDArray[np.float64]
 NO_NOISE = SeedNoise(0.0, -700.0, 0.0)
+UNIT = 10**12
+"""FLOPs that stand for a relative cost of 1."""
 AGAIN = 1_000_000
 """Added to the numbers of further readings."""
 
@@ -141,6 +143,7 @@ class Replicated:
         self._estimator = TriedEstimator(problem, self._suggestions)
         self._info = SimpleNamespace(replicates=replicates, budget=budget)
         self._state = SearchState((), problem.objectives, self._estimator)
+        self._billed = 0.0
         self._startup = startup(trials)
         self._at_startup = 0.0
         self.better_again = self._suggestions.better_again
@@ -156,7 +159,7 @@ class Replicated:
 
     def next(self, history: History) -> Values | int:
         """Return a new configuration, or the number of a tried one to read again."""
-        limits = Limits(total=history.limit - history.spent)
+        limits = Limits(total=UNIT * history.limit)
         replication = Replication(cast("SearchTrials", self), limits)
         again = replication.next(self._state, self._remaining(history))
         return self._suggestions.next() if again is None else cast("int", again)
@@ -186,10 +189,12 @@ class Replicated:
                 config=TrainConfig().with_values({"seed": number}),
                 repeats=number if again else None,
                 score=score,
-                cost=tried.cost,
-                unit=1.0,
+                cost=UNIT * tried.cost,
+                unit=UNIT,
+                bill={"training": round(UNIT * (history.spent - self._billed))},
             )
         )
+        self._billed = history.spent
 
     def shown(self, history: History) -> list[Shown]:  # noqa: ARG002
         """Return the front of the estimates."""

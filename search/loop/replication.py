@@ -23,7 +23,7 @@ from search.trials.trial_record import TrialRecord, finished
 FEWEST = 10
 """Trials from which on a search has replicates by default."""
 SHARE = 3
-"""At most one in so many trials is kept for members of the front."""
+"""At most one in so many trials, and FLOPs, is kept for members of the front."""
 LATEST = 10
 """Trials whose median cost is kept for the next new configuration."""
 MARGIN = 1.25
@@ -67,7 +67,8 @@ class Replication:
 
     def _due(self, state: SearchState, remaining: int) -> TrialRecord | None:
         """Return a member of the front to be trained again, if the rest is needed for those."""
-        if self._limits.total == math.inf and remaining > self._trials.info.budget // SHARE:
+        is_late = remaining <= self._trials.info.budget / SHARE
+        if not is_late and self._limits.total == math.inf:
             return None
         state.estimate()
         lacking = {
@@ -81,14 +82,17 @@ class Replication:
 
     def _has_room(self, state: SearchState, lacking: Mapping[int, int], remaining: int) -> bool:
         """Return whether another new configuration leaves enough trials and FLOPs for members."""
-        if self._limits.total < math.inf:
+        total = self._limits.total
+        if total < math.inf:
             price = sum(count * (state[number].cost or 0) for number, count in lacking.items())
             saved = sum(each.shared for each in state.values() if not each.is_open)
-            left = self._limits.total - state.promised(without=-1) - saved
+            left = total - state.promised(without=-1) - saved
             latest = [each.cost for each in finished(state.trials)[-LATEST:] if each.cost]
-            if MARGIN * price + (median(latest) if latest else 0) > left:
+            needed = MARGIN * price + (median(latest) if latest else 0)
+            if left < min(needed, total / SHARE):
                 return False
-        return MARGIN * sum(lacking.values()) < remaining
+        kept = min(MARGIN * sum(lacking.values()), self._trials.info.budget / SHARE)
+        return remaining > kept
 
 
 def rank(record: TrialRecord, lacking: Mapping[int, int]) -> tuple[int, float]:
