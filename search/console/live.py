@@ -145,7 +145,7 @@ def front_table(
     is_tested = any(trial.test_score is not None for trial in members)
     is_estimated = any(trial.estimate for trial in [*members, *candidates])
     table.add_column("trial", no_wrap=True)
-    estimated = ["readings", "front"] if is_estimated else []
+    estimated = ["n"] if is_estimated else []
     price = f"{cost.name}/dense" if cost.known else cost.name
     timed = [] if is_estimated else ["seconds"]
     for name in (score.name, *estimated, *(["on test"] if is_tested else []), price, *timed):
@@ -158,22 +158,16 @@ def front_table(
         table.add_row(
             shown(trial.label),
             value_text(trial, score),
-            *(estimate_cells(trial) if is_estimated else []),
+            *([str(trial.estimate.readings) if trial.estimate else ""] if is_estimated else []),
             *([test] if is_tested else []),
             cost.text(trial.relative_cost or 0),
             *(f"{trial.seconds:.1f}" for _ in timed),
             shown(settings(trial)),
         )
-    if candidates:
-        table.caption = "Below the line: candidates, which may be on the front."
+    if is_estimated:
+        table.caption = "n: trainings with different seeds. Below the line: may be on the front."
         table.caption_justify = "left"
     return table
-
-
-def estimate_cells(trial: TrialRecord) -> list[str]:
-    """Return the number of readings and the probability of being on the front."""
-    made = trial.estimate
-    return ["", ""] if made is None else [str(made.readings), share_text(made.front)]
 
 
 def estimate_text(trial: TrialRecord, score: Score) -> str:
