@@ -103,7 +103,8 @@ def command(place, capsys, monkeypatch):
     def run(*words):
         assert cli.main([*words, "--home", "home"]) == 0
         written = capsys.readouterr()
-        assert written.err == ""
+        told = written.err.splitlines()
+        assert told == [line for line in told if words[0] == "export" and "; read as " in line]
         return written.out
 
     return run
