@@ -13,7 +13,7 @@ from optuna.trial import Trial, create_trial
 
 from bench.trust_replay import History, Shown, Strategy
 from bench.trust_strategies import EveryFifth, Maker, Single, Suggestions
-from search.estimates.estimate import Estimates
+from search.estimates.estimate import FEWEST, Estimates
 from search.estimates.noise import SeedNoise
 from search.loop.limits import Limits
 from search.loop.replication import Replication
@@ -104,7 +104,7 @@ class TriedEstimator(Estimator):
     """Estimator of the configurations of a replay; the seed of each is its number."""
 
     def __init__(self, problem: Problem, suggestions: Proposed) -> None:
-        self._samples = problem.samples
+        self._samples, self._fewest = problem.samples, FEWEST
         points = Points(problem.space)
 
         def place(config: TrainConfig) -> Any:  # noqa: ANN401

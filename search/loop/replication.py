@@ -45,7 +45,7 @@ class Replication:
         if self._is_auto:
             self._wanted = 1 if info.budget >= FEWEST else 0
         else:
-            self._wanted = int(info.replicates)
+            self._wanted = int(info.replicates or 0)
 
     def next(self, state: SearchState, remaining: int) -> Proposal | None:
         """Return another training of a tried configuration; None for a new configuration.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
@@ -35,6 +36,7 @@ class Estimator:
 
     def __init__(self, info: SearchInfo) -> None:
         self._study, self._samples = info.study, validation_samples(info)
+        self._fewest = math.inf if info.replicates is None else FEWEST
         self._features = lru_cache(maxsize=None)(self._place)
 
     @cached_property
@@ -45,11 +47,12 @@ class Estimator:
         """Return an estimate for each configuration, by the number of its first training.
 
         There are none while fewer than `FEWEST` configurations are finished, and none was trained
-        twice or confirmed.
+        twice or confirmed. The front of a search that an earlier version made stays as it was,
+        unless one was.
         """
         first = configurations(trials)
         readings = [list(each.values()) for each in counted_scores(trials).values()]
-        known = len(first) >= FEWEST or any(len(each) > 1 for each in readings)
+        known = len(first) >= self._fewest or any(len(each) > 1 for each in readings)
         known = known or any(confirming(trial) for trial in first)
         return self._estimate(first, readings) if known else {}
 

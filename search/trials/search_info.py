@@ -80,7 +80,7 @@ class SearchInfo(Tracked):
         max_flops: the most that one trial may cost; infinite for no limit.
         flops_budget: the most that all trials may cost together; infinite for no limit.
         replicates: trainings of each member of the front with further seeds, within the budget: a
-            whole number, or ``auto``.
+            whole number, or ``auto``; None of a search that an earlier version made.
         confirm_seeds: further seeds with which contenders are trained at the end.
         confirming: trials that are to have those trainings before others are chosen.
         lag: trials at a time for which a repeatable search was started: a proposal sees all
@@ -96,7 +96,7 @@ class SearchInfo(Tracked):
     unit: float | None = None
     max_flops: float = math.inf
     flops_budget: float = math.inf
-    replicates: str = "0"
+    replicates: str | None = None
     confirm_seeds: int = 0
     lag: int | None = None
     confirming: tuple[int, ...] = ()

@@ -23,7 +23,7 @@ def replicated(count=24, seed=0, again=6, **info):
         seed: of the numbers.
         again: further trainings.
     """
-    made, trials = recorded(count, seed, **info)
+    made, trials = recorded(count, seed, **{"replicates": "auto"} | info)
     rng, estimator = np.random.default_rng(seed), Estimator(made)
     trials = [dataclasses.replace(each, score=noisy(each.score, rng)) for each in trials]
     for number in range(count, count + again):

@@ -25,8 +25,9 @@ def home(tmp_path_factory):
     """Return a search of two configurations, one of which was read three times."""
     trials = new_search(tmp_path_factory.mktemp("home"))
     finish(trials, (0.90, 0.1), (0.80, 0.5))
+    config = trials.records()[0].config
     for seed, accuracy in ((1, 0.84), (2, 0.87)):
-        asked = trials.ask_again(trials.records()[0], seed)
+        asked = trials.ask_again(0, config, seed)
         trials.settle(record(asked.number, accuracy, 0.1, environment={"torch": "1.0"}))
     return trials
 

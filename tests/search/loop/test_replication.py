@@ -72,8 +72,9 @@ def test_a_budget_of_flops_is_kept_and_leaves_room_for_members(tmp_path):
     )
     records = scene.trials.estimated()
     assert sum(each.cost or 0 for each in records) <= total
-    read = [member.estimate.readings for member in front_of(records)]
-    assert sum(count >= 2 for count in read) >= len(read) - 1
+    lacking = [member for member in front_of(records) if member.estimate.readings < 2]
+    again = sum(each.cost or 0 for each in records if each.repeats is not None)
+    assert len(lacking) <= 1 or again >= total / 6
 
 
 def test_is_proposed_again_after_its_driver_died(tmp_path):

@@ -18,6 +18,8 @@ from tests.search.tracking.stories import Story, new_store
 
 MADE = Estimate(0.91234, 0.0123, 0.88, 0.93, 0.876, 2, 0.01)
 
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # MLflow's own
+
 
 def tell(story):
     """Train a configuration twice and another once, and begin a third, a repetition."""
