@@ -6,6 +6,8 @@ import csv
 import dataclasses
 import io
 
+import pytest
+
 from search.objectives import STANDARD
 from search.tracking.delete import remove_search
 from search.tracking.description import describe, front_table
