@@ -17,7 +17,7 @@ COMPILED := $(VENV)/.compiled
 .PHONY: search test test-long fuzz pytest lint format bench clean
 
 search: $(READY)
-	$(BIN)/swast-search --study digits --budget 12 --gpus 0
+	$(BIN)/swast-search --study digits --budget 20 --gpus 0
 
 test: $(READY)
 	$(MAKE) --no-print-directory --jobs 2 lint pytest
