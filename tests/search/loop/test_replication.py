@@ -36,8 +36,9 @@ def price(config):
     return round(UNIT * (1.02 - config.interval / 1000))
 
 
-@pytest.mark.parametrize("at_once", [1, 4])
-@pytest.mark.parametrize(("replicates", "least"), [("auto", 2), ("2", 3), ("0", 1)])
+@pytest.mark.parametrize(
+    ("replicates", "least", "at_once"), [("auto", 2, 1), ("2", 3, 4), ("0", 1, 1)]
+)
 def test_the_last_trials_go_to_members_that_lack_readings(tmp_path, replicates, least, at_once):
     scene = searched(tmp_path, at_once, replicates=replicates)
     records = scene.trials.estimated()
