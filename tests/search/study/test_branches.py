@@ -214,7 +214,13 @@ class TestDrawing:
 
 
 class TestSearches:
-    @pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+    @pytest.mark.parametrize(
+        "sampler",
+        [
+            pytest.param(each, marks=[pytest.mark.long] * (each == "gp"))  # some 20 s
+            for each in sorted(SAMPLERS)
+        ],
+    )
     def test_run_over_branches_with_every_sampler(self, tmp_path, sampler):
         """References come first, exactly as configured; those in a branch have its parameters."""
         trials = new_search(tmp_path, BRANCHED, sampler=sampler, budget=18)
