@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from search.objectives import STANDARD, Objectives
 
 ROUNDING = 1e-12
+LIKELY, POSSIBLE = 0.5, 0.1
+"""Probabilities of being on the front from which on a point is a member, or a contender."""
 
 
 def dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:

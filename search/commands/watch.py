@@ -32,6 +32,7 @@ def watch(options: Namespace) -> None:
     folder, began = Home.find(options.home).search(options.name), time.monotonic()
     info = trials.info
     state = SearchState(trials.records(), info.objectives, trials.estimator)
+    state.estimate()
     known = state.ended
     with live.choose(quiet=False) as shown:
         while True:

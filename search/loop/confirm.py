@@ -116,7 +116,7 @@ class Confirmation:
             ]
             if waiting:
                 return waiting
-            contenders = contenders_of(records) or front_of(records, self._objectives)
+            contenders = contenders_of(records, self._objectives)
             left = tuple(each.number for each in contenders if self._lacking(each, records))
             if left != chosen:
                 self._trials.remember(confirming=left)
@@ -214,6 +214,7 @@ class Confirmation:
         if self._has_changed:
             info, records = self._trials.info, self._trials.records()
             state = SearchState(records, info.objectives, self._trials.estimator)
+            state.estimate()
             self._tracker.publish(info, state, now=True)
             kept = checkpoints.wanted(state.trials, info)
             checkpoints.sweep(Remover(self._folder), self._folder, kept)

@@ -9,12 +9,13 @@ Metaheuristics, 2002).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from statistics import median
 
 from search.loop.limits import Limits
 from search.study.tables import AUTO
 from search.trials.confirming import confirming, following_seeds, used_seeds
+from search.trials.further import further
 from search.trials.proposal import Proposal
 from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
@@ -71,8 +72,11 @@ class Replication:
         if not is_late and self._limits.total == math.inf:
             return None
         state.estimate()
+        again = further(state.trials)
         lacking = {
-            member.number: self._wanted - len(again_of(state, member)) - len(confirming(member))
+            member.number: self._wanted
+            - len(again.get(member.number, ()))
+            - len(confirming(member))
             for member in state.members
         }
         lacking = {number: count for number, count in lacking.items() if count > 0}
@@ -99,8 +103,3 @@ def rank(record: TrialRecord, lacking: Mapping[int, int]) -> tuple[int, float]:
     """Return how much a member needs another training: the readings that it lacks, its error."""
     error = math.inf if record.estimate is None else record.estimate.error
     return lacking[record.number], error
-
-
-def again_of(state: SearchState, record: TrialRecord) -> Sequence[TrialRecord]:
-    """Return the further trainings of a configuration, failed ones among them."""
-    return [each for each in state.values() if each.repeats == record.number]

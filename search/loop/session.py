@@ -53,6 +53,7 @@ class Session:
         self._trials, self._tracker, self._display = trials, tracker, display
         self._epoch_log, self._folder, self._limits = epoch_log, folder, limits
         self._state = SearchState(trials.records(), trials.info.objectives, trials.estimator)
+        self._state.estimate()
         self._order = Order(self._state, trials.info.lag)
         self._proposals = Proposals(trials, self._state, limits, self._order)
         self._paused = self._told_trouble = False

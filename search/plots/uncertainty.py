@@ -11,15 +11,14 @@ from search.plots.theme import FADED, PAPER
 from search.plots.words import escape, point
 from search.trials.further import trainings_of
 from search.trials.search_info import SearchInfo
-from search.trials.trial_record import TrialRecord, contenders_of, front_of
+from search.trials.trial_record import TrialRecord, contenders_of
 
 READINGS = "Single readings"
 
 
 def contending(trials: Sequence[TrialRecord], objectives: Objectives) -> list[TrialRecord]:
     """Return the members and candidates of the front that have an estimate."""
-    found = {each.number: each for each in [*front_of(trials, objectives), *contenders_of(trials)]}
-    return [each for each in found.values() if each.estimate is not None]
+    return [each for each in contenders_of(trials, objectives) if each.estimate is not None]
 
 
 def ends_of(trial: TrialRecord, numbers: set[int], objectives: Objectives) -> Range:

@@ -45,9 +45,7 @@ class InOrder(BaseSampler):
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Make the trial's sampler, and choose what it sees."""
-        seed = self._seed if self._numbered else derived(self._seed, trial.number)
-        seen = cast("optuna.Study", _Seen(study, trial.number, self._lag))
-        self._current = trial.number, self._make(seed), seen
+        self._current = trial.number, *self._made(study, trial.number)
 
     def infer_relative_search_space(
         self,
@@ -83,11 +81,13 @@ class InOrder(BaseSampler):
 
     def better_again(self, study: optuna.Study) -> int | None:
         """Return the trial that deserves another seed more than a new trial, by the sampler."""
-        number = len(study.get_trials(deepcopy=False))
-        seed = self._seed if self._numbered else derived(self._seed, number)
-        inner = self._make(seed)
-        seen = cast("optuna.Study", _Seen(study, number, self._lag))
+        inner, seen = self._made(study, len(study.get_trials(deepcopy=False)))
         return self._heard(inner, inner.better_again(seen))
+
+    def _made(self, study: optuna.Study, number: int) -> tuple[Guarded, optuna.Study]:
+        """Return a new sampler for the trial of a number, and the study as it sees it."""
+        seed = self._seed if self._numbered else derived(self._seed, number)
+        return self._make(seed), cast("optuna.Study", _Seen(study, number, self._lag))
 
     def _of(self, study: optuna.Study, trial: FrozenTrial) -> tuple[Guarded, optuna.Study]:
         """Return a trial's sampler, and the study as it sees it."""

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from search.objectives import Objectives
+from search.pareto import POSSIBLE
 from search.tracking.run_sync import LOGGED, PARENT, SOURCE, Fixed
 from search.tracking.runs import ROOT
 from search.trials.further import candidates_of
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import SearchState
-from search.trials.trial_record import ENDED, POSSIBLE, TrialRecord, ranks_of
+from search.trials.trial_record import ENDED, TrialRecord, ranks_of
 from swast.config import flatten
 
 STATUSES = {

@@ -9,7 +9,7 @@ from search.errors import RequestError
 from search.store.removal import Remover
 from search.trials.confirming import confirming_seeds
 from search.trials.search_info import SearchInfo
-from search.trials.trial_record import TrialRecord, contenders_of, front_of
+from search.trials.trial_record import TrialRecord, contenders_of
 
 
 def folder_of(search: Path, number: int, seed: int | None = None) -> Path:
@@ -43,7 +43,7 @@ def wanted(records: Sequence[TrialRecord], info: SearchInfo) -> set[str]:
         info: the search.
     """
     kept = {_name(each.number) for each in records if each.is_open or each.damage}
-    near = [*front_of(records, info.objectives), *contenders_of(records)]
+    near = contenders_of(records, info.objectives)
     near += [each for each in records if each.number in info.confirming]
     return kept.union(*(_of_contender(each, records, info.confirm_seeds) for each in near))
 

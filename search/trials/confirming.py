@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count, islice
 
+from search.trials.further import further
 from search.trials.readings import Reading
 from search.trials.trial_record import TrialRecord, configurations, finished
 from swast.config import LARGEST_SEED, TrainConfig
@@ -25,7 +26,7 @@ def used_seeds(record: TrialRecord, trials: Sequence[TrialRecord]) -> set[int]:
         record: its first training.
         trials: of the search.
     """
-    same = [record, *(each for each in trials if each.repeats == record.number)]
+    same = [record, *further(trials).get(record.number, ())]
     return {each.config.seed for each in same if each.config is not None} | set(record.readings)
 
 
@@ -48,8 +49,8 @@ def confirming_seeds(
     known = list(confirming(record))
     if record.config is None:
         return known
-    further = following_seeds(record.config, used_seeds(record, trials))
-    return [*known, *islice(further, max(0, wanted - len(known)))]
+    unused = following_seeds(record.config, used_seeds(record, trials))
+    return [*known, *islice(unused, max(0, wanted - len(known)))]
 
 
 def counted_scores(trials: Sequence[TrialRecord]) -> Mapping[int, Mapping[int | None, float]]:

@@ -56,7 +56,7 @@ def candidates_of(
 ) -> list[TrialRecord]:
     """Return the configurations that may be on the front and are no members, cheapest first."""
     members = {member.number for member in front_of(trials, objectives)}
-    return [trial for trial in contenders_of(trials) if trial.number not in members]
+    return [trial for trial in contenders_of(trials, objectives) if trial.number not in members]
 
 
 def by_configuration(trials: Sequence[TrialRecord]) -> list[TrialRecord]:

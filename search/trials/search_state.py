@@ -32,7 +32,8 @@ class SearchState(Mapping[int, TrialRecord]):
     Args:
         trials: to begin with.
         objectives: of the study.
-        estimator: estimates scores over seeds, by number; None to take readings as they are.
+        estimator: estimates scores over seeds, by number, when `estimate` is called or a trial
+            finishes; None to take readings as they are.
     """
 
     def __init__(
@@ -53,7 +54,6 @@ class SearchState(Mapping[int, TrialRecord]):
         for trial in trials:
             self._put(trial)
         self._front_among(self._trials.values())
-        self.estimate()
 
     def __getitem__(self, number: int) -> TrialRecord:
         return self._trials[number]
@@ -105,7 +105,7 @@ class SearchState(Mapping[int, TrialRecord]):
         began = time.monotonic()
         if self.estimator is None or not self._fresh or (not now and began < self._due):
             return []
-        watched = {*self._fresh, *(each.number for each in self.contenders)}
+        watched = {each.number for each in (*self._members, *self.contenders)} | self._fresh
         found = self.estimator(self.trials)
         for number, estimate in found.items():
             self._trials[number] = replace(self._trials[number], estimate=estimate)
@@ -142,8 +142,7 @@ class SearchState(Mapping[int, TrialRecord]):
     @property
     def contenders(self) -> list[TrialRecord]:
         """Configurations that are on the front or may be (see `trial_record.contenders_of`)."""
-        possible = {each.number: each for each in contenders_of(self.trials)}
-        return list(({each.number: each for each in self._members} | possible).values())
+        return contenders_of(self.trials, self.objectives)
 
     @property
     def hypervolume(self) -> float:

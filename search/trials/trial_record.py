@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.objectives import STANDARD, Objectives
-from search.pareto import front, hypervolume, knee, ranks
+from search.pareto import LIKELY, POSSIBLE, front, hypervolume, knee, ranks
 from search.trials.readings import Estimate, Reading
 from swast.config import TrainConfig
 
 State = Literal["waiting", "running", "paused", "complete", "pruned", "failed"]
 ENDED: tuple[State, ...] = ("complete", "pruned", "failed")
 """States of a trial that has ended."""
-LIKELY, POSSIBLE = 0.5, 0.1
-"""Probabilities of being on the front from which a configuration is a member, or a contender."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,22 +214,26 @@ def front_of(
     Where scores are estimated, those are on the front that are there with a probability of at
     least `LIKELY`.
     """
+    return _on_front(trials, objectives, LIKELY)
+
+
+def contenders_of(
+    trials: Sequence[TrialRecord], objectives: Objectives = STANDARD
+) -> list[TrialRecord]:
+    """Return the members of the front and, of estimated scores, what may be on it (`POSSIBLE`)."""
+    return _on_front(trials, objectives, POSSIBLE)
+
+
+def _on_front(
+    trials: Sequence[TrialRecord], objectives: Objectives, least: float
+) -> list[TrialRecord]:
+    """Return the front, cheapest first; of estimated scores, what is on it with a probability."""
     done = configurations(trials)
     if any(trial.estimate for trial in done):
-        done = [trial for trial in done if trial.estimate and trial.estimate.front >= LIKELY]
+        done = [trial for trial in done if trial.estimate and trial.estimate.front >= least]
         cost = _oriented(done, objectives)[1]
         return [done[place] for place in np.argsort(cost, kind="stable")]
     return [done[place] for place in front(*_oriented(done, objectives))]
-
-
-def contenders_of(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return the configurations that may be on the front, cheapest first; none if no estimates."""
-    done = [
-        trial
-        for trial in configurations(trials)
-        if trial.estimate and trial.estimate.front >= POSSIBLE
-    ]
-    return sorted(done, key=lambda trial: (trial.cost or 0, trial.number))
 
 
 def ranks_of(

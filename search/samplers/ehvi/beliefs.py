@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from search.estimates.estimate import Estimates, Evidence, estimate
-from search.pareto import front
+from search.pareto import POSSIBLE, front
 from search.samplers.ehvi.costs import RoughCosts
 from search.samplers.ehvi.front import UncertainFront
 from search.samplers.ehvi.lessons import Seen, lessons
@@ -18,8 +18,6 @@ from search.samplers.points import Points
 from search.samplers.problem import Problem
 
 Array = NDArray[np.float64]
-POSSIBLE = 0.1
-"""Probability of being on the front from which on another reading is considered."""
 
 
 class Beliefs:
