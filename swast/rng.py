@@ -8,9 +8,11 @@ unchanged.
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
@@ -29,9 +31,10 @@ def generator(seed: int, purpose: str, index: int = 0) -> torch.Generator:
 def seeded(
     seed: int, purpose: str, index: int = 0, device: torch.device | None = None
 ) -> Iterator[None]:
-    """Seed torch's global generators inside the block and restore them afterwards.
+    """Seed the global generators inside the block and restore them afterwards.
 
-    Use it only for code that takes no generator: the constructors of `torch.nn` modules, dropout.
+    They are those of torch, NumPy and Python. Use it only for code that takes no generator: the
+    constructors of `torch.nn` modules, dropout, networks of users.
 
     Args:
         seed: the run's seed.
@@ -39,10 +42,18 @@ def seeded(
         index: the epoch or round.
         device: a GPU whose global generator is seeded as well as the CPU's.
     """
+    number = derive(seed, purpose, index)
     gpus = [device] if device is not None and device.type == "cuda" else []
+    of_python, of_numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=gpus):
-        torch.default_generator.manual_seed(derive(seed, purpose, index))
+        torch.default_generator.manual_seed(number)
         for gpu in gpus:
             with torch.cuda.device(gpu):
-                torch.cuda.manual_seed(derive(seed, purpose, index))
-        yield
+                torch.cuda.manual_seed(number)
+        random.seed(number)
+        np.random.seed(number % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)

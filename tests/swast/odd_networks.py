@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -122,6 +123,18 @@ def random_depth(shape, classes):
         hidden = ahead(net, images)
         skips = net.training and random.random() < 0.5
         return net.head(hidden if skips else net.mid(hidden))
+
+    return Calling(shape, classes, forward)
+
+
+def jittered(shape, classes):
+    """Jitter in training, from the generators of Python and of NumPy."""
+
+    def forward(net, images):
+        hidden = ahead(net, images)
+        if net.training:
+            hidden = hidden * (1 + 0.1 * random.gauss(0, 1) + 0.1 * np.random.normal())  # noqa: NPY002
+        return net.head(net.mid(hidden))
 
     return Calling(shape, classes, forward)
 

@@ -116,6 +116,12 @@ def test_what_can_be_pruned_has_the_zeros_of_its_bill(name):
     trained(name)
 
 
+def test_a_network_that_draws_from_global_generators_is_trained_again_to_the_same():
+    first = trained("jittered")
+    again = trained("jittered")
+    assert all(value.equal(again.state[name]) for name, value in first.state.items())
+
+
 @pytest.mark.parametrize("method", ["snip", "synflow"])
 def test_saliency_leaves_frozen_layers_alone(method):
     result = trained("frozen_body", method)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -15,6 +17,8 @@ from tests.swast.support import global_generators
 KEYS = st.tuples(
     st.integers(0, 2**63 - 1), st.sampled_from(["init", "order", "noise"]), st.integers(0, 300)
 )
+
+GENERATORS = ["torch", "numpy", "python"]
 
 
 def draws(stream: torch.Generator) -> list[int]:
@@ -42,13 +46,16 @@ def test_a_stream_leaves_the_global_generators_alone():
     assert global_generators() == before
 
 
-def test_a_seeded_block_draws_the_same_whatever_came_before_and_restores_what_was_there():
-    def drawn() -> list[float]:
+@pytest.mark.parametrize(
+    "draw", [lambda: torch.rand(4).tolist(), np.random.random, random.random], ids=GENERATORS
+)
+def test_a_seeded_block_draws_the_same_whatever_came_before_and_restores_what_was_there(draw):
+    def drawn() -> float | list[float]:
         with seeded(3, "init"):
-            return torch.rand(4).tolist()
+            return draw()
 
     first = drawn()
-    torch.rand(7)
+    draw()
     before = global_generators()
     assert drawn() == first
     assert global_generators() == before
