@@ -145,7 +145,7 @@ class Replicated:
         self._state = SearchState((), problem.objectives, self._estimator)
         self._billed = 0.0
         self._startup = startup(trials)
-        self._at_startup = 0.0
+        self._at_startup, self._is_last = 0.0, False
         self.better_again = self._suggestions.better_again
 
     @property
@@ -157,12 +157,20 @@ class Replicated:
         """Return the number of a configuration, as `Replication` asks for it."""
         return number
 
-    def next(self, history: History) -> Values | int:
+    def next(self, history: History) -> Values | int | None:
         """Return a new configuration, or the number of a tried one to read again."""
         limits = Limits(total=UNIT * history.limit)
         replication = Replication(cast("SearchTrials", self), limits)
+        replication.is_last = self._is_last
         again = replication.next(self._state, self._remaining(history))
-        return self._suggestions.next() if again is None else cast("int", again)
+        if again is None and not self._is_last:
+            return self._suggestions.next()
+        return cast("int | None", again)
+
+    def closes(self) -> bool:
+        """Keep what is left for members of the front."""
+        self._is_last = True
+        return True
 
     def _remaining(self, history: History) -> int:
         """Return the number of trainings that are left."""
@@ -200,7 +208,7 @@ class Replicated:
         """Return the front of the estimates."""
         self._state.estimate()
         return [
-            Shown(each.number, each.estimate.score, each.estimate.error)
+            Shown(each.number, each.estimate.score, (each.estimate.low, each.estimate.high))
             if each.estimate
             else Shown(each.number, each.score or 0.0)
             for each in front_of(self._state.trials, self._problem.objectives)

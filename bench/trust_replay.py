@@ -19,8 +19,6 @@ from search.objectives import Objectives
 from search.pareto import front, hypervolume
 from search.samplers.problem import Values
 
-QUANTILE = 1.6449
-"""Standard errors on each side of a 90 % interval."""
 TOLERANCE = 0.003
 """Accuracy by which a member may be beaten and still count as one within the tolerance."""
 
@@ -74,12 +72,13 @@ class Shown:
     Attributes:
         number: of the configuration.
         score: that it says the configuration has.
-        error: standard error of that score; None if it shows none.
+        interval: in which it says that the score is with a probability of 90 %; None if it shows
+            none.
     """
 
     number: int
     score: float
-    error: float | None = None
+    interval: tuple[float, float] | None = None
 
 
 class Strategy(Protocol):
@@ -91,11 +90,14 @@ class Strategy(Protocol):
 
     plans: bool
 
-    def next(self, history: History) -> Values | int:
-        """Return a new configuration, or the number of a tried one to read again."""
+    def next(self, history: History) -> Values | int | None:
+        """Return a new configuration, or the number of a tried one to read again; None to end."""
 
     def tell(self, number: int, history: History) -> None:
         """Learn the last reading of a configuration."""
+
+    def closes(self) -> bool:
+        """Return whether it uses what is left where no new configuration fits; then none comes."""
 
     def shown(self, history: History) -> list[Shown]:
         """Return the front with the scores that a user would be told."""
@@ -138,17 +140,26 @@ class Replay:
         self.history.limit = budget.cost
         while True:
             number = self._choose()
-            cost, warm = self._bill(number)
-            enough = self.history.readings >= budget.trainings
-            if enough or self.history.spent + cost > budget.cost * (1 + 1e-9):
+            if number is None:
                 return self.measure(budget.planned)
-            self._train(number, cost, warm)
+            cost, warm = self._bill(number)
+            if self.history.readings >= budget.trainings:
+                return self.measure(budget.planned)
+            if self.history.spent + cost <= budget.cost * (1 + 1e-9):
+                self._train(number, cost, warm)
+            elif self.history.tried[number].scores or not self._strategy.closes():
+                return self.measure(budget.planned)
+            else:
+                self._waiting = None
 
-    def _choose(self) -> int:
-        """Return the configuration to train next; it waits until a budget allows it."""
+    def _choose(self) -> int | None:
+        """Return the configuration to train next, if any; it waits until a budget allows it."""
         if self._waiting is None:
             chosen = self._strategy.next(self.history)
-            self._waiting = chosen if isinstance(chosen, int) else self._number(chosen)
+            if chosen is None or isinstance(chosen, int):
+                self._waiting = chosen
+            else:
+                self._waiting = self._number(chosen)
         return self._waiting
 
     def _number(self, values: Values) -> int:
@@ -191,7 +202,7 @@ class Replay:
                 {
                     "cost": cell.cost,
                     "shown": each.score,
-                    "error": each.error,
+                    "interval": each.interval,
                     "readings": len(history.tried[each.number].scores),
                     "fresh": cell.truth,
                     "stays": each.number in best,
@@ -236,9 +247,9 @@ def worth(
     costs, fresh, shown = ([each[name] for each in members] for name in ("cost", "fresh", "shown"))
     above = [s - f for s, f in zip(shown, fresh, strict=True) if f > axes.score.reference]
     inside = [
-        abs(each["shown"] - each["fresh"]) <= QUANTILE * each["error"]
+        each["interval"][0] <= each["fresh"] <= each["interval"][1]
         for each in members
-        if each["error"] is not None
+        if each["interval"] is not None
     ]
     pick = max(members, key=lambda each: float(each["shown"]))
     return {

@@ -102,9 +102,13 @@ class Single:
     def __init__(self, problem: Problem, maker: Maker, seed: int, trials: int) -> None:
         self._suggestions = Suggestions(problem, maker, seed, trials)
 
-    def next(self, history: History) -> Values | int:  # noqa: ARG002
+    def next(self, history: History) -> Values | int | None:  # noqa: ARG002
         """Return a new configuration."""
         return self._suggestions.next()
+
+    def closes(self) -> bool:
+        """Return that it leaves what is left."""
+        return False
 
     def tell(self, number: int, history: History) -> None:  # noqa: ARG002
         """Give the sampler the means of the readings."""
@@ -129,7 +133,7 @@ class EveryFifth(Single):
         super().__init__(problem, maker, seed, trials)
         self._startup = startup(trials)
 
-    def next(self, history: History) -> Values | int:
+    def next(self, history: History) -> Values | int | None:
         """Return a new configuration, or the member to repeat."""
         count = history.readings
         if count < self._startup or count % EVERY != EVERY - 1:

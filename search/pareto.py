@@ -17,6 +17,8 @@ from search.objectives import STANDARD, Objectives
 ROUNDING = 1e-12
 LIKELY, POSSIBLE = 0.5, 0.1
 """Probabilities of being on the front from which on a point is a member, or a contender."""
+GAP = 0.02
+"""Share of the hypervolume that a less likely member must add."""
 
 
 def dominates(score: float, cost: float, other_score: float, other_cost: float) -> bool:
@@ -94,6 +96,40 @@ def hypervolume(score: ArrayLike, cost: ArrayLike, objectives: Objectives = STAN
         area += max(0.0, saved[place] - covered) * height[place]
         covered = max(covered, saved[place])
     return float(area)
+
+
+def likely_front(
+    score: ArrayLike, cost: ArrayLike, chance: ArrayLike, objectives: Objectives = STANDARD
+) -> list[int]:
+    """Return the positions of the front of estimated points, cheapest first.
+
+    On it are the points that are likely to be (`LIKELY`). Of many points close to each other, none
+    may be. So the point that adds most hypervolume is added, one after another, as long as it adds
+    at least a share of it (`GAP`).
+
+    Args:
+        score: estimates of n points.
+        cost: relative costs of the same.
+        chance: probability of each of being on the front.
+        objectives: directions, and the ends of the axes.
+    """
+    up, down, sure = (np.asarray(each, dtype=float) for each in (score, cost, chance))
+    found = [int(place) for place in np.flatnonzero(sure >= LIKELY)]
+    best_known = front(objectives.score.rising(up), -objectives.cost.rising(down))
+    others = {*best_known} - {*found}
+    area = hypervolume(up[found], down[found], objectives)
+    while others:
+        areas = {
+            place: hypervolume(up[[*found, place]], down[[*found, place]], objectives)
+            for place in sorted(others)
+        }
+        best = max(areas, key=lambda place: areas[place])
+        if areas[best] - area < GAP * areas[best] or areas[best] == area:
+            break
+        found.append(best)
+        others.remove(best)
+        area = areas[best]
+    return sorted(found, key=lambda place: (-objectives.cost.rising(down)[place], place))
 
 
 def knee(score: Sequence[float], cost: Sequence[float], objectives: Objectives = STANDARD) -> int:

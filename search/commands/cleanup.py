@@ -7,7 +7,7 @@ from argparse import Namespace
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
-from search.errors import RequestError, SearchFailedError, UnreadableError, say
+from search.errors import RequestError, SearchFailedError, say
 from search.store.home import Home, open_home
 from search.store.lock import file_held, held, is_held, taken
 from search.store.removal import Remover
@@ -106,7 +106,7 @@ def collect(options: Namespace) -> None:
     for name in [options.name] if options.name else names:
         try:
             collect_from(storage, name, home.search(name), remover)
-        except UnreadableError as error:
+        except RequestError as error:
             if options.name:
                 raise
             say(f"{error}; its files stay")
@@ -118,7 +118,7 @@ def collect_from(storage: str, name: str, folder: Path, remover: Remover) -> Non
     """Remove the checkpoints of one search that are of no more use, unless a process runs it.
 
     Raises:
-        UnreadableError: the search cannot be read.
+        RequestError: the search cannot be read or locked.
     """
     SearchTrials.load(storage, name, to_change=True)
     if folder.is_symlink() or not folder.is_dir() or is_held(folder):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
+from scipy.special import expit, logit, stdtrit
 from threadpoolctl import threadpool_limits
 
 from search.estimates.noise import SAMPLES, SeedNoise, prior, seed_noise
@@ -19,20 +20,24 @@ FEWEST = 8
 """Configurations that a surface is fitted to; fewer are estimated one by one."""
 MOST = 300
 """The most configurations on a surface: those nearest to the front."""
-MOST_FITTED = 120
+MOST_FITTED = 80
 """The most configurations that hyperparameters are fitted to; the time grows with their cube."""
 DEPTH = 6.0
 """Configurations farther below the front than this, in logits, count as so far below it."""
 TOP = 0.9
 """Quantile of the scores at which the noise has its prior height."""
-PASSES = 3
+PASSES = 4
+DEGREES = 4.0
+"""Degrees of freedom of the noise: a few trainings in a hundred are far off."""
 DRAWS = 1000
 """Joint draws from which probabilities are counted."""
+GRID = 1000
+"""Logits whose scores are computed; those of draws lie between, within 1e-5."""
 FAR = 4.0
 """Standard errors from which on a configuration behind others cannot be on the front."""
 JITTER = 1e-9
-HALF_WIDTH = 1.6449
-"""Standard deviations from the middle to an end of a 90 % interval."""
+LEVEL = 0.9
+"""Of the intervals."""
 NODES, WEIGHTS = hermegauss(9)
 WEIGHTS = WEIGHTS / WEIGHTS.sum()
 
@@ -102,13 +107,14 @@ def _estimate(known: Evidence) -> Estimates:
     again = counts > 1
     squares = np.array([each.var(ddof=1) for each in pairs if len(each) > 1])
     before = prior(float(np.quantile(read, TOP)), known.samples)
-    expected = read
+    beliefs, expected = _Beliefs(known, read), read
     for _ in range(PASSES):  # the noise depends on the score, and the estimated score on the noise
         noise = seed_noise(expected[again], squares, counts[again] - 1, before)
-        mean, cov, expected = _posterior(known, read, noise.variance(expected) / counts)
+        mean, cov, expected = beliefs.given(noise.variance(expected) / counts)
     deviation = np.sqrt(np.diag(cov))
     near, draws = _draws(mean, cov, known.costs, noise)
-    half, seeds = HALF_WIDTH * deviation, np.sqrt(noise.variance(mean))
+    half = stdtrit(noise.freedom(mean), (1 + LEVEL) / 2) * deviation  # Student's t
+    seeds = np.sqrt(noise.variance(mean))
     return Estimates(
         score=mean_score(mean, noise),
         error=(mean_score(mean + deviation, noise) - mean_score(mean - deviation, noise)) / 2,
@@ -137,27 +143,58 @@ def mean_score(logits: ArrayLike, noise: SeedNoise) -> Array:
     return np.asarray(expit(found[..., None] + spread[..., None] * NODES) @ WEIGHTS)
 
 
-def _posterior(known: Evidence, read: Array, variances: Array) -> tuple[Array, Array, Array]:
-    """Return mean, covariance and expectation of the true logits, k, k × k and k.
+class _Beliefs:
+    """True logits of k configurations: on a surface near the front, one by one elsewhere.
 
-    The expectation of each is that by the others alone. The noise is judged by it: by its own
-    lucky reading, a configuration near collapse would pass for a safe one.
+    Args:
+        known: costs and settings of the configurations.
+        read: mean of the logits of each one's readings, k.
     """
-    mean, cov, expected = read.copy(), np.diag(variances), read.copy()
-    places, floor = _on_surface(known, read)
-    if len(places) >= FEWEST:
-        values = np.maximum(read, floor)[places]
+
+    def __init__(self, known: Evidence, read: Array) -> None:
+        self._known, self._read = known, read
+        self._places, self._floor = _on_surface(known, read)
+        count = len(self._places)
+        self._some = np.linspace(0, count - 1, min(count, MOST_FITTED)).round().astype(int)
+        self._logs: Array | None = None
+        self._single = np.array([len(known.readings[place]) == 1 for place in self._places])
+        self._doubts = np.ones(count)
+
+    @cached_property
+    def _away(self) -> Distances:
+        known, places = self._known, self._places
+        return Distances.between(known.features[places], known.costs[places])
+
+    def given(self, variances: Array) -> tuple[Array, Array, Array]:
+        """Return mean, covariance and expectation, k, k × k and k, given the readings' noise.
+
+        A single reading far above what the others let expect is luck rather than merit: there the
+        noise is taken to follow Student's t (see `DEGREES`), its variance being higher the next
+        time. Another reading tells.
+
+        The expectation of each is that by the others alone. The noise is judged by it: by its own
+        lucky reading, a configuration near collapse would pass for a safe one.
+
+        Args:
+            variances: of the mean of each one's readings, k.
+        """
+        places, read = self._places, self._read
+        mean, cov, expected = read.copy(), np.diag(variances), read.copy()
+        if len(places) < FEWEST:
+            return mean, cov, expected
+        values = np.maximum(read, self._floor)[places]
         level, spread = values.mean(), max(float(values.std()), 1e-3)
-        values, noise = (values - level) / spread, variances[places] / spread**2
-        away = Distances.between(known.features[places], known.costs[places])
-        some = np.linspace(0, len(places) - 1, min(len(places), MOST_FITTED)).round().astype(int)
-        logs = fit(away.some(some), values[some], noise[some])
-        found = condition(covariance(away, logs), values, noise)
-        deep = read[places] < floor[places]
+        values, noise = (values - level) / spread, self._doubts * variances[places] / spread**2
+        some = self._some
+        self._logs = fit(self._away.some(some), values[some], noise[some], self._logs)
+        found = condition(covariance(self._away, self._logs), values, noise)
+        lucky = self._single & (values > found.without)
+        self._doubts = np.where(lucky, (DEGREES + found.surprise) / (DEGREES + 1), 1.0)
+        deep = read[places] < self._floor[places]
         mean[places] = np.where(deep, read[places], level + spread * found.mean)
         expected[places] = np.where(deep, read[places], level + spread * found.without)
         cov[np.ix_(places, places)] = spread**2 * found.covariance
-    return mean, cov, expected
+        return mean, cov, expected
 
 
 def _on_surface(known: Evidence, read: Array) -> tuple[NDArray[np.intp], Array]:
@@ -182,7 +219,12 @@ def _draws(
     near = np.sort(order[(mean + FAR * deviation)[order] >= sure])
     factor = np.linalg.cholesky(cov[np.ix_(near, near)] + JITTER * np.eye(len(near)))
     normal = np.random.default_rng(0).standard_normal((DRAWS, len(near)))
-    return near, mean_score(mean[near] + normal @ factor.T, noise)
+    logits = mean[near] + normal @ factor.T
+    low, high = logits.min(), logits.max() + JITTER
+    table = mean_score(np.linspace(low, high, GRID), noise)
+    place, part = np.divmod((logits - low) * ((GRID - 1) / (high - low)), 1)
+    place = place.astype(np.intp)
+    return near, table[place] * (1 - part) + table[place + 1] * part
 
 
 def _on_front(near: NDArray[np.intp], draws: Array, costs: Array) -> Array:

@@ -11,7 +11,7 @@ share the set, so that some of this variance is common to them.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,11 +39,13 @@ class SeedNoise:
         top: logit from which on the line is level.
         height: log variance there.
         slope: change of the log variance with the logit.
+        doubt: covariance of height and slope, 2 × 2.
     """
 
     top: float
     height: float
     slope: float
+    doubt: Array = field(default_factory=lambda: np.diag(np.square(DEVIATIONS)))
 
     def variance(self, logits: ArrayLike) -> Array:
         """Return the variance of a reading, in squared logits.
@@ -54,6 +56,19 @@ class SeedNoise:
         below = np.minimum(np.asarray(logits, dtype=float) - self.top, 0)
         line = np.clip(self.slope * below, -SPAN, SPAN)
         return np.minimum(np.exp(self.height + line), MOST)
+
+    def freedom(self, logits: ArrayLike) -> Array:
+        """Return how many degrees of freedom the variance has, as if it were a sample's.
+
+        The logarithm of a sample variance of n degrees has a variance of about 2 / (n - 1).
+
+        Args:
+            logits: of mean scores.
+        """
+        below = np.minimum(np.asarray(logits, dtype=float) - self.top, 0)
+        below = np.maximum(below, -SPAN)
+        rows = np.stack([np.ones_like(below), below])
+        return np.asarray(1 + 2 / np.einsum("i...,ij,j...", rows, self.doubt, rows))
 
 
 def prior(top: float, samples: int | None) -> SeedNoise:
@@ -92,4 +107,4 @@ def seed_noise(
         line = line - step * min(1.0, 2 / float(np.abs(step).max() + 1e-12))
         if np.abs(step).max() < 1e-6:
             break
-    return SeedNoise(before.top, float(line[0]), float(line[1]))
+    return SeedNoise(before.top, float(line[0]), float(line[1]), np.linalg.inv(curvature))

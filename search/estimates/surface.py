@@ -60,13 +60,14 @@ def _squares(rows: Array) -> Array:
     return np.asarray(found / max(float(found.mean()), LEAST))
 
 
-def fit(away: Distances, values: Array, variances: Array) -> Array:
+def fit(away: Distances, values: Array, variances: Array, start: Array | None = None) -> Array:
     """Return the logarithms of the most probable hyperparameters.
 
     Args:
         away: distances between n points.
         values: n, of mean 0 and variance 1.
         variances: of their noise, n.
+        start: logarithms to begin with; by default those that the priors expect.
     """
     eye = np.eye(len(values))
 
@@ -87,7 +88,8 @@ def fit(away: Distances, values: Array, variances: Array) -> Array:
         return float(found), np.array(gradient) + off / PRIORS[:, 1]
 
     ends = [(-9.0, 5.0)] * len(PRIORS)
-    found = minimize(loss, PRIORS[:, 0], method="L-BFGS-B", jac=True, bounds=ends)
+    begin = PRIORS[:, 0] if start is None else start
+    found = minimize(loss, begin, method="L-BFGS-B", jac=True, bounds=ends)
     return np.asarray(found.x)
 
 
@@ -114,11 +116,13 @@ class Posterior:
         mean: n.
         covariance: n × n.
         without: mean at each point given the values at all others, n.
+        surprise: squared distance of each value from that mean, over its expectation, n.
     """
 
     mean: Array
     covariance: Array
     without: Array
+    surprise: Array
 
 
 def condition(prior: Array, values: Array, variances: Array) -> Posterior:
@@ -133,4 +137,6 @@ def condition(prior: Array, values: Array, variances: Array) -> Posterior:
     inverse = cho_solve(factor, np.eye(len(values)))
     weights = inverse @ values
     cov = prior - prior @ inverse @ prior
-    return Posterior(prior @ weights, cov, values - weights / np.diag(inverse))
+    precision = np.diag(inverse)
+    without = values - weights / precision
+    return Posterior(prior @ weights, cov, without, weights**2 / precision)

@@ -77,11 +77,13 @@ class Proposals:
             return self._again.pop(0)
         if self.exhausted or (self._held is None and self._order.waits(self._coming)):
             return None
-        proposal = self._held or self._sampled()
-        if proposal is None or not self._affordable(proposal):
-            return None
-        self._held = None
-        return proposal
+        while proposal := self._held or self._sampled():
+            if self._affordable(proposal):
+                self._held = None
+                return proposal
+            if self._held is not None:
+                return None
+        return None
 
     @property
     def _coming(self) -> float:
@@ -95,6 +97,8 @@ class Proposals:
         """
         for _ in range(MOST_REJECTED if self.remaining > 0 else 0):
             proposal = self._ask(at_random=self._repeated >= MOST_REPEATS)
+            if proposal is None:
+                break
             if self._repeated < 2 * MOST_REPEATS and self._repeats(proposal):
                 self._repeated += 1
             elif not self._too_expensive(proposal):
@@ -126,15 +130,19 @@ class Proposals:
             self._reject(proposal, "failed", "asked for and never begun")
         self._asked = []
 
-    def _ask(self, *, at_random: bool) -> Proposal:
-        """Return a trial that an earlier session asked for and never began, else a new one."""
+    def _ask(self, *, at_random: bool) -> Proposal | None:
+        """Return a trial that an earlier session asked for and never began, else a new one.
+
+        None if the rest of the budget is for members of the front, and none can be afforded.
+        """
         if self._asked:
             found = self._asked.pop(0)
         else:
             seen = self._order.seen(max(self._state, default=-1) + 1)
-            found = self._replication.next(seen, self.remaining) or self._trials.ask(
-                at_random=at_random
-            )
+            again = self._replication.next(seen, self.remaining)
+            if again is None and self._replication.is_last:
+                return None
+            found = again or self._trials.ask(at_random=at_random)
         self._alike[found.config].append(found.number)
         return found
 
@@ -169,7 +177,7 @@ class Proposals:
         """Return whether a proposal fits in the budget that is left.
 
         If not, it waits for running trials, which may cost less than predicted. If none run, it is
-        rejected and the search ends.
+        rejected, and what is left goes to members of the front.
         """
         if self._limits.total == math.inf or self._limits.price is None:
             return True
@@ -183,7 +191,7 @@ class Proposals:
             self._held = None
             reason = f"costs {self._text(price)}, more than the {left:.3g} left of the budget"
             self._reject(proposal, "failed", reason)
-            self._finish()
+            self._replication.is_last = True
         return False
 
     def _reject(self, proposal: Proposal, state: State, reason: str) -> None:

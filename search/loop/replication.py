@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from statistics import median
 
 from search.loop.limits import Limits
 from search.study.tables import AUTO
@@ -19,14 +18,14 @@ from search.trials.further import further
 from search.trials.proposal import Proposal
 from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
-from search.trials.trial_record import TrialRecord, finished
+from search.trials.trial_record import TrialRecord
 
 FEWEST = 10
 """Trials from which on a search has replicates by default."""
-SHARE = 3
-"""At most one in so many trials, and FLOPs, is kept for members of the front."""
-LATEST = 10
-"""Trials whose median cost is kept for the next new configuration."""
+SHARE, FLOPS_SHARE = 3, 20
+"""At most one in so many trials, and FLOPs, is kept for members of the front. The first trials
+take most of the FLOPs; after them, new configurations are cheap.
+"""
 MARGIN = 1.25
 """Trials that are kept, over those that members lack by now: new readings bring new members."""
 
@@ -37,10 +36,14 @@ class Replication:
     Args:
         trials: the search in its storage.
         limits: the most that trials may cost.
+
+    Attributes:
+        is_last: whether no new configuration fits in the budget that is left.
     """
 
     def __init__(self, trials: SearchTrials, limits: Limits) -> None:
         self._trials, self._limits = trials, limits
+        self.is_last = False
         info = trials.info
         self._is_auto = info.replicates == AUTO
         if self._is_auto:
@@ -58,7 +61,7 @@ class Replication:
         if not self._wanted or not remaining:
             return None
         record = self._due(state, remaining)
-        if record is None and self._is_auto:
+        if record is None and self._is_auto and not self.is_last:
             number = self._trials.better_again()
             record = None if number is None else state.get(number)
         if record is None or record.config is None:
@@ -68,38 +71,47 @@ class Replication:
 
     def _due(self, state: SearchState, remaining: int) -> TrialRecord | None:
         """Return a member of the front to be trained again, if the rest is needed for those."""
-        is_late = remaining <= self._trials.info.budget / SHARE
+        is_late = self.is_last or remaining <= self._trials.info.budget / SHARE
         if not is_late and self._limits.total == math.inf:
             return None
         state.estimate()
-        again = further(state.trials)
+        left = self._left(state)
         lacking = {
+            number: count
+            for number, count in self._lacking(state).items()
+            if (state[number].cost or 0) <= left
+        }
+        if not lacking or (not self.is_last and self._has_room(state, lacking, remaining, left)):
+            return None
+        return max((state[number] for number in lacking), key=lambda each: rank(each, lacking))
+
+    def _lacking(self, state: SearchState) -> Mapping[int, int]:
+        """Return how many readings each member of the front lacks, if any, by its number."""
+        again = further(state.trials)
+        found = {
             member.number: self._wanted
             - len(again.get(member.number, ()))
             - len(confirming(member))
             for member in state.members
         }
-        lacking = {number: count for number, count in lacking.items() if count > 0}
-        if not lacking or self._has_room(state, lacking, remaining):
-            return None
-        return max((state[number] for number in lacking), key=lambda each: rank(each, lacking))
+        return {number: count for number, count in found.items() if count > 0}
 
-    def _has_room(self, state: SearchState, lacking: Mapping[int, int], remaining: int) -> bool:
+    def _left(self, state: SearchState) -> float:
+        """Return the FLOPs that are left for trials; infinite if they have no limit."""
+        saved = sum(each.shared for each in state.values() if not each.is_open)
+        return self._limits.total - state.promised(without=-1) - saved
+
+    def _has_room(
+        self, state: SearchState, lacking: Mapping[int, int], remaining: int, left: float
+    ) -> bool:
         """Return whether another new configuration leaves enough trials and FLOPs for members."""
-        total = self._limits.total
-        if total < math.inf:
+        if left < math.inf:
             price = sum(count * (state[number].cost or 0) for number, count in lacking.items())
-            saved = sum(each.shared for each in state.values() if not each.is_open)
-            left = total - state.promised(without=-1) - saved
-            latest = [each.cost for each in finished(state.trials)[-LATEST:] if each.cost]
-            needed = MARGIN * price + (median(latest) if latest else 0)
-            if left < min(needed, total / SHARE):
+            if left < min(MARGIN * price, self._limits.total / FLOPS_SHARE):
                 return False
-        kept = min(MARGIN * sum(lacking.values()), self._trials.info.budget / SHARE)
-        return remaining > kept
+        return remaining > min(MARGIN * sum(lacking.values()), self._trials.info.budget / SHARE)
 
 
 def rank(record: TrialRecord, lacking: Mapping[int, int]) -> tuple[int, float]:
-    """Return how much a member needs another training: the readings that it lacks, its error."""
-    error = math.inf if record.estimate is None else record.estimate.error
-    return lacking[record.number], error
+    """Return a member's turn for another training: by the readings that it lacks, cheap first."""
+    return lacking[record.number], -(record.cost or 0)

@@ -46,7 +46,7 @@ CANDIDATES = """<h3 id="candidates">May be on the front</h3>
 EXPLAINED = (
     "An estimate is the score that a configuration has over seeds, with its standard error, from "
     "all its readings and from those of similar configurations. Members are on the front with a "
-    "probability of at least 50 %, candidates with one of at least 10 %."
+    "probability of at least 50 %, or close a gap in it; candidates have one of at least 10 %."
 )
 TABLE = """<div class="scroll" tabindex="0" role="region" aria-label="{label}">
 <table>

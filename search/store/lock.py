@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from search.errors import RequestError
 from search.store.urls import shown, sqlite_file
+from swast.errors import cut
 from swast.files import lock as lock_file
 
 SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -85,7 +86,7 @@ def file_held(path: Path, refusal: RequestError) -> Iterator[None]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | SAFELY, 0o666)
+        descriptor = _opened(path)
     except OSError as error:
         raise RequestError(f"{path} cannot be written to: {error.strerror}") from None
     try:
@@ -98,6 +99,14 @@ def file_held(path: Path, refusal: RequestError) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """Open a file to be locked; create it if it is missing. A folder in its place serves, too."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | SAFELY, 0o666)
+    except IsADirectoryError:
+        return os.open(path, os.O_RDONLY | SAFELY)
 
 
 @contextmanager
@@ -121,7 +130,7 @@ def _advisory_lock(url: str, name: str, look: float) -> Iterator[None]:
     try:
         connection = _locked(url, name)
     except (SQLAlchemyError, ImportError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        cause = cut(str(getattr(error, "orig", None) or error).strip().splitlines()[0])
         raise RequestError(f"the search database {shown(url)} cannot be used: {cause}") from None
     if connection is None:
         raise taken(name)

@@ -28,6 +28,7 @@ from sqlalchemy.exc import (
 from search.errors import DamagedDatabaseError, RequestError, SearchFailedError, say
 from search.store.tolerant_storage import Connection, TolerantStorage
 from search.store.urls import check_store, shown, sqlite_file
+from swast.errors import cut
 from swast.files import writable
 
 PATIENCE_SECONDS = 120.0
@@ -232,7 +233,7 @@ def _cause(error: BaseException) -> str:
     """Return the first line of the database's own message."""
     origin = _origin(error)
     message = str(getattr(origin, "orig", None) or origin).strip()
-    return message.splitlines()[0] if message else type(origin).__name__
+    return cut(message.splitlines()[0]) if message else type(origin).__name__
 
 
 def _origin(error: BaseException) -> BaseException:

@@ -11,6 +11,7 @@ from typing import Any
 
 import optuna
 import sqlalchemy
+from optuna.distributions import BaseDistribution
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import func, select
@@ -138,6 +139,21 @@ class TolerantStorage(optuna.storages.RDBStorage):
             if found is None:
                 raise
             return found
+
+    def _set_trial_param(
+        self,
+        trial_id: int,
+        param_name: str,
+        param_value_internal: float,
+        distribution: BaseDistribution,
+        previous_distribution: BaseDistribution | None,
+    ) -> None:
+        """Set a parameter, whatever a damaged trial says of the values that it may have."""
+        given = (trial_id, param_name, param_value_internal, distribution)
+        try:
+            super()._set_trial_param(*given, previous_distribution)
+        except UNDECODABLE:
+            super()._set_trial_param(*given, distribution)
 
     def _build_frozen_trial_from_trial_model(self, trial: models.TrialModel) -> FrozenTrial:
         """Return a trial; raise one of `UNDECODABLE` if its numbers are none, or out of range."""

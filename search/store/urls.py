@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from search.errors import RequestError
-from swast.errors import printable
+from swast.errors import cut, printable
 from swast.files import writable
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -208,7 +208,7 @@ def _damage(path: Path) -> str | None:
     except UnicodeDecodeError:
         return "database disk image is malformed: its schema is no text"
     except sqlite3.Error as error:
-        return str(error)
+        return cut(printable(str(error)))
     if path.stat().st_size < pages * size:
         return "database disk image is malformed: its end is missing"
     return None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.objectives import STANDARD, Objectives
-from search.pareto import LIKELY, POSSIBLE, front, hypervolume, knee, ranks
+from search.pareto import POSSIBLE, front, hypervolume, knee, likely_front, ranks
 from search.trials.readings import Estimate, Reading
 from swast.config import TrainConfig
 
@@ -211,29 +211,29 @@ def front_of(
 ) -> list[TrialRecord]:
     """Return the configurations that no other dominates, cheapest first.
 
-    Where scores are estimated, those are on the front that are there with a probability of at
-    least `LIKELY`.
+    Where scores are estimated, it is the likely front (see `search.pareto.likely_front`).
     """
-    return _on_front(trials, objectives, LIKELY)
+    done = configurations(trials)
+    known = [trial for trial in done if trial.estimate]
+    if known:
+        chance = [trial.estimate.front if trial.estimate else 0.0 for trial in known]
+        score, cost = points(known)
+        return [known[place] for place in likely_front(score, cost, chance, objectives)]
+    return [done[place] for place in front(*_oriented(done, objectives))]
 
 
 def contenders_of(
     trials: Sequence[TrialRecord], objectives: Objectives = STANDARD
 ) -> list[TrialRecord]:
     """Return the members of the front and, of estimated scores, what may be on it (`POSSIBLE`)."""
-    return _on_front(trials, objectives, POSSIBLE)
-
-
-def _on_front(
-    trials: Sequence[TrialRecord], objectives: Objectives, least: float
-) -> list[TrialRecord]:
-    """Return the front, cheapest first; of estimated scores, what is on it with a probability."""
-    done = configurations(trials)
-    if any(trial.estimate for trial in done):
-        done = [trial for trial in done if trial.estimate and trial.estimate.front >= least]
-        cost = _oriented(done, objectives)[1]
-        return [done[place] for place in np.argsort(cost, kind="stable")]
-    return [done[place] for place in front(*_oriented(done, objectives))]
+    members = front_of(trials, objectives)
+    numbers = {member.number for member in members}
+    found = [
+        trial
+        for trial in configurations(trials)
+        if trial.number in numbers or (trial.estimate and trial.estimate.front >= POSSIBLE)
+    ]
+    return [found[place] for place in np.argsort(_oriented(found, objectives)[1], kind="stable")]
 
 
 def ranks_of(

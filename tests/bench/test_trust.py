@@ -97,8 +97,22 @@ def test_strategies_of_one_seed_read_the_same():
 
 def test_measures_of_a_front_by_hand():
     members = [
-        {"cost": 0.1, "shown": 0.8, "error": 0.02, "fresh": 0.7, "stays": True, "nearly": True},
-        {"cost": 1.0, "shown": 0.9, "error": 0.1, "fresh": 0.8, "stays": False, "nearly": False},
+        {
+            "cost": 0.1,
+            "shown": 0.8,
+            "interval": (0.77, 0.83),
+            "fresh": 0.7,
+            "stays": True,
+            "nearly": True,
+        },
+        {
+            "cost": 1.0,
+            "shown": 0.9,
+            "interval": (0.74, 1),
+            "fresh": 0.8,
+            "stays": False,
+            "nearly": False,
+        },
     ]
     found = worth(members, [0.7, 0.8, 0.85], [0.1, 1.0, 0.9], AXES)
     assert found["optimism"] == pytest.approx(0.1)
@@ -139,7 +153,7 @@ def test_our_search_shows_estimates_with_errors(name):
     world = World()
     run = Replay(world, make(name, world.problem, 0, 30, 30), 0)
     found = run.run(Budget(30, cost=15.0))
-    assert all(each["error"] > 0 for each in found["members"])
+    assert all(each["interval"][0] < each["shown"] for each in found["members"])
     again = [len(each.scores) for each in run.history.tried if len(each.scores) > 1]
     assert bool(again) is (name == "random+auto")
     assert isinstance(make("ehvi+fifth", world.problem, 0, 30, 30), EveryFifth)

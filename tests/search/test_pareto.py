@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.objectives import STANDARD, choose
-from search.pareto import dominates, front, hypervolume, knee, ranks
+from search.pareto import (
+    GAP,
+    LIKELY,
+    dominates,
+    front,
+    hypervolume,
+    knee,
+    likely_front,
+    ranks,
+)
 
 LEAST = STANDARD.cost.best
 
@@ -317,3 +326,40 @@ class TestKnee:
     def test_does_not_depend_on_the_unit_of_flops(self, unit):
         flops = np.array([1.0, 0.001, 0.01, 0.1]) * unit
         assert knee([0.97, 0.2, 0.95, 0.96], flops) == 2
+
+
+class TestLikelyFront:
+    """The front of estimated points."""
+
+    def test_has_what_is_likely_and_leaves_no_gap_where_none_of_several_is(self):
+        score = [0.6, 0.90, 0.901, 0.902, 0.95]
+        cost = [0.01, 0.1, 0.101, 0.102, 1.0]
+        chance = [1.0, 0.09, 0.05, 0.06, 0.9]
+        assert likely_front(score, cost, chance) == [0, 1, 4]
+
+    def test_leaves_out_what_adds_little(self):
+        assert likely_front([0.6, 0.9, 0.901], [0.01, 0.1, 0.2], [1.0, 0.9, 0.3]) == [0, 1]
+
+    def test_of_points_that_are_worth_nothing_has_those_that_are_likely(self):
+        assert likely_front([0.0, 0.0], [0.1, 0.2], [0.9, 0.4]) == [0]
+        assert likely_front([], [], []) == []
+
+    @given(
+        st.lists(
+            st.tuples(st.floats(0, 1), st.floats(0.001, 1), st.floats(0, 1)),
+            min_size=1,
+            max_size=8,
+        )
+    )
+    def test_adds_no_less_than_any_other_contender_would(self, drawn):
+        score, cost, chance = zip(*drawn, strict=True)
+        found = likely_front(score, cost, chance)
+        area = hypervolume([score[place] for place in found], [cost[place] for place in found])
+        assert [cost[place] for place in found] == sorted(cost[place] for place in found)
+        for place in range(len(drawn)):
+            if chance[place] >= LIKELY:
+                assert place in found
+            elif place not in found:
+                more = [*found, place]
+                new = hypervolume([score[p] for p in more], [cost[p] for p in more])
+                assert new - area < GAP * new or new == area

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from search.samplers.ehvi.beliefs import Beliefs
 from search.samplers.ehvi.costs import FEWEST, RoughCosts
@@ -58,6 +59,10 @@ class Proposer:
             seen: trials, in their order; at least two finished ones in the space.
             draw: draws candidates.
         """
+        with threadpool_limits(1):  # matrices are small, and cores may be busy
+            return self._propose(seen, draw)
+
+    def _propose(self, seen: Sequence[Seen], draw: np.random.Generator) -> Array:
         self._beliefs.learn(seen)
         for _ in range(FEWEST - len(self._rough)):
             self.learn_cost(self.points.snapped(draw.random((1, len(self.points))))[0])

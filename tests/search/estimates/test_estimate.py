@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, stdtrit
 
 from search.estimates.estimate import FEWEST, Evidence, estimate
 from search.pareto import front
@@ -83,7 +83,8 @@ def test_of_few_configurations_or_those_outside_the_space_is_the_mean_of_their_r
     ):
         found = estimate(known)
         assert found.score == pytest.approx(0.91, abs=0.003)
-        assert found.low == pytest.approx(found.score - 1.645 * found.error, abs=0.002)
+        half = stdtrit(found.noise.freedom(found.logits), 0.95) * found.error
+        assert found.low == pytest.approx(found.score - half, abs=0.003)
 
 
 def test_of_equal_cost_only_the_best_is_on_the_front_and_the_cheapest_always_is():
@@ -104,3 +105,17 @@ def test_extreme_readings_give_finite_estimates(scores):
         assert np.isfinite(each).all()
         assert (each >= 0).all()
         assert (each <= 1).all()
+
+
+def test_a_single_reading_far_above_the_others_is_luck_until_another_one_agrees():
+    draw = np.random.default_rng(1)
+    costs = 10 ** draw.uniform(-2, 0, 30)
+    read = expit(3 + np.log10(costs) + 0.2 * draw.standard_normal(30))
+    features = draw.random((30, 2))
+    scores = {}
+    for lucky in [(0.998,), (0.998, 0.998)]:
+        readings = [(score,) for score in read[1:]]
+        found = estimate(Evidence(features, costs, [lucky, *readings], SAMPLES))
+        scores[len(lucky)] = found.score[0]
+        assert found.score[1:] == pytest.approx(read[1:], abs=0.05)
+    assert scores[1] < 0.98 < scores[2]
