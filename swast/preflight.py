@@ -29,8 +29,8 @@ from swast.steps import train_step
 
 SAMPLES = 16
 """Largest number of images in a trial step."""
-PASSES = 16
-"""Passes in training mode. One that is taken half of the time is missed once in 65,536 runs."""
+PASSES = 8
+"""Passes in training mode. A path that is taken half of the time is missed in one run of 256."""
 NEARLY_ALL = 0.999
 """Share of channels by which a network is asked whether it can lose any."""
 

@@ -107,10 +107,10 @@ def _estimate(known: Evidence) -> Estimates:
     again = counts > 1
     squares = np.array([each.var(ddof=1) for each in pairs if len(each) > 1])
     before = prior(float(np.quantile(read, TOP)), known.samples)
-    beliefs, expected = _Beliefs(known, read), read
+    landscape, expected = _Landscape(known, read), read
     for _ in range(PASSES):  # the noise depends on the score, and the estimated score on the noise
         noise = seed_noise(expected[again], squares, counts[again] - 1, before)
-        mean, cov, expected = beliefs.given(noise.variance(expected) / counts)
+        mean, cov, expected = landscape.given(noise.variance(expected) / counts)
     deviation = np.sqrt(np.diag(cov))
     near, draws = _draws(mean, cov, known.costs, noise)
     half = stdtrit(noise.freedom(mean), (1 + LEVEL) / 2) * deviation  # Student's t
@@ -143,8 +143,8 @@ def mean_score(logits: ArrayLike, noise: SeedNoise) -> Array:
     return np.asarray(expit(found[..., None] + spread[..., None] * NODES) @ WEIGHTS)
 
 
-class _Beliefs:
-    """True logits of k configurations: on a surface near the front, one by one elsewhere.
+class _Landscape:
+    """True logits of k configurations, on a surface near the front and one by one elsewhere.
 
     Args:
         known: costs and settings of the configurations.
@@ -189,7 +189,8 @@ class _Beliefs:
         self._logs = fit(self._away.some(some), values[some], noise[some], self._logs)
         found = condition(covariance(self._away, self._logs), values, noise)
         lucky = self._single & (values > found.without)
-        self._doubts = np.where(lucky, (DEGREES + found.surprise) / (DEGREES + 1), 1.0)
+        doubts = np.maximum((DEGREES + found.surprise) / (DEGREES + 1), 1)
+        self._doubts = np.where(lucky, doubts, 1.0)
         deep = read[places] < self._floor[places]
         mean[places] = np.where(deep, read[places], level + spread * found.mean)
         expected[places] = np.where(deep, read[places], level + spread * found.without)

@@ -96,6 +96,7 @@ def members_of(place, name):
     return [member.number for member in front_of(trials.records())]
 
 
+@pytest.mark.long
 class TestManyTrials:
     def test_are_shown_by_the_searchs_page(self, served, visit):
         seconds = opened(visit, served.big["page"], "text=Export the knee")

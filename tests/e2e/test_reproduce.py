@@ -22,6 +22,7 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_figure_4_trains_its_grid_searches_for_its_cost_and_confirms_the_fronts(place):
     made = place.folder / "made"
     first = place.run(

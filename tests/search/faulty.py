@@ -40,7 +40,7 @@ def raising(input_shape, num_classes):
     """Return a network that raises after the passes that are tried before a search."""
 
     def fault(steps):
-        if steps == 10:
+        if steps == 20:
             raise ZeroDivisionError("the network divides by zero")
 
     return Faulty(input_shape, num_classes, fault)

@@ -262,14 +262,15 @@ class TestLessons:
 
 class TestProposals:
     def test_find_a_front_sooner_than_random_search(self):
-        """The hypervolume of 24 trials is 0.893 ± 0.010 over six seeds.
+        """The hypervolume of 24 trials is 0.889 ± 0.010 over six seeds.
 
         That of random search is 0.803 ± 0.033 with 24 trials and 0.872 ± 0.009 with 120, over 20
         seeds.
         """
-        search = Search()
-        search.run(24)
-        assert search.hypervolume > 0.88
+        searches = [Search(seed) for seed in range(3)]
+        for search in searches:
+            search.run(24)
+        assert np.mean([search.hypervolume for search in searches]) > 0.88
 
     def test_are_the_same_for_the_same_seed_and_others_for_another(self):
         found = [Search(seed=seed, budget=9).run(6) for seed in (3, 3, 4)]

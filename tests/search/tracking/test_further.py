@@ -112,10 +112,11 @@ class TestEstimates:
             "front_probability": 0.88,
         }
         assert found.tags["pareto"] == "true"
-        estimated(story, dataclasses.replace(MADE, front=0.3))
-        story.publish(now=True)
-        tags = story.run(0).data.tags
-        assert (tags.get("pareto"), tags["candidate"]) == (None, "true")
+        for chance, pareto, candidate in ((0.9, "true", None), (0.3, None, "true")):
+            estimated(story, dataclasses.replace(MADE, front=chance), number=1)
+            story.publish(now=True)
+            tags = story.run(1).data.tags
+            assert (tags.get("pareto"), tags.get("candidate")) == (pareto, candidate)
 
     def test_are_sent_only_if_they_change_as_rounded(self, story):
         tell(story)
