@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from bench import calibration, loop, overhead, scaling, search, selection, sheet, trials
+from bench import calibration, loop, overhead, scaling, search, selection, sheet, trials, trust
 from docs.pages import DOCS, Parts, write
 
 PAGE = DOCS / "performance.md"
@@ -26,6 +26,12 @@ SHOWN: dict[str, Callable[[Sheet], None]] = {
     "trials": trials.show,
 }
 """Functions that print a file's tables, by the file's name."""
+STRATEGIES = {
+    "ehvi": "one reading each",
+    "ehvi+fifth": "every fifth again",
+    "ehvi+auto": "ours, `auto`",
+}
+"""What the page calls the strategies of `bench.trust`."""
 OTHERS = ("optuna:tpe", "optuna:gp", "optuna:nsga2", "asha", "moasha", "moasha:repaired")
 
 
@@ -140,13 +146,53 @@ def growing() -> list[Mark]:
     ]
 
 
+COLUMNS = (
+    ("members", 1, 1),
+    ("optimism_above", 100, 2),
+    ("covered", 100, 0),
+    ("stay", 100, 0),
+    ("nearly", 100, 0),
+    ("found", 1, 3),
+    ("over ehvi", 1, 3),
+)
+"""Fields of a row on the worth of fronts, their scale, and the digits that are shown."""
+
+
+def trusted() -> str:
+    """Return what fronts are worth when they are trained again, in every recorded world."""
+    heads = (
+        "world, trainings",
+        "strategy",
+        "members",
+        "optimism, points",
+        "90 % intervals cover",
+        "stay, %",
+        "nearly, %",
+        "hypervolume by true means",
+        "less one reading's",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name in sorted(path.stem for path in (DOCS / "bench").glob("trust-*.json")):
+        found = read(name)
+        for row in found["rows"]:
+            cells = [f"{found['world']}, {row['budget']}", STRATEGIES[row["strategy"]]]
+            for field, scale, digits in COLUMNS:
+                value = row[field]
+                pair = (value, None) if isinstance(value, float) else value
+                cells.append(trust.text(pair, scale, digits).replace("-", "−"))
+            lines.append(f"| {' | '.join(cells)} |")
+    facts = sheet.said(read("trust-digits")[sheet.FACTS])
+    return f"{facts}\n\n" + "\n".join(lines) + "\n"
+
+
 def summary() -> str:
     """Return the goals as a table."""
     rows = [mark.row() for mark in found_marks()]
     return "\n".join(["| figure | goal | found | met |", "|---|---|---|---|", *rows]) + "\n"
 
 
-PARTS: Parts = {"marks": summary} | {name: partial(tables, name) for name in SHOWN}
+PARTS: Parts = {name: partial(tables, name) for name in SHOWN}
+PARTS |= {"marks": summary, "trust": trusted}
 
 if __name__ == "__main__":
     write(PARTS, PAGE)
