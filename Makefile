@@ -22,9 +22,9 @@ search: $(READY)
 test: $(READY)
 	$(MAKE) --no-print-directory --jobs 2 lint pytest
 
-# Four at a time on two cores: whole commands mostly wait for their processes to start.
+# Three at a time on two cores: whole commands mostly wait for their processes to start.
 pytest: $(COMPILED)
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 test-long: $(COMPILED)
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --timeout 900 \

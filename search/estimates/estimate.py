@@ -27,8 +27,8 @@ DEPTH = 6.0
 TOP = 0.9
 """Quantile of the scores at which the noise has its prior height."""
 PASSES = 4
-DEGREES = 4.0
-"""Degrees of freedom of the noise: a few trainings in a hundred are far off."""
+DEGREES = 8.0
+"""Degrees of freedom of the noise: of a hundred trainings, a few are far off."""
 DRAWS = 1000
 """Joint draws from which probabilities are counted."""
 GRID = 1000

@@ -144,6 +144,7 @@ class TestManyTrials:
         assert "big" in capsys.readouterr().out
 
 
+@pytest.mark.long
 class TestNastyNames:
     @pytest.fixture
     def links(self, served):

@@ -39,6 +39,7 @@ def halved(tmp_path_factory):
         yield tell_halved(place)
 
 
+@pytest.mark.long
 class TestAHalvedSearch:
     def test_stops_what_is_behind_and_keeps_it_off_the_front(self, halved):
         assert (halved.done.code, halved.done.err) == (0, "")
