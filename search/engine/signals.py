@@ -5,7 +5,9 @@ They reach the main thread only; in other threads nothing changes.
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,9 @@ OF_THE_KEYBOARD = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT}
 """Signals that a terminal sends to a whole group of processes; the driver alone answers them."""
 OF_RAY = (signal.SIGTERM, signal.SIGTRAP)
 """Signals whose handlers Ray replaces below Python, and does not restore."""
+
+AGAIN_SECONDS = 0.05
+"""Time after which a signal that was lost is sent again."""
 
 
 class Pausable(Protocol):
@@ -42,8 +47,36 @@ def stoppable() -> Iterator[None]:
 
     A signal that the parent process ignores, as `nohup` ignores SIGHUP, stays ignored.
     """
-    with _handlers(dict.fromkeys(STOPPING, stop)):
+    with _handlers(dict.fromkeys(STOPPING, stop)), _insisting():
         yield
+
+
+@contextmanager
+def _insisting() -> Iterator[None]:
+    """Send a termination inside the block again if what it raised was lost.
+
+    Python drops what is raised in a finalizer or in the callback of a weak reference.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before, timers = sys.unraisablehook, list[threading.Timer]()
+
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        if not issubclass(dropped.exc_type, KeyboardInterrupt):
+            before(dropped)
+            return
+        timers.append(threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGTERM)))
+        timers[-1].daemon = True
+        timers[-1].start()
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for timer in timers:
+            timer.cancel()
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 
 import pytest
 
@@ -48,3 +50,27 @@ def test_in_another_thread_signals_stay_as_they_are():
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGHUP)]
+
+
+class TerminatedInItsFinalizer:
+    """Python drops what its finalizer raises."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_a_termination_during_a_finalizer_is_not_lost():
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), stoppable():  # noqa: PT012
+        TerminatedInItsFinalizer()
+        time.sleep(10)
+    assert sys.unraisablehook is hook
+
+
+def test_other_errors_of_finalizers_are_told_as_before(monkeypatch):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: told.append(found.exc_type))
+    finalizer = type("Failing", (), {"__del__": lambda self: 1 / 0})
+    with stoppable():
+        finalizer()
+    assert told == [ZeroDivisionError]
