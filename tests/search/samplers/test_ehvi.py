@@ -263,7 +263,7 @@ class TestLessons:
 class TestProposals:
     @pytest.mark.parametrize("seeds", [1, pytest.param(6, marks=pytest.mark.long)])
     def test_find_a_front_sooner_than_random_search(self, seeds):
-        """The hypervolume of 24 trials is 0.889 ± 0.010 over six seeds.
+        """The hypervolume of 24 trials is 0.891 ± 0.006 over six seeds.
 
         That of random search is 0.803 ± 0.033 with 24 trials and 0.872 ± 0.009 with 120, over 20
         seeds.
@@ -272,7 +272,7 @@ class TestProposals:
         for search in searches:
             search.run(24)
         found = np.mean([search.hypervolume for search in searches])
-        assert found > 0.889 - 3 * 0.010 / seeds**0.5
+        assert found > 0.88
 
     def test_are_the_same_for_the_same_seed_and_others_for_another(self):
         found = [Search(seed=seed, budget=9).run(6) for seed in (3, 3, 4)]
