@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 import ray
@@ -50,28 +51,37 @@ class RayThread(threading.Thread):
     def connect(self, seconds: float) -> None:
         """Start the thread, and wait until Ray runs.
 
-        If Ray holds Python's lock for ever, this process is killed.
+        A thread that was given up may still end its own try: this one begins after it. If Ray
+        holds Python's lock for ever, this process is killed.
 
         Raises:
             RayLostError: it did not in so many seconds.
             Exception: whatever Ray raised.
         """
         silent = f"Ray did not answer in {seconds:g} s"
+        deadline = time.monotonic() + seconds
         with ended_after(seconds + GRACE_SECONDS, f"swast-search: stopped: {silent}"):
+            for thread in _still_alive():
+                thread.join(deadline - time.monotonic())
             self.start()
-            in_time = self._ready.wait(seconds)
+            in_time = self._ready.wait(deadline - time.monotonic())
         if not in_time:
             raise RayLostError(silent)
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
-        """Shut Ray down in bounded time; a further interrupt kills its processes at once."""
+        """Shut Ray down in bounded time; a further interrupt kills its processes at once.
+
+        Processes that are only just starting are killed at once, too: a signal to the whole group
+        may have ended some of them, and Ray would wait for these.
+        """
         if self.ident is None:  # it was interrupted before it began
             return
         try:
             self._end.set()
-            self.join(SHUTDOWN_SECONDS)
+            if self._ready.is_set() or self._token is None:
+                self.join(SHUTDOWN_SECONDS)
         except KeyboardInterrupt:
             pass
         finally:
@@ -84,3 +94,8 @@ class RayThread(threading.Thread):
             self.join(1)
         if self.is_alive():
             atexit.unregister(ray.shutdown)
+
+
+def _still_alive() -> list[RayThread]:
+    """Return the threads of this kind that have not ended."""
+    return [thread for thread in threading.enumerate() if isinstance(thread, RayThread)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
+
+from search.engine import ray_thread
 
 STUCK = """
 import ctypes, sys, time
@@ -36,3 +39,27 @@ def test_that_never_answers_is_given_up(hold, code):
     )
     assert (done.returncode, time.monotonic() - began < 40) == (code, True)
     assert done.stderr.endswith("Ray did not answer in 0.3 s\n")
+
+
+def test_that_is_interrupted_while_it_connects_is_not_awaited(monkeypatch):
+    """It waits for processes that are killed; one that follows begins after it."""
+    ended = []
+    monkeypatch.setattr(ray_thread, "end_marked", ended.append)
+    go_on, order = threading.Event(), []
+    first = ray_thread.RayThread(lambda: (go_on.wait(60), order.append("first")), "token")
+    monkeypatch.setattr(first._ready, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        first.connect(60)
+    began = time.monotonic()
+    first.close()
+    assert (ended, time.monotonic() - began < 10) == (["token"], True)
+    threading.Timer(0.5, go_on.set).start()
+    second = ray_thread.RayThread(lambda: order.append("second"))
+    second.connect(60)
+    second.close()
+    assert order == ["first", "second"]
+
+
+def interrupt(_):
+    """Stand in for a wait in which an interrupt comes."""
+    raise KeyboardInterrupt
