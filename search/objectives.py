@@ -109,6 +109,12 @@ class Objective:
         """
         return f"{self.factor * value:.{self.digits}f}{space if self.unit else ''}{self.unit}"
 
+    def with_error(self, mean: float, error: float | None) -> str:
+        """Return a mean and its standard error as people read them, as ``95.14 ± 0.31%``."""
+        if error is None:
+            return self.text(mean)
+        return f"{self.factor * mean:.{self.digits}f} ± {self.text(error)}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Score(Objective):

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from search.console import live
 from search.loop.result import Confirmed, SearchResult
-from search.objectives import Objectives, Score
+from search.objectives import Objectives
 from search.store.home import Home
 from swast.errors import printable
 from swast.printing import out, out_rich
@@ -25,20 +25,13 @@ def confirmed_table(confirmed: Sequence[Confirmed], objectives: Objectives) -> T
     for each in confirmed:
         table.add_row(
             f"#{each.number}",
-            with_error(each.val_mean, each.val_error, score),
+            score.with_error(each.val_mean, each.val_error),
             str(len(each.seeds)),
-            with_error(each.test_mean, each.test_error, score),
+            "" if each.test_mean is None else score.with_error(each.test_mean, each.test_error),
             str(each.tests or ""),
             "yes" if each.on_front else "no",
         )
     return table
-
-
-def with_error(mean: float | None, error: float | None, score: Score) -> str:
-    """Return a mean and its standard error in words, as far as they are known."""
-    if mean is None:
-        return ""
-    return score.text(mean) + ("" if error is None else f" ± {score.text(error)}")
 
 
 def show_end(result: SearchResult, home: Home) -> None:

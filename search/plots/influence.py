@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from search.plots.chart import BLANK, Axis, Bars, Chart, Panel
 from search.plots.importance import FEWEST, Importance, importances
 from search.plots.scales import scales
 from search.plots.theme import BLUE, ORANGE
-from search.plots.words import heading, point
+from search.plots.words import heading, placed, point
 from search.trials.search_info import SearchInfo
-from search.trials.trial_record import TrialRecord, finished
+from search.trials.trial_record import TrialRecord
 
 
 def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """Return the chart of each objective's variance explained by each setting (fANOVA)."""
     score, cost = info.objectives.score, info.objectives.cost
-    spots = {trial.number: point(trial, info.objectives) for trial in finished(trials)}
-    done = [trial for trial in finished(trials) if math.isfinite(spots[trial.number][1])]
+    done = placed(trials, info.objectives)
+    spots = [point(trial, info.objectives) for trial in done]
     axes = scales(info.study, done)
     places = {axis.path: [axis.place(trial) for trial in done] for axis in axes}
     choices = {axis.path for axis in axes if axis.places}
-    costs, scores = (
-        zip(*(spots[trial.number] for trial in done), strict=True) if done else ((), ())
-    )
+    costs, scores = zip(*spots, strict=True) if spots else ((), ())
     explained = [importances(places, choices, goal) for goal in (scores, costs)]
     log = "log " if cost.log else ""
     titles = ((score.label, BLUE), (f"{log}{cost.name}", ORANGE))
@@ -46,7 +43,7 @@ def importance_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
         else [BLANK],
         columns=2 if names else 1,
         height=230 + 30 * max(len(names), 4),
-        empty="" if names else f"It takes {FEWEST} finished trials to tell",
+        empty="" if names else f"It takes {FEWEST} trained configurations to tell",
     )
 
 
@@ -62,13 +59,13 @@ def _bars(explained: Mapping[str, Importance], names: Sequence[str], colour: str
 
 
 def _note(done: Sequence[TrialRecord], explained: Mapping[str, Importance], searched: int) -> str:
-    """Return the number of trials that the importances come from."""
+    """Return the number of configurations that the importances come from."""
     counts = {each.trials for each in explained.values()}
     if not counts:
-        return f"{len(done)} trials finished"
+        return f"{len(done)} configurations trained"
     if len(counts) == 1:
-        note = f"fANOVA over {counts.pop()} finished trials"
+        note = f"fANOVA over {counts.pop()} configurations"
     else:
-        note = "fANOVA; in brackets: finished trials that have the setting"
+        note = "fANOVA; in brackets: configurations that have the setting"
     left = searched - len(explained)
     return note + (f" · {left} settings in fewer than {FEWEST} left out" if left else "")

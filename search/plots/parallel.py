@@ -11,9 +11,9 @@ from search.plots.axes import even_ticks, score_bounds, ticks_of
 from search.plots.chart import Axis, Chart, Line, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, FADED, SKY, VERMILLION
-from search.plots.words import brief, count_words, heading, point
+from search.plots.words import brief, count_words, heading, placed, point
 from search.trials.search_info import SearchInfo
-from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
+from search.trials.trial_record import TrialRecord, front_of, knee_of
 
 MISSING = -0.13
 """Height at which a line passes the axis of a setting that its trial does not have."""
@@ -28,7 +28,7 @@ LONGEST = 10
 def parallel_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """Return the chart of settings and objectives, with the front drawn over other trials."""
     objectives = info.objectives
-    done = [each for each in finished(trials) if math.isfinite(point(each, objectives)[1])]
+    done = placed(trials, objectives)
     axes = [*scales(info.study, done), *_objectives(done, objectives)]
     members = {trial.number for trial in front_of(done, objectives)}
     knee = {knee_of(done, objectives).number} if done else set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from search.objectives import Objectives
@@ -10,9 +9,9 @@ from search.plots.axes import cost_bounds, score_bounds, ticks_of
 from search.plots.chart import BLANK, Axis, Chart, Panel, Points
 from search.plots.scales import Scale, scales
 from search.plots.theme import BLUE, INK, SKY, VERMILLION
-from search.plots.words import brief, capital, cost_name, count_words, heading, point
+from search.plots.words import brief, capital, cost_name, count_words, heading, placed, point
 from search.trials.search_info import SearchInfo
-from search.trials.trial_record import TrialRecord, finished, front_of, knee_of
+from search.trials.trial_record import TrialRecord, front_of, knee_of
 
 COLUMNS = 3
 ROW = 220
@@ -24,7 +23,7 @@ LETTERS = 26
 def slices_chart(info: SearchInfo, trials: Sequence[TrialRecord]) -> Chart:
     """Return the chart of each setting against the score and, below that, against the cost."""
     objectives = info.objectives
-    done = [each for each in finished(trials) if math.isfinite(point(each, objectives)[1])]
+    done = placed(trials, objectives)
     axes = scales(info.study, done)
     panels: list[Panel] = []
     for start in range(0, len(axes), COLUMNS):

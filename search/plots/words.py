@@ -10,7 +10,7 @@ from search.objectives import Cost, Objectives, Score
 from search.plots.chart import Range
 from search.trials.further import share_text, value_text
 from search.trials.search_info import SearchInfo
-from search.trials.trial_record import TrialRecord, finished
+from search.trials.trial_record import TrialRecord, configurations, finished
 
 
 def hover(info: SearchInfo, trial: TrialRecord) -> str:
@@ -83,6 +83,13 @@ def point(trial: TrialRecord, objectives: Objectives) -> Range:
     x = objectives.cost.place(trial.relative_prediction)
     y = objectives.score.place(trial.value)
     return (math.nan, math.nan) if math.isnan(x) or math.isnan(y) else (x, y)
+
+
+def placed(trials: Sequence[TrialRecord], objectives: Objectives) -> list[TrialRecord]:
+    """Return the first finished training of each configuration that has coordinates."""
+    return [
+        trial for trial in configurations(trials) if math.isfinite(point(trial, objectives)[1])
+    ]
 
 
 def count_words(trials: Sequence[TrialRecord]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from search.objectives import STANDARD, Objectives, Score
 from search.pareto import front
@@ -97,8 +96,7 @@ def value_text(trial: TrialRecord, score: Score) -> str:
     """Return the score of a finished trial's configuration, with the error of an estimate."""
     if trial.estimate is None:
         return score.text(trial.value or 0)
-    bare = replace(score, unit="")
-    return f"{bare.text(trial.estimate.score)} ± {score.text(trial.estimate.error)}"
+    return score.with_error(trial.estimate.score, trial.estimate.error)
 
 
 def share_text(share: float) -> str:

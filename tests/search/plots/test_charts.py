@@ -76,7 +76,7 @@ class TestImportance:
         assert shares["coreset.fraction"] > 0.7
         assert sum(shares.values()) == pytest.approx(1)
         assert max(zip(by_flops.lengths, names, strict=True))[1] == "coreset.fraction"
-        assert chart.note == f"fANOVA over {len(DONE)} finished trials"
+        assert chart.note == f"fANOVA over {len(DONE)} configurations"
 
     def test_says_that_it_takes_more_trials(self):
         chart = importance_chart(INFO, TRIALS[: FEWEST - 1])
@@ -326,3 +326,15 @@ def test_colours_stand_out_from_the_paper_by_day_and_by_night(name):
     for colour, paper in ((day, theme.PAPER), (NIGHT[day], NIGHT[theme.PAPER])):
         bright, dim = sorted([luminance(colour), luminance(paper)], reverse=True)
         assert (bright + 0.05) / (dim + 0.05) >= (4.5 if name in {"INK", "FADED"} else 3)
+
+
+class TestFurtherTrainings:
+    AGAIN: ClassVar = [
+        dataclasses.replace(trial, number=1000 + trial.number, repeats=trial.number)
+        for trial in DONE
+    ]
+
+    @pytest.mark.parametrize("compose", [importance_chart, parallel_chart, slices_chart])
+    def test_are_not_drawn_as_configurations(self, compose):
+        alone, both = compose(INFO, DONE), compose(INFO, [*DONE, *self.AGAIN])
+        assert both.panels == alone.panels
