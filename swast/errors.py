@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 import math
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class SwastError(Exception):
@@ -69,10 +69,19 @@ class DisagreementError(SwastError):
     """Error of an exported network that does not match the trained one."""
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return a hint ``; did you mean 'x'?`` if a valid name is close to ``name``, else ``""``."""
+def nearest(name: str, valid: Iterable[str], meanings: Mapping[str, str] | None = None) -> str:
+    """Return a hint ``; did you mean 'x'?`` if a valid name is close to ``name``, else ``""``.
+
+    Args:
+        name: that somebody wrote.
+        valid: names.
+        meanings: texts by name; one that begins with the words of ``name`` is closest.
+    """
     known = list(valid) if len(name) <= MOST_SHOWN else []
-    close = difflib.get_close_matches(name, known, n=1)
+    words = name.strip("'").rpartition(".")[2].replace("_", " ")
+    texts = {each: f"{text} " for each, text in (meanings or {}).items()}
+    told = [each for each in known if words and texts.get(each, "").startswith(f"{words} ")]
+    close = [*told, *difflib.get_close_matches(name, known, n=1)]
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

@@ -275,13 +275,13 @@ def from_mapping(cls: type[T], values: Mapping[str, object], prefix: str = "") -
     Raises:
         ConfigError: unknown fields (with the nearest valid name) and bad values.
     """
-    nested, names = subtables(cls), [each.name for each in dataclasses.fields(cls)]  # type: ignore[arg-type]
-    problems: list[str] = []
-    arguments: dict[str, Any] = {}
+    nested, fields = subtables(cls), dataclasses.fields(cls)  # type: ignore[arg-type]
+    names = {each.name: getattr(each.metadata.get("setting"), "doc", "") for each in fields}
+    problems, arguments = list[str](), dict[str, Any]()
     for name, value in values.items():
         path = prefix + path_to("", name)
         if name not in names:
-            problems.append(f"{path} is not a field{nearest(name, names)}")
+            problems.append(f"{path} is not a field{nearest(name, names, names)}")
         elif name in nested and not isinstance(value, Mapping):
             problems.append(f"{path} must be a table of fields, got {shown(value)}")
         elif name in nested and isinstance(value, Mapping):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 from search.console import live
 from search.driver import prepare, pricing
 from search.driver.identity import models_of
-from search.driver.pricing import SAMPLES, Price, Quote
+from search.driver.prices import SAMPLES, check_affordable
+from search.driver.pricing import Price, Quote
 from search.driver.request import Request
 from search.engine import machine
 from search.store.home import Home
@@ -44,8 +46,15 @@ def show(request: Request) -> None:
     outlook = pricing.foresee_search(
         study, data, request.seed or 0, separate_warmups=request.separate_warmups
     )
+    one, whole = (each or math.inf for each in (request.max_flops, request.flops_budget))
+    check_affordable(study, data, outlook.unit, one, whole)
+    outlook = outlook.within(min(study.constraints.limit(outlook.unit, one), whole))
     pace = pricing.calibrate_search(study, outlook, data, "cuda" if gpus else "cpu")
-    show_price(study, budget, pricing.quote(outlook, pace, budget, concurrent))
+    quote = pricing.quote(outlook, pace, budget, concurrent)
+    show_price(study, budget, quote)
+    if quote.cost and quote.cost.expected > whole:
+        trials = round(budget * whole / quote.cost.expected)
+        out(f"--flops-budget {whole:.3g} is spent after about {trials} trials")
 
 
 def show_unpriced(study: Study, request: Request, code: list[str]) -> None:
@@ -75,7 +84,8 @@ def lines_of(study: Study, budget: int, quote: Quote) -> Iterator[str]:
         yield f"{study.name}: {budget} trials; their {axis.noun} are known only after training"
     else:
         yield f"{study.name}: {budget} trials, about {cost.expected:.3g} {axis.noun}"
-        drawn = f"({SAMPLES} drawn from the space); dense {quote.unit:.3g}"
+        fits = "" if quote.drawn == SAMPLES else f"{quote.drawn} of "
+        drawn = f"({fits}{SAMPLES} drawn from the space); dense {quote.unit:.3g}"
         yield f"one trial: {spread(cost, '{:.3g}'.format)} {drawn}"
     whole = f"about {span(seconds.expected / lanes)} of training, {lanes} at a time"
     yield f"{whole}; start-up and upkeep are extra"

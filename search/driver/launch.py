@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from search.console import live, summary
 from search.driver import prepare, tracking
 from search.driver.identity import checked_identity
-from search.driver.prices import limits_of, prices_of, unit_of
+from search.driver.prices import check_affordable, limits_of, prices_of, unit_of
 from search.driver.request import Request
 from search.engine import machine
 from search.engine.signals import stoppable
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from search.engine.tune import Workers
     from search.loop.status import Display
     from search.tracking import Tracker
+    from swast.data import ArrayData
 
 
 def run_search(study: str | Path | None = None, **options: Any) -> SearchResult:  # noqa: ANN401
@@ -145,7 +146,7 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if request.resume is not None:
             stack.enter_context(lock)
         data = prepare.load(info.study, request, home)
-        info = replace(info, unit=unit_of(info.study, data), identity=checked_identity(info, data))
+        info = with_data(info, data)
         resources = prepare.choose_resources(request, info.study, gpus)
         tracker = tracking.open_tracker(request, home, info, new=False)
         if not is_there:
@@ -159,6 +160,17 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if request.resume is None:
             stack.enter_context(lock)
         yield replace(info, lag=concurrent if request.deterministic else None), workers, tracker
+
+
+def with_data(info: SearchInfo, data: ArrayData) -> SearchInfo:
+    """Return the facts of a search with those that its data decide.
+
+    Raises:
+        RequestError: other data than before, or limits that no trial keeps.
+    """
+    identity, unit = checked_identity(info, data), unit_of(info.study, data)
+    check_affordable(info.study, data, unit, info.max_flops, info.flops_budget)
+    return replace(info, unit=unit, identity=identity)
 
 
 def open_trials(request: Request, home: Home, info: SearchInfo) -> SearchTrials:

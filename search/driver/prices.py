@@ -6,6 +6,7 @@ import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from search.errors import RequestError
 from search.loop.halving import Halving
 from search.loop.limits import Limits, Stopping
 from search.samplers.problem import Prices, Values
@@ -15,7 +16,10 @@ from swast.config import TrainConfig
 from swast.data import ArrayData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+SAMPLES = 200
+"""Configurations drawn from a space to know its prices."""
 
 
 def price_of(study: Study, data: ArrayData) -> Callable[[TrainConfig], float] | None:
@@ -64,9 +68,56 @@ def prices_of(info: SearchInfo, limits: Limits) -> Prices | None:
         return None
 
     def relative(values: Values) -> float:
-        config = info.study.configure(values)
-        if config.prune.distribution == "global":
-            config = config.with_values({"prune.distribution": "erk"})
-        return price(config) / unit
+        return price(_rehearsed(info.study.configure(values))) / unit
 
     return Prices(relative, limits.trial / unit)
+
+
+def _rehearsed(config: TrainConfig) -> TrainConfig:
+    """Return a configuration whose price needs no rehearsal of its warm-up."""
+    if config.prune.distribution != "global":
+        return config
+    return config.with_values({"prune.distribution": "erk"})
+
+
+def check_affordable(
+    study: Study, data: ArrayData, unit: float, max_flops: float, flops_budget: float
+) -> None:
+    """Refuse limits that no reference keeps, nor any of `SAMPLES` configurations of the space.
+
+    Args:
+        study: whose trainings are priced.
+        data: to train on.
+        unit: the cost that counts as 1.
+        max_flops: the most that one trial may cost by the command line; infinite for no limit.
+        flops_budget: the most that all trials may cost together; infinite for no limit.
+
+    Raises:
+        RequestError: naming the limit, and the price of the cheapest configuration.
+    """
+    price = price_of(study, data)
+    limits = {
+        "[constraints]": study.constraints.limit(unit),
+        "--max-flops": max_flops,
+        "--flops-budget": flops_budget,
+    }
+    name = min(limits, key=lambda each: limits[each])
+    if price is None or limits[name] == math.inf:
+        return
+    least = math.inf
+    for config in (*study.references.values(), *map(study.configure, _drawn(study))):
+        least = min(least, price(_rehearsed(config)))
+        if least <= limits[name]:
+            return
+    text = study.objectives.cost.absolute_text
+    raise RequestError(
+        f"{name} {text(limits[name])}: nothing fits; the cheapest of {SAMPLES} configurations of "
+        f"{study.name!r} and its references costs {text(least)}"
+    )
+
+
+def _drawn(study: Study) -> Sequence[Values]:
+    """Return configurations of a space, drawn uniformly."""
+    from search.samplers.parameters import sample
+
+    return sample(study.space, SAMPLES, 0)

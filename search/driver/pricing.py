@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from search.driver.prices import unit_of
+from search.driver.prices import SAMPLES, unit_of
 from search.loop.halving import rung_epochs
 from search.objectives import Cost
 from search.samplers.parameters import sample
@@ -23,7 +24,6 @@ from swast.models.imported import first_line
 from swast.training import foresee
 from swast.warmups import beginning, shared_epochs
 
-SAMPLES = 200
 Measure = Callable[[TrainConfig, Mark], float]
 """Function from a configuration and a mark of its forecast to the cost so far, or the seconds."""
 
@@ -60,12 +60,14 @@ class Quote:
         cost: in the unit of the study's cost; None if that is only measured.
         seconds: of training, one trial after another.
         unit: the cost that counts as 1, for comparison.
+        drawn: number of configurations that were drawn from the space and fit the limits.
         concurrent: trials at a time.
     """
 
     cost: Price | None
     seconds: Price
     unit: float
+    drawn: int
     concurrent: int
 
 
@@ -88,7 +90,7 @@ class Outlook:
 
     Attributes:
         references: of the study, by name.
-        drawn: 200 configurations drawn uniformly from its space.
+        drawn: configurations drawn uniformly from its space.
         cost: the study's cost.
         halving: rungs that stop trials early; None if there are none.
         unit: the cost that counts as 1.
@@ -101,6 +103,19 @@ class Outlook:
     halving: HalvingConfig | None
     unit: float
     shares_warmups: bool = False
+
+    def within(self, most: float) -> Outlook:
+        """Return the forecasts of trainings that cost at most so much; one is always drawn."""
+        measure = measure_of(self.cost)
+        if measure is None or most == math.inf:
+            return self
+
+        def whole(course: Course) -> float:
+            return measure(course.config, course.marks[-1])
+
+        named = {name: each for name, each in self.references.items() if whole(each) <= most}
+        drawn = [each for each in self.drawn if whole(each) <= most]
+        return replace(self, references=named, drawn=drawn or [min(self.drawn, key=whole)])
 
 
 @dataclass(frozen=True)
@@ -186,7 +201,7 @@ def quote(outlook: Outlook, pace: Pace, budget: int, concurrent: int) -> Quote:
     measure = measure_of(outlook.cost)
     cost = None if measure is None else price_search(outlook, budget, measure)
     seconds = price_search(outlook, budget, pace.seconds)
-    return Quote(cost, seconds, outlook.unit, concurrent)
+    return Quote(cost, seconds, outlook.unit, len(outlook.drawn), concurrent)
 
 
 def measure_of(cost: Cost) -> Measure | None:

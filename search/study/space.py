@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from swast.config import setting_paths
+from swast.config import setting_paths, unknown_field
 from swast.errors import ConfigError, nearest, path_to, shown
 from swast.settings import Setting, check, is_number
 
@@ -154,8 +154,6 @@ def read_space(tables: Mapping[str, object]) -> tuple[Domain, ...]:
             problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    if not domains:
-        raise ConfigError(["at least one field to search must be named"])
     return tuple(domains)
 
 
@@ -177,7 +175,7 @@ def _read_domain(path: str, entry: object) -> Choices | Range:
         ConfigError: the field is unknown, or an end of the domain is not a valid value.
     """
     if path not in setting_paths():
-        raise ConfigError([f"{path} is not a field{nearest(path, setting_paths())}"])
+        raise ConfigError([unknown_field(path)])
     problems = varies_what_is_shared(path)
     if problems:
         raise ConfigError(problems)

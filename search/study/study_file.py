@@ -222,6 +222,8 @@ def parse_study(name: str, source: str) -> Study:
     fixed = found.attempt("fixed.", TrainConfig(), TrainConfig.from_dict, _table(tables, "fixed"))
     root: tuple[Domain, ...] = ()
     root = found.attempt("space.", root, read_space, _table(tables, "space"))
+    if not (root or found):
+        found.append("space must name at least one field to search")
     branches: tuple[Branch, ...] = ()
     if root:
         branches = found.attempt("", branches, read_branches, tables.get("branch", []), root)

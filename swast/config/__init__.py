@@ -33,6 +33,7 @@ from swast.config.train import (
     flatten,
     set_paths,
     setting_paths,
+    unknown_field,
 )
 
 __all__ = [
@@ -69,4 +70,5 @@ __all__ = [
     "read_text",
     "set_paths",
     "setting_paths",
+    "unknown_field",
 ]

@@ -141,6 +141,12 @@ def setting_paths() -> dict[str, tuple[FieldType, Setting, Any]]:
     return found
 
 
+def unknown_field(path: str) -> str:
+    """Return the message that a path is no setting, with the nearest one."""
+    meanings = {known: each.doc for known, (_, each, _) in setting_paths().items()}
+    return f"{path} is not a field{nearest(path, meanings, meanings)}"
+
+
 def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, Any]:
     """Set dotted paths in nested tables, in place.
 
@@ -149,9 +155,7 @@ def set_paths(tree: dict[str, Any], values: Mapping[str, object]) -> dict[str, A
     """
     unknown = [path for path in values if path not in setting_paths()]
     if unknown:
-        raise ConfigError(
-            f"{path} is not a field{nearest(path, setting_paths())}" for path in unknown
-        )
+        raise ConfigError(map(unknown_field, unknown))
     for path, value in values.items():
         table, _, name = path.rpartition(".")
         place = tree.setdefault(table, {}) if table else tree

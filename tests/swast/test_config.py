@@ -128,6 +128,15 @@ class TestSettingFields:
         assert found[0] == "coreset.fractoin is not a field; did you mean 'coreset.fraction'?"
         assert found[1].startswith("coreset is not a field")
 
+    @pytest.mark.parametrize(
+        ("name", "meant"), [("learning_rate", "lr"), ("weight_decy", "weight_decay")]
+    )
+    def test_a_field_is_found_by_its_meaning_and_by_its_letters(self, name, meant):
+        with pytest.raises(ConfigError, match=f"did you mean '{meant}'"):
+            TrainConfig.from_dict({"optim": {name: 0.1}})
+        with pytest.raises(ConfigError, match=f"did you mean 'optim.{meant}'"):
+            TrainConfig().with_values({f"optim.{name}": 0.1})
+
     def test_a_path_into_what_is_no_table_is_refused(self):
         """A file may say ``coreset = 3`` while the command line sets ``coreset.fraction``."""
         found = problems(

@@ -207,6 +207,19 @@ class TestDryRun:
         assert f"halving: about {price.halved:.3g} FLOPs and " in out
         assert "if 1 in 2 trials continue at every rung; at most what is above" in out
 
+    def test_prices_what_the_limits_allow(self, swast_search):
+        """The budget in FLOPs pays for some of the trials."""
+        outlook = foresee_search(find_study("tiny.toml"), load_data("digits"), seed=3)
+        whole = sorted(course.marks[-1].ledger.total for course in outlook.drawn)
+        most, budget = whole[len(whole) // 4], 10 * whole[0]
+        limits = ("--max-flops", str(most), "--flops-budget", str(budget))
+        code, out, _ = swast_search(*SEARCH, "--dry-run", "--budget", "50", *limits, "--seed", "3")
+        assert code == 0
+        kept = [each for each in whole if each <= most]
+        assert f"most {most:.3g} ({len(kept)} of 200 drawn from the space)" in out
+        (trials,) = re.findall(r"^--flops-budget .+ is spent after about (\d+) trials$", out, re.M)
+        assert budget // most <= int(trials) <= 10
+
     def test_refuses_trials_that_do_not_fit_here(self, swast_search):
         code, _, err = swast_search(*SEARCH, "--dry-run", "--cpus-per-trial", "4096")
         assert code == 2

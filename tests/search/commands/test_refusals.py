@@ -167,6 +167,21 @@ class TestAWrongOption:
         assert line.startswith(f"swast-search: --gpus {more}: this machine has {more - 8};")
 
 
+class TestLimitsThatNothingKeeps:
+    """Every configuration of the space costs more than a thousand FLOPs."""
+
+    @pytest.mark.parametrize("mode", [(), ("--dry-run",)])
+    @pytest.mark.parametrize("limit", ["--max-flops", "--flops-budget"])
+    def test_are_refused_before_a_search_starts(self, refused, limit, mode):
+        line = refused(*SEARCH, limit, "1000", *mode)
+        assert f"{limit} 1e+03 FLOPs: nothing fits; the cheapest of 200 configurations" in line
+
+    def test_are_refused_in_a_study(self, place, refused):
+        limited = TINY.replace("[space]", "[constraints]\nmax_relative_flops = 1e-9\n\n[space]", 1)
+        (place / "tiny.toml").write_text(limited)
+        assert "[constraints] " in refused(*SEARCH)
+
+
 class TestWrongData:
     @pytest.mark.parametrize("mode", [(), ("--dry-run",)])
     @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import pytest
 
 from search.driver import pricing
 from search.driver.dry_run import lines_of
+from search.driver.prices import SAMPLES
 from search.driver.pricing import (
-    SAMPLES,
     Pace,
     after_halving,
     foresee_search,

@@ -179,11 +179,6 @@ def test_a_wrong_domain_is_refused_in_one_sentence(text, said):
     assert re.search(".*".join(re.escape(part) for part in said.split(" … ")), problem)
 
 
-def test_an_empty_space_is_refused():
-    (problem,) = problems("")
-    assert "at least one field to search" in problem
-
-
 def test_all_problems_are_reported_at_once():
     found = problems(
         "intervall = [1]\nseed = [-1, 0, -2]\n"

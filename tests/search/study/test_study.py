@@ -264,7 +264,7 @@ class TestABadFile:
             ),
             ("warmup_epochs = [1, 40]", "space.warmup_epochs must be at most epochs (30), got 40"),
             ("epochs = { low = 2, high = 9 }", "warmup_epochs must be at most epochs (2), got 3"),
-            ("", "space.at least one field to search must be named"),
+            ("", "space must name at least one field to search"),
         ],
     )
     def test_is_refused_for_its_space_in_one_sentence(self, space, said):
@@ -273,7 +273,7 @@ class TestABadFile:
 
     def test_is_refused_without_a_space(self):
         (problem,) = problems("[fixed]\nepochs = 4")
-        assert "at least one field to search must be named" in problem
+        assert "must name at least one field to search" in problem
 
     def test_is_refused_if_two_searched_fields_contradict_each_other(self):
         """Each field alone fits the fixed configuration; both together could not be trained."""
