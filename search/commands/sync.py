@@ -14,6 +14,7 @@ from search.store.home import Home, open_home
 from search.store.lock import held
 from search.store.urls import shown
 from search.tracking import Tracker
+from search.trials import tracebacks
 from search.trials.repository import SearchTrials
 from search.trials.trial_record import ENDED, TrialRecord
 from swast.printing import out
@@ -60,4 +61,4 @@ def send_files(
         files = write_all(folder, trials.info, records, tracker.epoch_log, tracker.uri)
     except OSError as error:
         raise RequestError(f"the plots cannot be written to {folder}: {error.strerror}") from None
-    tracker.attach([file.name for file in files])
+    tracker.attach([*(file.name for file in files), *tracebacks.kept(folder)])

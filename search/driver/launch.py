@@ -25,6 +25,7 @@ from search.store.epoch_log import EpochLog
 from search.store.home import Home
 from search.store.lock import held
 from search.store.process import process_settings
+from search.trials import tracebacks
 from search.trials.repository import SearchTrials
 from search.trials.search_info import SearchInfo
 from swast.libraries import importing
@@ -214,6 +215,7 @@ def search(
                 status = replace(session.status, interrupted=readings.paused)
             if status.end == "finished":
                 write_report(trials, tracker, epoch_log, folder, shown)
+            tracker.attach(tracebacks.kept(folder))
         finally:
             tracking.close(trials, tracker, home)
     records = tuple(trials.estimated())

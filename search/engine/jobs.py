@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -68,10 +68,12 @@ class Failure:
     Attributes:
         kind: of the failure.
         reason: in one line.
+        trace: Python's traceback of an error that the network or the trainer raised; else empty.
     """
 
     kind: FailureKind
     reason: str
+    trace: str = field(default="", compare=False)
 
 
 Outcome = TrainResult | Failure | None

@@ -14,10 +14,11 @@ from pathlib import Path
 import torch
 
 from search.engine import machine
-from search.engine.jobs import Failure, FailureKind, Job, Outcome, Report, Work
+from search.engine.failures import failure_of
+from search.engine.jobs import Failure, Job, Outcome, Report, Work
 from swast import checkpoint
 from swast.data import ArrayData
-from swast.errors import CheckpointError, DivergedError, SwastError
+from swast.errors import CheckpointError
 from swast.result import EpochRecord
 from swast.run import Run
 from swast.training import epochs, restore, result
@@ -102,11 +103,11 @@ class Worker:
 
     def _fail(self, error: Exception) -> Failure:
         """Return the failure of an error, and free the memory of the job."""
-        text, kind = next(iter(str(error).splitlines()), ""), kind_of(error)
-        name = "out of memory" if kind is FailureKind.OUT_OF_MEMORY else type(error).__name__
         self._run = self._epochs = None  # type: ignore[assignment]
+        failure = failure_of(error)
+        error.__traceback__ = None  # its frames hold the network
         release_memory()
-        return Failure(kind, f"{name}: {text}" if text else name)
+        return failure
 
 
 def work_here(work: Work, worker: Worker) -> None:
@@ -123,22 +124,6 @@ def work_here(work: Work, worker: Worker) -> None:
                 continues, outcome = work.on_report(job.number, report), report.result
         work.on_end(job.number, outcome)
         work.rest()
-
-
-def kind_of(error: BaseException) -> FailureKind:
-    """Return the kind of failure that an error is."""
-    if is_out_of_memory(error):
-        return FailureKind.OUT_OF_MEMORY
-    if isinstance(error, DivergedError):
-        return FailureKind.DIVERGED
-    return FailureKind.REFUSED if isinstance(error, SwastError) else FailureKind.RAISED
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error means that memory is exhausted, on the CPU or a GPU."""
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 
 def release_memory() -> None:

@@ -18,7 +18,7 @@ from search.loop.proposals import Proposals, new_record
 from search.loop.status import Display, Status
 from search.objectives import Objectives
 from search.store.epoch_log import EpochLog
-from search.trials import checkpoints
+from search.trials import checkpoints, tracebacks
 from search.trials.proposal import Proposal
 from search.trials.repository import SearchTrials
 from search.trials.search_state import SearchState
@@ -159,6 +159,7 @@ class Session:
 
     def _fail(self, record: TrialRecord, failure: Failure) -> None:
         """Retry a failed trial, or settle it."""
+        tracebacks.keep(self._folder, record.number, failure.trace)
         if failure.kind.is_lasting or record.retries >= self._limits.retries:
             self._settle(replace(record, state="failed", reason=failure.reason))
             return

@@ -42,7 +42,7 @@ class Artifacts:
 
     def _upload(self, parent: RunSync, name: str) -> None:
         if not parent.deleted and (self._folder / name).exists():
-            parent.upload(self._folder / name, "plots")
+            parent.upload(self._folder / name, name.rpartition("/")[0] or "plots")
 
     def _send_texts(self, key: Key, run: RunSync) -> None:
         """Send a run's texts, and then the run without the tag that they are missing."""

@@ -211,8 +211,8 @@ class Tracker:
         self.turn(now=True)
 
     def attach(self, names: Sequence[str]) -> None:
-        """Queue files of the search's folder as artifacts, beside the plots."""
-        self._attached = list(names)
+        """Queue files of the search's folder as artifacts, in ``plots`` or their own folder."""
+        self._attached = list(dict.fromkeys([*self._attached, *names]))
         if self._parent is not None:
             self._artifacts.put_plots(self._parent, names)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 from types import SimpleNamespace
 
@@ -73,7 +74,8 @@ def test_trials_that_go_wrong_fail_alone_and_say_why(crowd):
     }
     assert (place.folder / "gone").exists()
     assert told["dying"]["epochs"] == 4
-    assert told["raising"]["reason"] == "ZeroDivisionError: the network divides by zero"
+    said = r"ZeroDivisionError: the network divides by zero \(faulty.py, line \d+\)"
+    assert re.fullmatch(said, told["raising"]["reason"])
     assert told["eating"]["reason"].startswith("out of memory: ")
     assert told["nan"]["reason"].startswith("DivergedError: ")
     retries = {name: trial["retries"] for name, trial in told.items() if trial["retries"]}
@@ -81,6 +83,17 @@ def test_trials_that_go_wrong_fail_alone_and_say_why(crowd):
     assert "#1 raising: failed after 0 epochs: ZeroDivisionError" in done.out
     check_whole(place, 7)
     assert crowd.leftovers == []
+
+
+def test_the_traceback_of_a_network_is_kept(crowd):
+    """In the search's folder, and in MLflow."""
+    folder = crowd.place.home / "searches" / "trip"
+    (kept,) = (folder / "tracebacks").iterdir()
+    assert kept.name == "1.txt"
+    assert kept.read_text().endswith("\nZeroDivisionError: the network divides by zero\n")
+    run, client = crowd.place.parent()
+    (sent,) = client.list_artifacts(run.info.run_id, "tracebacks")
+    assert sent.path == "tracebacks/1.txt"
 
 
 def test_a_search_is_held_by_one_process(crowd):

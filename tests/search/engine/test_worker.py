@@ -6,15 +6,18 @@ import errno
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 import swast
+from search.engine.failures import is_out_of_memory, kind_of
 from search.engine.jobs import Failure, FailureKind, Job
-from search.engine.worker import Worker, is_out_of_memory, kind_of, work_here
+from search.engine.worker import Worker, work_here
 from swast import checkpoint
 from swast.data import load_data
+from tests.search import faulty
 from tests.search.engine.support import OTHER, TINY, lasting, reports
 
 
@@ -198,11 +201,19 @@ class TestFailures:
         assert last.kind.is_lasting
         assert last.reason.startswith("DivergedError: ")
 
-    def test_of_the_network_are_told_in_a_line(self, data, folder):
+    def test_of_the_network_are_told_in_a_line_with_the_place_and_kept_whole(self, data, folder):
         job = Job(0, TINY.with_values({"model": "tests.search.faulty:raising"}), folder)
-        assert reports(Worker(data), job) == [
-            Failure(FailureKind.RAISED, "ZeroDivisionError: the network divides by zero")
-        ]
+        (last,) = reports(Worker(data), job)
+        source = Path(faulty.__file__).read_text().splitlines()
+        line = 1 + source.index(
+            '            raise ZeroDivisionError("the network divides by zero")'
+        )
+        where = f"(faulty.py, line {line})"
+        assert last.kind is FailureKind.RAISED
+        assert last.reason == f"ZeroDivisionError: the network divides by zero {where}"
+        assert last.trace.startswith("Traceback (most recent call last):\n")
+        assert f'{faulty.__file__}", line {line}, in fault' in last.trace
+        assert last.trace.endswith("\nZeroDivisionError: the network divides by zero\n")
 
     def test_of_a_configuration_that_the_trainer_refuses_are_lasting(self, data, folder):
         job = Job(0, TINY.with_values({"coreset.fraction": 1e-6}), folder)
@@ -218,9 +229,10 @@ class TestFailures:
         def fail(*_):
             raise KeyError
 
+        line = fail.__code__.co_firstlineno + 1
         monkeypatch.setattr("search.engine.worker.Run", fail)
         assert reports(Worker(data), Job(0, TINY, folder)) == [
-            Failure(FailureKind.RAISED, "KeyError")
+            Failure(FailureKind.RAISED, f"KeyError (test_worker.py, line {line})")
         ]
 
     @pytest.mark.parametrize(
