@@ -80,7 +80,8 @@ def show(options: Namespace) -> None:
         out(f"{mark} {line_of(record, info.objectives)}")
     if "?" in marks.values():
         out(" * on the front   ? may be on the front")
-    out_rich(front_table(result.front, info.objectives, result.candidates))
+    parts = (result.candidates, result.beaten_references)
+    out_rich(front_table(result.front, info.objectives, *parts))
 
 
 def line_of(record: TrialRecord, objectives: Objectives) -> str:

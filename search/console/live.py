@@ -14,6 +14,7 @@ from search.loop.status import Status
 from search.objectives import Objectives, Score
 from search.trials.further import candidates_of, share_text, value_text
 from search.trials.trial_record import TrialRecord
+from search.trials.used import used_params
 from swast.config import setting_paths
 from swast.errors import printable
 from swast.printing import out
@@ -130,6 +131,7 @@ def front_table(
     members: Sequence[TrialRecord],
     objectives: Objectives,
     candidates: Sequence[TrialRecord] = (),
+    references: Sequence[TrialRecord] = (),
 ) -> Table:
     """Return the front as a table, with test scores and estimates once there are any.
 
@@ -139,11 +141,14 @@ def front_table(
         members: of the front, cheapest first.
         objectives: of the study.
         candidates: configurations that may be on the front, in rows below the members.
+        references: that are neither, in the last rows.
     """
     score, cost = objectives.score, objectives.cost
     table = Table(title="Pareto front", title_justify="left", title_style="bold")
     is_tested = any(trial.test_score is not None for trial in members)
-    is_estimated = any(trial.estimate for trial in [*members, *candidates])
+    parts = {"the front": members, "what may be on it": candidates, "references": references}
+    parts = {name: trials for name, trials in parts.items() if trials}
+    is_estimated = any(trial.estimate for trials in parts.values() for trial in trials)
     table.add_column("trial", no_wrap=True)
     estimated = ["n"] if is_estimated else []
     price = f"{cost.name}/dense" if cost.known else cost.name
@@ -151,22 +156,26 @@ def front_table(
     for name in (score.name, *estimated, *(["on test"] if is_tested else []), price, *timed):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("settings")
-    for place, trial in enumerate([*members, *candidates]):
-        if candidates and place == len(members):
-            table.add_section()
-        test = "" if trial.test_score is None else score.text(trial.test_score)
-        table.add_row(
-            shown(trial.label),
-            value_text(trial, score),
-            *([str(trial.estimate.readings) if trial.estimate else ""] if is_estimated else []),
-            *([test] if is_tested else []),
-            cost.text(trial.relative_cost or 0),
-            *(f"{trial.seconds:.1f}" for _ in timed),
-            shown(settings(trial)),
-        )
-    if is_estimated:
-        table.caption = "n: trainings with different seeds. Below the line: may be on the front."
-        table.caption_justify = "left"
+    for trials in parts.values():
+        for trial in trials:
+            test = "" if trial.test_score is None else score.text(trial.test_score)
+            table.add_row(
+                shown(trial.label),
+                value_text(trial, score),
+                *(
+                    [str(trial.estimate.readings) if trial.estimate else ""]
+                    if is_estimated
+                    else []
+                ),
+                *([test] if is_tested else []),
+                cost.text(trial.relative_cost or 0),
+                *(f"{trial.seconds:.1f}" for _ in timed),
+                shown(settings(trial)),
+            )
+        table.add_section()
+    notes = ["n: trainings with different seeds."] if is_estimated else []
+    notes += [f"Parts: {', '.join(parts)}."] if len(parts) > 1 else []
+    table.caption, table.caption_justify = "\n".join(notes) or None, "left"
     return table
 
 
@@ -186,9 +195,9 @@ def shown(value: object) -> Text:
 
 
 def settings(trial: TrialRecord) -> str:
-    """Return the searched settings in one line, under the paper's letters where it has some."""
+    """Return the searched settings that a trial uses, in one line; with the paper's letters."""
     words = []
-    for path, value in trial.params.items():
+    for path, value in used_params(trial).items():
         symbol = setting_paths()[path][1].symbol
         if isinstance(value, bool) or not (symbol or isinstance(value, str)):
             symbol = path.rpartition(".")[2]

@@ -41,7 +41,8 @@ def show_end(result: SearchResult, home: Home) -> None:
     how = f": {result.end} after {live.clock(result.seconds or 0)}"
     out_rich(Text.assemble((printable(name), "bold"), how))
     if result.front:
-        out_rich(live.front_table(result.front, objectives, result.candidates))
+        parts = (result.candidates, result.beaten_references)
+        out_rich(live.front_table(result.front, objectives, *parts))
         out(f"hypervolume {result.hypervolume:.4f}")
     if result.confirmed:
         out_rich(confirmed_table(result.confirmed, objectives))

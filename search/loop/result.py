@@ -11,7 +11,7 @@ from typing import Any
 from search.loop.status import End
 from search.objectives import STANDARD, UNIT, Objectives
 from search.trials.confirming import confirming, counted_scores
-from search.trials.further import candidates_of, flat_estimate
+from search.trials.further import beaten_references, candidates_of, flat_estimate
 from search.trials.search_info import SearchInfo
 from search.trials.search_state import Progress, progress
 from search.trials.totals import spent
@@ -83,6 +83,11 @@ class SearchResult:
     def candidates(self) -> tuple[TrialRecord, ...]:
         """The configurations that may be on the front and are no members, cheapest first."""
         return tuple(candidates_of(self.trials, self.info.objectives))
+
+    @property
+    def beaten_references(self) -> tuple[TrialRecord, ...]:
+        """The finished references that are neither on the front nor candidates, cheapest first."""
+        return tuple(beaten_references(self.trials, self.info.objectives))
 
     @property
     def hypervolume(self) -> float:

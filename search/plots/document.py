@@ -21,6 +21,7 @@ from search.trials.trial_record import (
     knee_of,
     stopped,
 )
+from search.trials.used import used_params
 
 BODY = """<h1>{name}</h1>
 <p class="lead">{lead}</p>
@@ -171,7 +172,7 @@ def _table(
     """Return trials as a table that sorts by any column, without some columns."""
     on_front = {member.number for member in members}
     is_estimated = any(trial.estimate for trial in rows)
-    names = list(dict.fromkeys(name for trial in rows for name in trial.params))
+    names = list(dict.fromkeys(name for trial in rows for name in used_params(trial)))
     cells = {
         trial.number: _row(trial, on_front, objectives, extra=is_estimated)
         | _settings(trial, names)
@@ -227,7 +228,8 @@ def _row(
 
 def _settings(trial: TrialRecord, names: Sequence[str]) -> dict[str, Cell]:
     """Return a trial's searched settings, by column."""
-    return {name: setting(trial.params.get(name)) for name in names}
+    used = used_params(trial)
+    return {name: setting(used.get(name)) for name in names}
 
 
 def _copier(trial: TrialRecord) -> str:

@@ -18,6 +18,7 @@ from search.plots.words import short
 from search.study.space import Choices, Domain
 from search.study.study_file import Study
 from search.trials.trial_record import TrialRecord
+from search.trials.used import used_params
 
 LONGEST = 18
 """The most letters of a choice's name on an axis."""
@@ -46,9 +47,10 @@ class Scale:
 
     def place(self, trial: TrialRecord) -> float:
         """Return the position of a trial on the axis; NaN if it has no such setting."""
-        if self.path not in trial.params:
+        used = used_params(trial)
+        if self.path not in used:
             return math.nan
-        value = trial.params[self.path]
+        value = used[self.path]
         if self.places:
             return self.places[_name(value)]
         if not self.log:
@@ -70,7 +72,8 @@ def scales(study: Study, trials: Sequence[TrialRecord]) -> list[Scale]:
     domains: dict[str, list[Domain]] = {}
     for domain in study.space.domains:
         domains.setdefault(domain.path, []).append(domain)
-    seen = {path: [t.params[path] for t in trials if path in t.params] for path in domains}
+    used = [used_params(trial) for trial in trials]
+    seen = {path: [each[path] for each in used if path in each] for path in domains}
     return [_scale(path, domains[path], values) for path, values in seen.items() if values]
 
 
@@ -109,7 +112,9 @@ def _choices(path: str, domains: Iterable[Domain], values: Sequence[Any]) -> Sca
 
 def colouring(scale: Scale, trials: Sequence[TrialRecord]) -> Colouring:
     """Return the colours of trials by a setting: shades for numbers, a colour for each choice."""
-    shares = {trial.number: scale.share(trial) for trial in trials if scale.path in trial.params}
+    shares = {
+        trial.number: scale.share(trial) for trial in trials if scale.path in used_params(trial)
+    }
     if not scale.places:
         steps = [place / 10 for place in range(11)]
         return Colouring(

@@ -11,6 +11,7 @@ from search.plots.chart import Range
 from search.trials.further import share_text, value_text
 from search.trials.search_info import SearchInfo
 from search.trials.trial_record import TrialRecord, configurations, finished
+from search.trials.used import used_params
 
 
 def hover(info: SearchInfo, trial: TrialRecord) -> str:
@@ -27,7 +28,7 @@ def hover(info: SearchInfo, trial: TrialRecord) -> str:
     rows = {**estimate_rows(trial, score), **rows}
     lines = [f"<b>{escape(info.run_name(trial.label))}</b>"]
     lines += [f"{name}: {escape(value)}" for name, value in rows.items() if value is not None]
-    lines += [f"{escape(name)} = {escape(value)}" for name, value in trial.params.items()]
+    lines += [f"{escape(name)} = {escape(value)}" for name, value in used_params(trial).items()]
     return "<br>".join(lines)
 
 
@@ -47,8 +48,9 @@ def estimate_rows(trial: TrialRecord, score: Score) -> dict[str, str]:
 def brief(info: SearchInfo, trial: TrialRecord, path: str) -> str:
     """Return a short hover text of a trial, in HTML: its run, one setting and its results."""
     lines = [f"<b>{escape(info.run_name(trial.label))}</b>"]
-    if path in trial.params:
-        lines.append(f"{escape(path)} = {escape(trial.params[path])}")
+    used = used_params(trial)
+    if path in used:
+        lines.append(f"{escape(path)} = {escape(used[path])}")
     score, cost = info.objectives.score, info.objectives.cost
     unit = f" {cost.unit}" if cost.unit else ""
     lines += [

@@ -58,6 +58,19 @@ def candidates_of(
     return [trial for trial in contenders_of(trials, objectives) if trial.number not in members]
 
 
+def beaten_references(
+    trials: Sequence[TrialRecord], objectives: Objectives = STANDARD
+) -> list[TrialRecord]:
+    """Return the finished references that are no contenders for the front, cheapest first."""
+    contenders = {trial.number for trial in contenders_of(trials, objectives)}
+    found = [
+        trial
+        for trial in configurations(trials)
+        if trial.reference and trial.number not in contenders and trial.cost is not None
+    ]
+    return sorted(found, key=lambda trial: trial.cost or 0)
+
+
 def by_configuration(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the trials, further trainings right after the first of their configuration."""
     again, numbers = further(trials), {trial.number for trial in trials}

@@ -28,6 +28,7 @@ from search.plots.still import write_png
 from search.plots.theme import NIGHT, SHADES
 from search.trials.totals import spent
 from search.trials.trial_record import finished, front_of, hypervolume_of, stopped
+from search.trials.used import used_params
 from tests.search.plots.support import marks
 from tests.search.plotted import epochs_of, recorded
 from tests.search.support import UNIT, epoch, record
@@ -68,7 +69,8 @@ class TestHypervolume:
 class TestImportance:
     def test_names_the_setting_that_decides(self):
         """The recorded accuracy depends on the coreset's size alone."""
-        chart = importance_chart(INFO, TRIALS)
+        alike = [trial for trial in DONE if used_params(trial) == trial.params]
+        chart = importance_chart(INFO, alike)
         by_accuracy, by_flops = marks(chart, Bars)
         names = list(chart.panels[0].y.ticks.values())
         shares = dict(zip(names, by_accuracy.lengths, strict=True))
@@ -76,7 +78,7 @@ class TestImportance:
         assert shares["coreset.fraction"] > 0.7
         assert sum(shares.values()) == pytest.approx(1)
         assert max(zip(by_flops.lengths, names, strict=True))[1] == "coreset.fraction"
-        assert chart.note == f"fANOVA over {len(DONE)} configurations"
+        assert chart.note == f"fANOVA over {len(alike)} configurations"
 
     def test_says_that_it_takes_more_trials(self):
         chart = importance_chart(INFO, TRIALS[: FEWEST - 1])
@@ -115,7 +117,8 @@ class TestScales:
 
     def test_hold_every_trial(self):
         for scale in self.SCALES.values():
-            assert all(0 <= scale.share(each) <= 1 for each in TRIALS)
+            having = [each for each in TRIALS if scale.path in used_params(each)]
+            assert all(0 <= scale.share(each) <= 1 for each in having)
 
     def test_are_logarithmic_where_the_search_is(self):
         scale = self.SCALES["coreset.fraction"]
@@ -130,13 +133,15 @@ class TestScales:
         assert scale.ticks[none] == "0"
 
     def test_of_choices_go_by_the_study(self):
-        assert list(self.SCALES["coreset.scorer"].places) == ["random", "el2n", "gradmatch"]
+        """Dense training, whose configuration names another scorer, chooses no samples."""
+        assert list(self.SCALES["coreset.scorer"].places) == ["random", "el2n"]
 
     def test_colour_every_trial_that_has_the_setting(self):
         lacking = dataclasses.replace(TRIALS[5], params={})
         for scale in self.SCALES.values():
             shown = colouring(scale, [*TRIALS[:5], lacking])
-            assert set(shown.colours) == {0, 1, 2, 3, 4}
+            having = {each.number for each in TRIALS[:5] if scale.path in used_params(each)}
+            assert set(shown.colours) == having
             assert all(0 <= place <= 1 for place in shown.ticks)
             if not scale.places:
                 assert set(shown.colours.values()) <= set(SHADES)
@@ -167,7 +172,8 @@ class TestParallel:
         lacking = dataclasses.replace(DONE[3], params={"interval": 2})
         chart = parallel_chart(INFO, [*DONE[:3], lacking])
         heights = [y for mark in marks(chart, Line) for y in mark.y]
-        assert heights.count(MISSING) == len(INFO.study.space.domains) - 1
+        used = [len(used_params(trial)) for trial in DONE[:3]]
+        assert heights.count(MISSING) == 4 * len(INFO.study.space.domains) - sum(used) - 1
         (ticks,) = marks(chart, Points)
         assert "not set" in [text for text, _ in ticks.labels]
 

@@ -11,7 +11,7 @@ import pytest
 
 from search.plots import pareto_chart, report_of
 from search.plots.page import in_script, write_single
-from search.plots.theme import KINDS, NIGHT, PAPER
+from search.plots.theme import FADED, KINDS, NIGHT, PAPER
 from search.study.study_file import parse_study
 from search.trials.trial_record import front_of
 from swast.config import TrainConfig, parse_toml
@@ -106,7 +106,7 @@ class TestParetoPage:
         page.select_option("select", label="coreset.scorer")
         page.locator(".colorbar, .cbbg").first.wait_for()
         by_choice = colours()
-        assert set(by_choice) == set(KINDS[:3])
+        assert set(by_choice) == {*KINDS[:2], FADED}, "dense training chooses no samples"
         assert "el2n" in page.locator(".infolayer").text_content()
         page.select_option("select", label="coreset.fraction")
         by_number = colours()
