@@ -6,31 +6,59 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from search.errors import UnreadableError
-from search.store.home import open_home
+from search.store.home import Home, open_home
 from search.study.study_file import read_study, shipped
 from swast.printing import out, out_json, out_rich
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from search.objectives import Objectives
     from search.trials.trial_record import TrialRecord
 
 
 def list_searches(options: Namespace) -> None:
-    """Print every search: its study, its finished trials, the size and hypervolume of its front.
+    """Print every search: its study, its finished trials, its front, and whether it still runs.
 
     A search that cannot be read is listed with the reason.
     """
     from search.trials.stored_searches import search_names
 
-    storage = open_home(options)
-    rows = [row_of(storage, name) for name in search_names(storage)]
+    storage, home = open_home(options), Home.find(options.home)
+    rows = [row_of(storage, name, home.search(name)) for name in search_names(storage)]
     if not options.json and any("problem" in row for row in rows):
         rows = [{"problem": None} | row for row in rows]
-    print_rows(rows, as_json=options.json)
+    print_rows(rows if options.json else list(map(short_row, rows)), as_json=options.json)
+    for row in rows:
+        if not options.json and row.get("problem"):
+            out(f"{row['name']}: {row['problem']}")
 
 
-def row_of(storage: str, name: str) -> dict[str, Any]:
-    """Return the row of a search in the list; one that cannot be read has a problem instead."""
+def short_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a search in the list as people read it, for narrow terminals."""
+    readable = row["budget"] is not None
+    numbers = {
+        name: None if row[name] is None else f"{row[name]:.4f}" for name in ("hypervolume", "best")
+    }
+    return {
+        **{name: row[name] for name in ("name", "study", "state")},
+        "trials": f"{row['complete']} of {row['budget']}" if readable else None,
+        "front": row["front"],
+        **numbers,
+        "last": row["last"] and row["last"].partition("T")[0],
+    }
+
+
+def row_of(storage: str, name: str, folder: Path) -> dict[str, Any]:
+    """Return the row of a search in the list; one that cannot be read has a problem instead.
+
+    Args:
+        storage: URL of the storage.
+        name: of the search.
+        folder: of its files; a process that runs it holds the lock in there.
+    """
+    from search.loop.status import end_of
+    from search.store.lock import is_held
     from search.trials.repository import SearchTrials
     from search.trials.trial_record import front_of, hypervolume_of
 
@@ -38,15 +66,21 @@ def row_of(storage: str, name: str) -> dict[str, Any]:
         trials = SearchTrials.load(storage, name)
         records, study = trials.estimated(), trials.info.study
     except UnreadableError as error:
-        facts = ("study", "budget", "complete", "front", "hypervolume")
+        facts = ("study", "budget", "complete", "front", "hypervolume", "best", "state", "last")
         return {"problem": error.why, "name": name} | dict.fromkeys(facts)
+    members, end = front_of(records, study.objectives), end_of(records)
+    best = members[-1].value if members else None  # the dearest has the best score
+    stopped = end if records and end != "running" else "paused"  # its driver was killed
     return {
         "name": trials.info.name,
         "study": study.name,
         "budget": trials.info.budget,
         "complete": sum(record.state == "complete" for record in records),
-        "front": len(front_of(records, study.objectives)),
+        "front": len(members),
         "hypervolume": round(hypervolume_of(records, study.objectives), 6),
+        "best": None if best is None else round(best, 6),
+        "state": "running" if is_held(folder) else stopped,
+        "last": max((record.ended for record in records if record.ended), default=None),
     }
 
 

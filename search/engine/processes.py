@@ -23,6 +23,18 @@ def marked(token: str) -> list[int]:
     return found
 
 
+def ended_children() -> dict[int, str]:
+    """Return the names of this process's children that have ended and were not waited for."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = path.read_text(errors="replace").partition("(")[2].rpartition(")")
+            state, parent, *_ = rest.split()
+            if state == "Z" and int(parent) == os.getpid():
+                found[int(path.parent.name)] = name
+    return found
+
+
 def end_marked(token: str) -> None:
     """Kill all processes whose environment holds a token, and those that they start meanwhile."""
     deadline = time.monotonic() + SECONDS

@@ -13,8 +13,11 @@ import ray
 from search.engine.guard import ended_after
 from search.engine.processes import end_marked
 from search.engine.signals import OF_THE_KEYBOARD
+from search.engine.watch import starting_loss
 from search.errors import RayLostError
 
+LOOK_SECONDS = 0.3
+"""Pause between two looks whether Ray's processes live while it starts."""
 GRACE_SECONDS = 5.0
 SHUTDOWN_SECONDS = 15.0
 """Longest wait for Ray to end by itself."""
@@ -55,18 +58,20 @@ class RayThread(threading.Thread):
         holds Python's lock for ever, this process is killed.
 
         Raises:
-            RayLostError: it did not in so many seconds.
+            RayLostError: it did not in so many seconds, or one of its processes ended.
             Exception: whatever Ray raised.
         """
-        silent = f"Ray did not answer in {seconds:g} s"
+        silent, look = f"Ray did not answer in {seconds:g} s", starting_loss()
         deadline = time.monotonic() + seconds
         with ended_after(seconds + GRACE_SECONDS, f"swast-search: stopped: {silent}"):
             for thread in _still_alive():
                 thread.join(deadline - time.monotonic())
             self.start()
-            in_time = self._ready.wait(deadline - time.monotonic())
-        if not in_time:
-            raise RayLostError(silent)
+            while not self._ready.wait(LOOK_SECONDS):
+                if loss := look():
+                    raise RayLostError(loss)
+                if time.monotonic() > deadline:
+                    raise RayLostError(silent)
         if self._error is not None:
             raise self._error
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import ray
 
+from search.engine.processes import ended_children
 from search.errors import RayLostError
 
 SECONDS = 0.5
@@ -89,6 +90,18 @@ def _raise_in(thread: int, error: type[BaseException] | None) -> None:
     """Raise an error in a thread at its next step of Python, or withdraw that."""
     given = None if error is None else ctypes.py_object(error)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), given)
+
+
+def starting_loss() -> Callable[[], str | None]:
+    """Return the look at a Ray that this process starts from now on."""
+    before = ended_children().keys()
+
+    def look() -> str | None:
+        ended = [name for number, name in ended_children().items() if number not in before]
+        lost = next((name for name in ended if name in NEEDED), None)
+        return None if lost is None else f"{NEEDED[lost]} ended while it started"
+
+    return look
 
 
 def own_loss(folder: Path) -> Callable[[], str | None]:

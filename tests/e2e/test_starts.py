@@ -66,6 +66,20 @@ def test_a_signal_to_the_group_while_ray_starts(place):
     assert place.leftovers() == []
 
 
+def test_the_loss_of_rays_control_process_while_it_starts(place):
+    """Ray itself would try to reach it again for a minute, and say so in lines of its own."""
+    driver = place.fork(*search("--budget", "2", study="bare.toml"))
+    assert until(lambda: [*place.scratch.rglob("gcs_server_port*")], seconds=60)
+    began = time.monotonic()
+    (number,) = [number for number, line in place.running() if "gcs_server" in line.split()[0]]
+    os.kill(number, signal.SIGKILL)
+    done = ended(driver)
+    print(f"ended in {time.monotonic() - began:.1f} s")
+    said = "swast-search: Ray's control process (GCS) ended while it started\n"
+    assert (done.code, done.err) == (1, said)
+    assert place.leftovers() == []
+
+
 def check_two_at_once(place, start, **more):
     """Check that of two drivers of one name, begun at once, one runs and the other is refused."""
     words = search("--budget", "2", "--quiet", study="bare.toml")

@@ -15,6 +15,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from importlib.metadata import version
 
 import optuna
@@ -27,6 +28,7 @@ from search.driver.pricing import foresee_search, measure_of, price_search
 from search.engine.machine import cores
 from search.loop.proposals import new_record
 from search.loop.result import SearchResult
+from search.store.lock import held
 from search.study.study_file import find_study
 from search.trials.repository import SearchTrials
 from swast.config import read_config
@@ -83,8 +85,17 @@ class TestList:
             "front": 3,
             # 0.6 from 1e-2 on, 0.85 from 5e-2 on, nothing for what costs as much as dense training
             "hypervolume": pytest.approx(0.6 * 0.5 + 0.25 * -math.log10(0.05) / 4, abs=1e-6),
+            "best": 0.9,
+            "state": "paused",
+            "last": trip["last"],
         }
+        assert datetime.fromisoformat(trip["last"]) <= datetime.now()
         assert (bare["name"], bare["complete"], bare["front"]) == ("bare", 0, 0)
+
+    def test_tells_which_one_runs(self, place, swast_search):
+        with held(database(place / "home"), "bare", place / "home" / "searches" / "bare"):
+            _, out, _ = swast_search("list", "--home", "home", "--json")
+        assert [row["state"] for row in json.loads(out)] == ["paused", "running"]
 
     def test_of_which_one_cannot_be_read_tells_of_the_others(self, place, swast_search):
         """A setting of its study has another name since."""
@@ -115,8 +126,8 @@ class TestList:
             if line.startswith("│")
         ]
         assert [row[:5] for row in rows] == [
-            ["trip", "tiny", "5", "3", "3"],
-            ["bare", "tiny", "10", "0", "0"],
+            ["trip", "tiny", "paused", "3 of 5", "3"],
+            ["bare", "tiny", "paused", "0 of 10", "0"],
         ]
 
 

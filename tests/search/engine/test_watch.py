@@ -16,8 +16,10 @@ from ray._private.services import ProcessInfo
 
 from search.engine import cluster, watch
 from search.engine.jobs import Failure, FailureKind
+from search.engine.processes import ended_children
 from search.engine.tune import WorkSearcher
 from search.errors import RayLostError
+from tests.services import until
 
 PROCESSES = ("gcs_server", "raylet", "log_monitor")
 
@@ -170,3 +172,23 @@ def sleep_short():
     """Run for a while in which nothing is raised."""
     for _ in range(20):
         time.sleep(0.01)
+
+
+def test_a_process_that_ends_while_ray_starts_is_seen_and_no_earlier_one(tmp_path):
+    """Children that nobody has waited for, under the name of Ray's control process."""
+    program = tmp_path / "gcs_server"
+    program.symlink_to("/bin/true")
+
+    def ended():
+        process = subprocess.Popen([program])
+        until(lambda: process.pid in ended_children())
+        return process
+
+    first = ended()
+    look = watch.starting_loss()
+    assert look() is None
+    second = ended()
+    assert look() == "Ray's control process (GCS) ended while it started"
+    for process in (first, second):
+        process.wait()
+    assert look() is None

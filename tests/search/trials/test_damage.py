@@ -133,14 +133,16 @@ def change(kept, tmp_path):
 
 
 @pytest.mark.parametrize(("statements", "why"), UNREADABLE.values(), ids=UNREADABLE)
-def test_a_search_that_cannot_be_read_is_listed_and_can_be_deleted(change, statements, why):
+def test_a_search_that_cannot_be_read_is_listed_and_can_be_deleted(
+    change, tmp_path, statements, why
+):
     url = change(statements)
     assert search_names(url) == ["good", "bad"]
     with pytest.raises(UnreadableError, match=f"search 'bad': {why}") as caught:
         SearchTrials.load(url, "bad")
     assert len(str(caught.value).splitlines()) == 1
-    assert row_of(url, "bad")["problem"] == caught.value.why
-    good = row_of(url, "good")
+    assert row_of(url, "bad", tmp_path)["problem"] == caught.value.why
+    good = row_of(url, "good", tmp_path)
     assert (good["complete"], good["front"], "problem" in good) == (3, 2, False)
     StoredSearch(url, "bad").delete()
     assert search_names(url) == ["good"]
