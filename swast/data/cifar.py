@@ -10,9 +10,11 @@ Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 
 from __future__ import annotations
 
 import codecs
+import io
 import pickle
 import pickletools
 from collections.abc import Mapping, Sized
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -141,7 +143,8 @@ def read_pickle(path: Path) -> Mapping[object, object]:
             )
         with path.open("rb") as file:
             check_steps(file)
-            content = ArrayUnpickler(file, encoding="latin1").load()
+            with redirect_stderr(io.StringIO()):  # NumPy prints errors of arrays that it frees
+                content = ArrayUnpickler(file, encoding="latin1").load()
     except DataError:
         raise
     except Exception as error:  # a damaged file can raise almost anything

@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+import torch._dynamo  # PyTorch imports it at its first convolution, which takes seconds
 
 from search.commands import ui
 from search.driver import pricing

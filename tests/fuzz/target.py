@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +48,9 @@ class Target:
         folder, before = Path(tempfile.mkdtemp(prefix="swast-fuzz-", dir=FAST)), Path.cwd()
         os.chdir(folder)
         try:
-            with bounded(self.runs) as spent:
+            with bounded(self.runs) as spent, redirect_stderr(io.StringIO()) as printed:
                 self.attempt(content, folder)
+            assert "Traceback" not in printed.getvalue(), printed.getvalue()
         finally:
             os.chdir(before)
             shutil.rmtree(folder, ignore_errors=True)
