@@ -226,7 +226,7 @@ def summary() -> str:
 
 
 PARTS: Parts = {name: partial(tables, name) for name in SHOWN}
-PARTS |= {"marks": summary, "trust": trusted, "trust-outside": trusted_outside}
+PARTS |= {"marks": summary, "trust": trusted, "unseen": trusted_outside}
 
 if __name__ == "__main__":
     write(PARTS, PAGE)
