@@ -1,4 +1,4 @@
-"""Real searches whose fronts are trained again: what a front shows, and what it is worth.
+"""Fronts of real searches, as they are shown and as they are when trained again.
 
     python -m bench.again --out FOLDER [--study digits] [--budget 50] [--searches 10] [--seeds 8]
         [--json FILE]
@@ -51,7 +51,7 @@ class Contender:
         cost: relative cost.
         reading: its first reading.
         estimate: the score that the search showed.
-        interval: in which it said the mean is with a probability of 90 %.
+        interval: that holds the mean with a probability of 90 %, as the search showed it.
         scores: of fresh seeds.
     """
 
@@ -126,7 +126,7 @@ def judge(found: Sequence[Contender]) -> dict[str, float]:
 
 
 def searched(options: argparse.Namespace, seed: int) -> list[Contender]:
-    """Run what is missing of a search and of the trainings of its front."""
+    """Run the missing parts of a search and of the trainings of its front."""
     name, home = f"again-{seed}", str(options.out / "home")
     shown, confirmed = (options.out / f"{name}-{part}.json" for part in ("shown", "confirmed"))
     fixed = ["--gpus", "0", "--quiet", "--home", home]

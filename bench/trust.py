@@ -1,4 +1,4 @@
-"""What a front is worth when its members are trained again, by search strategy.
+"""Worth of fronts whose members are trained again, by search strategy.
 
     python -m bench.trust --out FILE.jsonl [--world digits] [--tables outside] [--seeds 20]
         [--strategies NAME …] [--trainings 25 50 100] [--json FILE]
@@ -6,7 +6,7 @@
 A world is the study of a recording (see `bench.curves`) or one of the tables in the folder that
 `bench.outside` wrote. A line of FILE is one replay; replays in the file are not run again. The
 yardstick, ehvi with one reading for each configuration, is judged after some numbers of trainings.
-What it has spent by then is the budget of the other strategies in replays of the same seed.
+Its cost by then is the budget of the other strategies in replays of the same seed.
 Repeated trainings are billed like others.
 
 Strategies are samplers that take readings for the truth (`ehvi`, `tpe`), the same that repeat a
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def budgets(yardstick: dict[str, Any] | None, trainings: Sequence[int]) -> list[Budget]:
-    """Return the yardstick's budgets in trainings, or what it has spent on each of them."""
+    """Return the yardstick's budgets in trainings, or its cost for each of them."""
     if yardstick is None:
         return [Budget(count, trainings=count) for count in trainings]
     return [Budget(int(each["budget"]), cost=each["spent"]) for each in yardstick["budgets"]]

@@ -168,7 +168,7 @@ class Replicated:
         return cast("int | None", again)
 
     def closes(self) -> bool:
-        """Keep what is left for members of the front."""
+        """Keep the rest for members of the front."""
         self._is_last = True
         return True
 

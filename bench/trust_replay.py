@@ -45,7 +45,7 @@ class Tried:
 
 @dataclass
 class History:
-    """What a strategy knows: tried configurations, and the prices of their next readings.
+    """Knowledge of a strategy: tried configurations, and the prices of their next readings.
 
     Attributes:
         tried: in their order; a configuration's number is its place here.
@@ -71,8 +71,8 @@ class Shown:
 
     Attributes:
         number: of the configuration.
-        score: that it says the configuration has.
-        interval: in which it says that the score is with a probability of 90 %; None if it shows
+        score: of the configuration, as shown.
+        interval: that holds the score with a probability of 90 %, as shown; None if it shows
             none.
     """
 
@@ -85,7 +85,7 @@ class Strategy(Protocol):
     """Search with noisy readings.
 
     Attributes:
-        plans: whether what it does depends on the end of its budget.
+        plans: whether its choices depend on the end of its budget.
     """
 
     plans: bool
@@ -97,10 +97,10 @@ class Strategy(Protocol):
         """Learn the last reading of a configuration."""
 
     def closes(self) -> bool:
-        """Return whether it uses what is left where no new configuration fits; then none comes."""
+        """Return whether it uses up a budget that fits no new configuration; then none comes."""
 
     def shown(self, history: History) -> list[Shown]:
-        """Return the front with the scores that a user would be told."""
+        """Return the front with the scores that a user would see."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Replay:
         self._waiting: int | None = None
 
     def run(self, budget: Budget) -> dict[str, Any]:
-        """Train as long as the budget allows, and return what the front is worth then."""
+        """Train as long as the budget allows, and return the worth of the front then."""
         self.history.limit = budget.cost
         while True:
             number = self._choose()

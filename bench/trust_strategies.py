@@ -107,7 +107,7 @@ class Single:
         return self._suggestions.next()
 
     def closes(self) -> bool:
-        """Return that it leaves what is left."""
+        """Return that it leaves the rest."""
         return False
 
     def tell(self, number: int, history: History) -> None:  # noqa: ARG002

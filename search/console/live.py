@@ -158,15 +158,12 @@ def front_table(
     table.add_column("settings")
     for trials in parts.values():
         for trial in trials:
+            readings = str(trial.estimate.readings) if trial.estimate else ""
             test = "" if trial.test_score is None else score.text(trial.test_score)
             table.add_row(
                 shown(trial.label),
                 value_text(trial, score),
-                *(
-                    [str(trial.estimate.readings) if trial.estimate else ""]
-                    if is_estimated
-                    else []
-                ),
+                *([readings] if is_estimated else []),
                 *([test] if is_tested else []),
                 cost.text(trial.relative_cost or 0),
                 *(f"{trial.seconds:.1f}" for _ in timed),

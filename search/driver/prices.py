@@ -68,12 +68,12 @@ def prices_of(info: SearchInfo, limits: Limits) -> Prices | None:
         return None
 
     def relative(values: Values) -> float:
-        return price(_rehearsed(info.study.configure(values))) / unit
+        return price(_unrehearsed(info.study.configure(values))) / unit
 
     return Prices(relative, limits.trial / unit)
 
 
-def _rehearsed(config: TrainConfig) -> TrainConfig:
+def _unrehearsed(config: TrainConfig) -> TrainConfig:
     """Return a configuration whose price needs no rehearsal of its warm-up."""
     if config.prune.distribution != "global":
         return config
@@ -106,7 +106,7 @@ def check_affordable(
         return
     least = math.inf
     for config in (*study.references.values(), *map(study.configure, _drawn(study))):
-        least = min(least, price(_rehearsed(config)))
+        least = min(least, price(_unrehearsed(config)))
         if least <= limits[name]:
             return
     text = study.objectives.cost.absolute_text
