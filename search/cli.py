@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.commands import options as sets
+from search.driver import phases
 from search.driver.request import Request
 from search.errors import RequestError, SearchError, say
 from search.store.process import process_settings
@@ -212,10 +213,14 @@ def run(words: Sequence[str]) -> int:
 
 def search(request: Request) -> int:
     """Run a search and return the exit code."""
-    with importing():
-        from search.driver.launch import launch
+    phases.begin(request, "reading the study and its data")
+    try:
+        with importing():
+            from search.driver.launch import launch
 
-    return DONE if launch(request) else FAILED
+        return DONE if launch(request) else FAILED
+    finally:
+        phases.end(request)
 
 
 def call(name: str, words: Sequence[str]) -> int:

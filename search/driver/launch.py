@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.console import live, summary
-from search.driver import prepare, tracking
+from search.driver import phases, prepare, tracking
 from search.driver.identity import checked_identity
 from search.driver.prices import check_affordable, limits_of, prices_of, unit_of
 from search.driver.request import Request
@@ -33,6 +33,7 @@ from swast.outputs import is_standard_output, write_output
 from swast.printing import guarded, keeping_free
 
 if TYPE_CHECKING:
+    from search.engine.resources import Resources
     from search.engine.tune import Workers
     from search.loop.status import Display
     from search.tracking import Tracker
@@ -151,8 +152,8 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         resources = prepare.choose_resources(request, info.study, gpus)
         tracker = tracking.open_tracker(request, home, info, new=False)
         if not is_there:
-            all_at_work = resources.cpus_per_trial <= 1 and info.budget >= machine.cores()
-            ready = all_at_work and not gpus
+            phases.begin(request, "starting Ray")
+            ready = not gpus and all_cores_work(resources, info.budget)
             cpus, _ = stack.enter_context(cluster.ray_running(None, gpus, ready=ready))
         concurrent = resources.concurrency(cpus, gpus, memory)
         shares = info.study.shares_warmups and not request.separate_warmups
@@ -161,6 +162,11 @@ def reserved(request: Request, home: Home) -> Iterator[tuple[SearchInfo, Workers
         if request.resume is None:
             stack.enter_context(lock)
         yield replace(info, lag=concurrent if request.deterministic else None), workers, tracker
+
+
+def all_cores_work(resources: Resources, budget: int) -> bool:
+    """Return whether a search has a trial for each core."""
+    return resources.cpus_per_trial <= 1 and budget >= machine.cores()
 
 
 def with_data(info: SearchInfo, data: ArrayData) -> SearchInfo:
@@ -199,6 +205,7 @@ def search(
         workers.warmups.mkdir(parents=True, exist_ok=True)
     tracker.begin(trials.info, trials.estimated())
     tracking.remember(trials, tracker, home)
+    phases.end(request)
     with live.choose(quiet=request.quiet) as shown:
         if workers.data.note:
             shown.say(workers.data.note)
@@ -242,6 +249,7 @@ def write_report(
     """Write the report and all plots to the search's folder and to MLflow."""
     from search.plots import write_all
 
+    shown.say("drawing the plots, writing the report")
     try:
         files = write_all(folder, trials.info, trials.estimated(), epoch_log, tracker.uri)
     except OSError as error:

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, overload
 
 from search.console.summary import home_option
+from search.driver import phases
 from search.driver.request import Request
 from search.errors import say
 from search.store.epoch_log import EpochLog
@@ -41,6 +42,7 @@ def open_tracker(
     Raises:
         RequestError: MLflow cannot be used; nothing of the search was written.
     """
+    phases.begin(request, "opening MLflow")
     from search.tracking import Tracker
 
     folder = home.search(info.name)
