@@ -15,7 +15,11 @@ from search.temporary import places, temporary_folder
 PREFIX = f"{OURS}ray-"
 SOCKET_BYTES = 107
 """Longest path of a socket, in bytes."""
-LONGEST = f"/{PREFIX}12345678/session_2026-11-28_18-19-05_205447_1234567/sockets/plasma_store"
+INNER = "r"
+"""Folder for Ray itself, which opens it to all users, in one that stays closed to them."""
+LONGEST = (
+    f"/{PREFIX}12345678/{INNER}/session_2026-11-28_18-19-05_205447_1234567/sockets/plasma_store"
+)
 """Longest path of a socket of Ray's below a place."""
 LEAST_BYTES = 32 * 2**20
 """Free space that Ray's sockets and logs need."""
@@ -27,13 +31,16 @@ PLAIN = re.compile(r"[\w./+@:,~-]+", re.ASCII)
 def scratch_folder() -> Iterator[Path]:
     """Yield an empty folder with a short path, as Ray's sockets need; remove it at the end.
 
-    It is in TMPDIR if that is suitable, else in another folder for temporary files.
+    It is in TMPDIR if that is suitable, else in another folder for temporary files. No other user
+    can get into it.
 
     Raises:
         RequestError: no folder for temporary files is suitable.
     """
     with ExitStack() as stack:
-        yield _new_folder(stack)
+        folder = _new_folder(stack) / INNER
+        folder.mkdir()
+        yield folder
 
 
 def obstacle(place: Path) -> str | None:

@@ -168,7 +168,7 @@ def rob(word):
 
 def remove_folder(place, driver):
     """Remove Ray's folder once it is there; the driver ends by itself."""
-    until(lambda: list(place.scratch.glob("swast-ray-*/session_*/sockets")), process=driver)
+    until(lambda: list(place.scratch.glob("swast-ray-*/r/session_*/sockets")), process=driver)
     for path in place.scratch.glob("swast-ray-*"):
         shutil.rmtree(path, ignore_errors=True)
     assert until(lambda: driver.poll() is not None, seconds=HURT_SECONDS)

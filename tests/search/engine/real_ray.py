@@ -98,7 +98,8 @@ def own():
         token = next(w for w in words if w.startswith(b"RAY_AUTH_TOKEN=")).decode()[15:]
         seen["private"] = not stat.S_IMODE(environ.stat().st_mode) & 0o077
         seen["length"], seen["cpus"] = len(token), there[0]
-        seen["folder"] = str(Path(node.get_session_dir_path()).parent)
+        outer = Path(node.get_session_dir_path()).parents[1]
+        seen["folder"], seen["mode"] = str(outer), stat.S_IMODE(outer.stat().st_mode)
         seen["listening"] = sorted(set(listening([*marked(token), os.getpid()])))
         command = [sys.executable, "-c", CLIENT, node.gcs_address]
         answers = subprocess.run(command, input=token, capture_output=True, text=True, check=True)

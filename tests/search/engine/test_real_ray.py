@@ -66,6 +66,10 @@ class TestARayOfOurOwn:
         assert (own["length"], own["private"]) == (64, True)
         assert (own["shown"], own["written"]) == (False, [])
 
+    def test_keeps_its_sockets_and_logs_for_its_user(self, own):
+        """Ray lets every user write into the folder that it is given."""
+        assert own["mode"] == 0o700
+
     def test_listens_on_the_loopback_interface_alone(self, own):
         assert set(own["listening"]) - {"127.0.0.1"} == {"::ffff:127.0.0.1"}
 
