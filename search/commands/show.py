@@ -42,7 +42,7 @@ def short_row(row: dict[str, Any]) -> dict[str, Any]:
     }
     return {
         **{name: row[name] for name in ("name", "study", "state")},
-        "trials": f"{row['complete']} of {row['budget']}" if readable else None,
+        "trials": f"{row['complete']}/{row['budget']}" if readable else None,
         "front": row["front"],
         **numbers,
         "last": row["last"] and row["last"].partition("T")[0],

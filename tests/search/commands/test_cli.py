@@ -126,8 +126,8 @@ class TestList:
             if line.startswith("│")
         ]
         assert [row[:5] for row in rows] == [
-            ["trip", "tiny", "paused", "3 of 5", "3"],
-            ["bare", "tiny", "paused", "0 of 10", "0"],
+            ["trip", "tiny", "paused", "3/5", "3"],
+            ["bare", "tiny", "paused", "0/10", "0"],
         ]
 
 
