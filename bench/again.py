@@ -139,10 +139,18 @@ def searched(options: argparse.Namespace, seed: int) -> list[Contender]:
     return contenders(json.loads(shown.read_text()), json.loads(confirmed.read_text()))
 
 
+def show(found: dict[str, Any]) -> None:
+    """Print the table."""
+    print(HEADER)
+    for seed, row in enumerate(found["rows"]):
+        print(line(str(seed), {name: interval([value]) for name, value in row.items()}))
+    print(line("mean", found["means"]))
+
+
 def line(name: str, found: dict[str, tuple[float, float | None]]) -> str:
     """Format a row of the table."""
     counts = ", ".join(f"{found[each][0]:.1f}" for each in ("members", "contenders"))
-    cells = [text(found[each], 100, 2) for each in MEASURES]
+    cells = [text(found[each], 100, 2).replace("-", "−") for each in MEASURES]
     return f"| {name} | {counts} | {' | '.join(cells)} |"
 
 
@@ -166,10 +174,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     rows = [judge(searched(options, seed)) for seed in range(options.searches)]
     means = {name: interval([row[name] for row in rows]) for name in ROW}
-    print(HEADER)
-    for seed, row in enumerate(rows):
-        print(line(str(seed), {name: interval([value]) for name, value in row.items()}))
-    print(line("mean", means))
+    show({"rows": rows, "means": means})
     sheet.keep(options.json, known, {"rows": rows, "means": means})
 
 

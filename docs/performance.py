@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from bench import calibration, loop, overhead, scaling, search, selection, sheet, trials, trust
+from bench import (
+    again,
+    calibration,
+    loop,
+    overhead,
+    scaling,
+    search,
+    selection,
+    sheet,
+    trials,
+    trust,
+)
 from docs.pages import DOCS, Parts, write
 
 PAGE = DOCS / "performance.md"
@@ -24,6 +35,7 @@ SHOWN: dict[str, Callable[[Sheet], None]] = {
     "search": search.show,
     "scaling": scaling.show,
     "trials": trials.show,
+    "again": again.show,
 }
 """Functions that print a file's tables, by the file's name."""
 STRATEGIES = {
