@@ -6,11 +6,12 @@ Pillow runs another program for it.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,19 @@ def formats() -> list[str]:
     from PIL import Image
 
     Image.init()
+    _silence_tiff()
     return [name for name in Image.ID if name != "EPS"]
+
+
+def _silence_tiff() -> None:
+    """Let libtiff, which Pillow's wheels bring along, print nothing about damaged files."""
+    import PIL
+
+    for path in (Path(PIL.__file__).parents[1] / "pillow.libs").glob("libtiff*"):
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(str(path))
+            library.TIFFSetErrorHandler(None)
+            library.TIFFSetWarningHandler(None)
 
 
 @contextmanager

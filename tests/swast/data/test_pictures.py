@@ -104,3 +104,16 @@ def test_postscript_is_no_picture(tmp_path):
     Image.fromarray(BLOCKS.transpose(1, 2, 0)).save(tmp_path / "a.eps")
     with pytest.raises(DataError, match=r"a.eps: cannot be read as an image: cannot identify"):
         decode(tmp_path / "a.eps")
+
+
+def test_a_damaged_tiff_is_refused_and_its_library_prints_nothing(tmp_path, capfd):
+    """By itself libtiff writes to standard error, past Python."""
+    path = tmp_path / "damaged.tif"
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path, compression="tiff_lzw")
+    content = bytearray(path.read_bytes())
+    content[40:400] = b"\xff" * 360
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"damaged\.tif: cannot be read as an image: "):
+        decode(path)
+    assert capfd.readouterr().err == ""
