@@ -41,8 +41,11 @@ def check_unpacked(path: Path, size: int) -> None:
 
 
 def in_words(size: int) -> str:
-    """Return a number of bytes as ``1.5 GiB``."""
+    """Return a number of bytes as ``1.5 GiB``; a file may state one too large for a float."""
+    if size >= 2**60:
+        return "over a million TiB"
     for power, unit in ((40, "TiB"), (30, "GiB"), (20, "MiB")):
         if size >= 2**power:
-            return f"{size / 2**power:,.3g} {unit}" if size < 2**50 else f"{size:.3g} bytes"
+            count = size / 2**power
+            return f"{count:,.0f} {unit}" if count >= 1000 else f"{count:.3g} {unit}"
     return f"{size:,} bytes"
