@@ -77,7 +77,7 @@ def _read_branch(entry: object, space: Sequence[Domain]) -> Branch:
     problems = _wrong_when(when, {each.path: each for each in space}) + _wrong_fixed(fixed)
     domains: tuple[Domain, ...] = ()
     try:
-        domains = read_space(entry["space"]) if entry.get("space") else ()
+        domains = read_space(entry.get("space", {}))
     except ConfigError as error:
         problems += [f".space.{each}" for each in error.problems]
     problems = problems or _wrong_together(domains, fixed)

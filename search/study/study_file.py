@@ -220,8 +220,7 @@ def parse_study(name: str, source: str) -> Study:
     if not isinstance(description, str):
         found.append(f"description must be a string, got {shown(description)}")
     fixed = found.attempt("fixed.", TrainConfig(), TrainConfig.from_dict, _table(tables, "fixed"))
-    root: tuple[Domain, ...] = ()
-    root = found.attempt("space.", root, read_space, _table(tables, "space"))
+    root = found.attempt("space.", tuple[Domain, ...](), read_space, _table(tables, "space"))
     if not (root or found):
         found.append("space must name at least one field to search")
     branches: tuple[Branch, ...] = ()
